@@ -1,0 +1,1 @@
+"""One file (or one folder) here is one model; `contract.py` says what a model is."""

@@ -1,0 +1,192 @@
+"""What a model is. The replica wrapper, the ingress and every model file share these names and nothing else.
+
+A model author writes one class:
+
+    class Tone:
+        info = ModelInfo(task="text-to-audio", ...)
+        Request = ToneRequest            # pydantic, what `input` may hold
+        Options = ToneOptions            # pydantic, what the entry's `options` may hold
+
+        def __init__(self, options: ToneOptions) -> None: ...   # cheap: no files, no imports
+        def load(self) -> None: ...       # weights, warm-up; may take minutes
+        def generate(self, request: ToneRequest, context: Context) -> Audio: ...
+
+Threads, batching, encoding, storage, retries and metrics belong to the replica wrapper.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+Samples = NDArray[np.float32]
+Task = Literal["text-to-audio", "music", "speech", "image"]
+
+
+class Capability(StrEnum):
+    """What a model can do beyond its task. Each is tied to the request fields that it brings."""
+
+    SEED = "seed"
+    NEGATIVE_PROMPT = "negative_prompt"
+    PRESET = "preset"
+    TEMPO = "tempo"
+    KEY = "key"
+    STEPS = "steps"
+    GUIDANCE = "guidance"
+    VOICE_CLONING = "voice_cloning"
+    STREAMING = "streaming"
+    BATCH = "batch"
+
+
+CAPABILITY_FIELDS: Mapping[Capability, frozenset[str]] = {
+    Capability.SEED: frozenset({"seed"}),
+    Capability.NEGATIVE_PROMPT: frozenset({"negative_prompt"}),
+    Capability.PRESET: frozenset({"preset", "role"}),
+    Capability.TEMPO: frozenset({"tempo_bpm"}),
+    Capability.KEY: frozenset({"key", "scale"}),
+    Capability.STEPS: frozenset({"steps"}),
+    Capability.GUIDANCE: frozenset({"guidance_scale"}),
+}
+
+
+class Frozen(BaseModel):
+    """A frozen pydantic model that refuses unknown fields, NaN and infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class NoOptions(Frozen):
+    """The options of a model that has none."""
+
+
+class Request(Frozen):
+    """What every text-to-audio model accepts; a model's own request type adds its fields."""
+
+    prompt: str = Field(min_length=1, max_length=4000, description="What should be heard, in words.")
+    duration_s: float = Field(default=10.0, gt=0, description="Length of the sound in seconds.")
+    seed: int | None = Field(default=None, ge=0, lt=2**32, description="Same seed, same sound; one is drawn if absent.")
+
+
+class Licence(Frozen):
+    """Under which terms the weights (or the code, if there are none) may be used."""
+
+    weights: str
+    commercial: bool
+
+
+class ModelInfo(Frozen):
+    """The facts of a model that `/v1/models` shows and that routing needs."""
+
+    task: Task
+    capabilities: frozenset[Capability]
+    sample_rate_hz: int
+    channels: int
+    max_duration_s: float
+    licence: Licence
+    revision: str = Field(description="Changes whenever the same request would give other samples.")
+    max_batch: int = Field(default=1, ge=1, description="How many requests `generate_batch` takes at once.")
+    loudness_lufs: float = Field(default=-16.0, description="Target loudness unless the request says otherwise.")
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Sound in memory: float32 samples (channels, frames), nominal range [-1, 1], with their rate in Hz.
+
+    `facts` is what the model tells about how it understood the request; it is stored in the job.
+    """
+
+    samples: Samples
+    sample_rate_hz: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    loudness_lufs: float | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return float(self.samples.shape[-1] / self.sample_rate_hz)
+
+
+class Cancelled(Exception):
+    """The job was cancelled or its deadline passed; raised inside generate by `Context.check`."""
+
+
+class InvalidInput(ValueError):
+    """The request cannot be served by this model whoever tries: never retried. `pointer` names the field."""
+
+    def __init__(self, detail: str, pointer: str = "") -> None:
+        super().__init__(detail)
+        self.detail, self.pointer = detail, pointer
+
+
+class LoadFailed(RuntimeError):
+    """The model cannot be loaded; the message says what was looked for, where, and what to do."""
+
+
+class OutOfMemory(RuntimeError):
+    """The device has too little memory for this request; the message gives the figures."""
+
+
+def _ignore(step: int, steps: int) -> None:
+    """Progress goes nowhere when nobody listens."""
+
+
+@dataclass
+class Context:
+    """What surrounds one generation: its seed, where progress goes, when to stop, whom it is composed with.
+
+    `parts` maps a name of the entry's `parts` to a handle (on Ray) or to a plain object (without).
+    """
+
+    seed: int
+    progress: Callable[[int, int], None] = _ignore
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    deadline: float = math.inf  # time.time() seconds
+    parts: Mapping[str, Any] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise Cancelled when the job was cancelled or its deadline passed; call it between steps or blocks."""
+        if self.cancelled.is_set() or time.time() > self.deadline:
+            raise Cancelled
+
+    def step(self, step: int, steps: int) -> None:
+        """Report that `step` of `steps` is done, then `check`."""
+        self.progress(step, steps)
+        self.check()
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A class that the configuration names by import path, for instance `deployments.tone:Tone`."""
+
+    info: ClassVar[ModelInfo]
+    Request: ClassVar[type[Request]]
+    Options: ClassVar[type[BaseModel]]
+
+    def load(self) -> None:
+        """Read weights and warm up. Raises LoadFailed with the reason; called once, in a worker thread."""
+
+    def generate(self, request: Any, context: Context) -> Audio | Iterator[Audio]:
+        """Make one sound; an iterator yields consecutive chunks of it. Runs in a worker thread."""
+
+
+@runtime_checkable
+class BatchModel(Protocol):
+    """A model with `info.max_batch` > 1 also generates several requests in one call."""
+
+    def generate_batch(self, requests: Sequence[Any], contexts: Sequence[Context]) -> Sequence[Audio]:
+        """Make one sound per request; a context that is cancelled meanwhile may return anything."""
+
+
+@runtime_checkable
+class EngineModel(Protocol):
+    """A model with a loop of its own that takes requests while others run (step-level batching)."""
+
+    async def submit(self, request: Any, context: Context) -> Audio:
+        """Make one sound; returns when it is done, raises Cancelled when its context is cancelled."""

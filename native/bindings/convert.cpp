@@ -1,0 +1,189 @@
+#include "convert.h"
+
+#include "synth/pool.h"
+
+namespace convert {
+namespace {
+
+// Never destroyed: arrays may outlive the module at interpreter exit.
+synth::BufferPool& pool() {
+  static auto* instance = new synth::BufferPool();
+  return *instance;
+}
+
+std::string type_name(const py::handle& value) {
+  return py::str(py::type::handle_of(value).attr("__name__"));
+}
+
+py::object required(const py::dict& dict, const char* key, const std::string& where) {
+  if (!dict.contains(key)) throw synth::Invalid(where + ": needs \"" + key + "\"");
+  return dict[key];
+}
+
+std::string text_of(const py::handle& value, const std::string& what) {
+  if (!py::isinstance<py::str>(value)) throw synth::Invalid(what + " must be text, not " + type_name(value));
+  return value.cast<std::string>();
+}
+
+// int, float and numpy scalars, but not bool: True as a cutoff is a mistake.
+double number_of(const py::handle& value, const std::string& what) {
+  if (!py::isinstance<py::bool_>(value)) {
+    const double number = PyFloat_AsDouble(value.ptr());
+    if (!PyErr_Occurred()) return number;
+    PyErr_Clear();
+  }
+  throw synth::Invalid(what + " must be a number, not " + type_name(value));
+}
+
+std::variant<double, std::string> value_of(const py::handle& value, const std::string& what) {
+  if (py::isinstance<py::str>(value)) return value.cast<std::string>();
+  return number_of(value, what);
+}
+
+py::dict dict_of(const py::handle& value, const std::string& what) {
+  if (!py::isinstance<py::dict>(value))
+    throw synth::Invalid(what + " must be a dict, not " + type_name(value));
+  return py::reinterpret_borrow<py::dict>(value);
+}
+
+py::list list_of(const py::handle& value, const std::string& what) {
+  if (!py::isinstance<py::list>(value) && !py::isinstance<py::tuple>(value))
+    throw synth::Invalid(what + " must be a list, not " + type_name(value));
+  return py::list(py::reinterpret_borrow<py::object>(value));
+}
+
+void refuse_unknown(const py::dict& dict, const std::vector<std::string>& valid, const std::string& where) {
+  for (const auto& [key, value] : dict) {
+    const std::string name = text_of(key, where + ": a key");
+    if (std::find(valid.begin(), valid.end(), name) == valid.end())
+      throw synth::Invalid(where + ": unknown key \"" + name + "\"" + synth::suggestion(name, valid));
+  }
+}
+
+synth::NodeSpec node_from(const py::handle& item, std::size_t number) {
+  const std::string place = "nodes[" + std::to_string(number) + "]";
+  const py::dict node = dict_of(item, place);
+  refuse_unknown(node, {"id", "type", "params", "inputs"}, place);
+  synth::NodeSpec spec;
+  spec.id = text_of(required(node, "id", place), place + ": id");
+  const std::string where = "node '" + spec.id + "'";
+  spec.type = text_of(required(node, "type", where), where + ": type");
+  if (node.contains("params"))
+    for (const auto& [key, value] : dict_of(node["params"], where + ": params")) {
+      const std::string name = text_of(key, where + ": a parameter's name");
+      spec.params[name] = value_of(value, where + ": " + name);
+    }
+  if (!node.contains("inputs")) return spec;
+  const py::dict inputs = dict_of(node["inputs"], where + ": inputs");
+  refuse_unknown(inputs, {"in"}, where + ": inputs");
+  if (inputs.contains("in"))
+    for (const py::handle id : list_of(inputs["in"], where + ": inputs \"in\""))
+      spec.inputs.push_back(text_of(id, where + ": an input"));
+  return spec;
+}
+
+synth::EventSpec event_from(const py::handle& item, std::size_t number) {
+  const std::string place = "events[" + std::to_string(number) + "]";
+  const py::dict event = dict_of(item, place);
+  refuse_unknown(event, {"frame", "type", "node", "note", "velocity", "param", "value", "ramp_s"}, place);
+  synth::EventSpec spec;
+  const double frame = number_of(required(event, "frame", place), place + ": frame");
+  if (!(frame >= 0.0 && frame < 9e15 && frame == std::floor(frame)))
+    throw synth::Invalid(place + ": frame = " + std::string(py::repr(event["frame"])) +
+                         " must be a whole number from 0");
+  spec.frame = static_cast<std::int64_t>(frame);
+  spec.type = text_of(required(event, "type", place), place + ": type");
+  spec.node = text_of(required(event, "node", place), place + ": node");
+  if (spec.type == "set") {
+    spec.param = text_of(required(event, "param", place), place + ": param");
+    spec.value = value_of(required(event, "value", place), place + ": value");
+    if (event.contains("ramp_s")) spec.ramp_s = number_of(event["ramp_s"], place + ": ramp_s");
+  } else {
+    spec.note = number_of(required(event, "note", place), place + ": note");
+    if (event.contains("velocity")) spec.velocity = number_of(event["velocity"], place + ": velocity");
+  }
+  return spec;
+}
+
+}  // namespace
+
+synth::GraphSpec graph_from(const py::dict& graph) {
+  refuse_unknown(graph, {"nodes", "output"}, "graph");
+  synth::GraphSpec spec;
+  for (const py::handle node : list_of(required(graph, "nodes", "graph"), "graph: nodes"))
+    spec.nodes.push_back(node_from(node, spec.nodes.size()));
+  spec.output = text_of(required(graph, "output", "graph"), "graph: output");
+  return spec;
+}
+
+std::vector<synth::EventSpec> events_from(const py::iterable& events) {
+  std::vector<synth::EventSpec> specs;
+  for (const py::handle event : events) specs.push_back(event_from(event, specs.size()));
+  return specs;
+}
+
+py::dict dict_from(const synth::Report& r) {
+  py::dict dict;
+  dict["loudness_lufs"] = r.loudness_lufs;
+  dict["true_peak_dbtp"] = r.true_peak_dbtp;
+  dict["peak"] = r.peak;
+  dict["dc_offset"] = r.dc_offset;
+  dict["silence_ratio"] = r.silence_ratio;
+  dict["clipped_samples"] = r.clipped_samples;
+  dict["clicks"] = r.clicks;
+  dict["limited_by"] = r.limited_by_true_peak ? py::object(py::str("true_peak")) : py::object(py::none());
+  dict["ok"] = r.ok;
+  dict["gain_db"] = r.gain_db;
+  dict["limited_db"] = r.limited_db;
+  dict["momentary_max_lufs"] = r.momentary_max_lufs;
+  dict["loudness_range_lu"] = r.loudness_range_lu;
+  return dict;
+}
+
+FloatArray pooled_array(const std::vector<py::ssize_t>& shape) {
+  std::size_t floats = 1;
+  for (const py::ssize_t n : shape) floats *= static_cast<std::size_t>(n);
+  struct Block {
+    float* data;
+    std::size_t floats;
+  };
+  auto block = std::make_unique<Block>(Block{pool().take(floats), floats});
+  float* data = block->data;
+  const py::capsule owner(block.release(), [](void* pointer) {
+    const std::unique_ptr<Block> taken(static_cast<Block*>(pointer));
+    pool().give(taken->data, taken->floats);
+  });
+  return FloatArray(shape, data, owner);
+}
+
+py::dict pool_stats() {
+  const synth::BufferPool::Stats stats = pool().stats();
+  py::dict dict;
+  dict["out_bytes"] = stats.out_bytes;
+  dict["kept_bytes"] = stats.kept_bytes;
+  dict["hits"] = stats.hits;
+  dict["misses"] = stats.misses;
+  return dict;
+}
+
+FloatArray audio_from(const py::array& array, const char* name) {
+  const std::string what(name);
+  if (array.dtype().kind() != 'f')
+    throw synth::Invalid(what + " must be floating point, not " + std::string(py::str(array.dtype())));
+  if (array.ndim() != 1 && array.ndim() != 2)
+    throw synth::Invalid(what + " must have shape (frames,) or (channels, frames), not " +
+                         std::to_string(array.ndim()) + " dimensions");
+  if (array.ndim() == 2 && (array.shape(0) < 1 || array.shape(0) > 8))
+    throw synth::Invalid(what + " has " + std::to_string(array.shape(0)) +
+                         " channels, expected 1 to 8; the shape is (channels, frames)");
+  if (array.shape(array.ndim() - 1) < 1) throw synth::Invalid(what + " is empty");
+  return py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(array);
+}
+
+Channels::Channels(const FloatArray& array)
+    : frames(static_cast<std::size_t>(array.shape(array.ndim() - 1))) {
+  const std::size_t count = array.ndim() == 1 ? 1 : static_cast<std::size_t>(array.shape(0));
+  for (std::size_t c = 0; c < count; ++c) pointers.push_back(array.data() + c * frames);
+}
+
+}  // namespace convert

@@ -1,0 +1,119 @@
+"""Continuo's C++ synthesizer and audio finisher.
+
+Audio is float32, C order, shape (channels, frames), nominal range [-1, 1]. native/README.md has the table of nodes.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+
+class NotFinite(ValueError):
+    """The audio holds NaN or infinity; the message names the first place."""
+
+class Silent(ValueError):
+    """No sample is above -100 dBFS, so there is no loudness to set."""
+
+@final
+class Plan:
+    """A compiled graph: immutable, usable by any number of renderers and threads at once."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        """Raises TypeError: plans come from compile()."""
+
+    @property
+    def nodes(self) -> list[str]:
+        """Ids of the nodes that the output needs, in the order of computing."""
+
+@final
+class Renderer:
+    """Renders a plan as one endless stereo stream; deterministic for a seed, bit by bit, however it is split.
+
+    `block` (16 to 512 frames) is the control rate; it is part of the sound. Not for two threads at once: that raises
+    RuntimeError. Rendering releases the GIL and allocates only the returned array.
+    """
+
+    def __init__(self, plan: Plan, sample_rate_hz: float = 44100.0, seed: int = 0, block: int = 64) -> None: ...
+    @property
+    def frame(self) -> int:
+        """Frames rendered since the start or the last reset."""
+
+    def schedule(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Adds events, each at an exact frame counted from the start; one in the past takes place at once.
+
+        {"frame", "type": "note_on", "node", "note", "velocity"?}, {"frame", "type": "note_off", "node", "note"},
+        {"frame", "type": "set", "node", "param", "value", "ramp_s"?}. ValueError when one is wrong; then none is added.
+        """
+
+    def render(self, frames: int) -> NDArray[np.float32]:
+        """The next frames, shape (2, frames). The array owns its buffer (not copied, pooled when collected)."""
+
+    def render_into(self, out: NDArray[np.float32]) -> None:
+        """Fills a writable C-ordered float32 array of shape (2, frames) with the next frames."""
+
+    def swap(self, plan: Plan, fade_s: float = 0.05) -> None:
+        """Cross-fades to another plan. Held notes and coming events go over to nodes of the same id and type."""
+
+    def reset(self) -> None:
+        """Back to frame 0 with the same seed; forgets all events."""
+
+def compile(graph: dict[str, Any]) -> Plan:
+    """Checks a graph {"nodes": [{"id", "type", "params", "inputs": {"in": [ids]}}], "output": id} and plans it.
+
+    ValueError names node, parameter, value, range and unit, and the nearest valid name.
+    """
+
+def describe() -> dict[str, dict[str, Any]]:
+    """Per node type: summary, takes_input, takes_notes, params (name, unit, low, high, default, meaning, choices)."""
+
+def status() -> dict[str, Any]:
+    """version, isa, build, node_types, plans_compiled, frames_rendered and the buffer pool's figures."""
+
+def finish(
+    audio: NDArray[np.floating[Any]],
+    sample_rate_hz: float,
+    loudness_lufs: float = -16.0,
+    true_peak_dbtp: float = -1.0,
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Sets integrated loudness (ITU-R BS.1770-4, EBU R 128) and holds true peak; returns a new array and the report.
+
+    `audio` has shape (frames,) or (channels, frames), 1 to 8 channels. A DC offset over 1e-3 is taken out. At most 6 dB
+    of limiting: audio that needs more stays quieter and reports limited_by "true_peak". Under 0.4 s only the peak is
+    set. Report: loudness_lufs, true_peak_dbtp, peak, silence_ratio of the result; dc_offset, clipped_samples, clicks of
+    the input; limited_by, limited_db, gain_db, momentary_max_lufs, loudness_range_lu, ok.
+    Raises NotFinite, Silent (both ValueError), ValueError for a wrong shape or range.
+    """
+
+def measure(audio: NDArray[np.floating[Any]], sample_rate_hz: float) -> dict[str, Any]:
+    """The same report for audio as it is. Raises NotFinite; silence is reported, with loudness_lufs None."""
+
+def crossfade(
+    a: NDArray[np.floating[Any]],
+    b: NDArray[np.floating[Any]],
+    frames: int,
+    curve: Literal["equal_power", "equal_gain"] = "equal_power",
+) -> NDArray[np.float32]:
+    """The end of `a` over the beginning of `b`; as long as both together less `frames`.
+
+    equal_power for material that differs, equal_gain for material that is nearly the same.
+    """
+
+def duck(
+    bed: NDArray[np.floating[Any]],
+    voice: NDArray[np.floating[Any]],
+    sample_rate_hz: float,
+    amount_db: float = -12.0,
+    attack_s: float = 0.05,
+    release_s: float = 0.4,
+    threshold_db: float = -40.0,
+) -> NDArray[np.float32]:
+    """Mix of the voice and a bed that goes down by `amount_db` while the voice is over the threshold.
+
+    As long as the bed. The voice has one channel or the bed's; the bed is down one attack before the voice begins.
+    """
+
+def dither(audio: NDArray[np.floating[Any]], bits: int = 16, seed: int = 0) -> NDArray[np.int32]:
+    """Integers of 16 or 24 bits with triangular dither; full scale is +-(2 ** (bits - 1) - 1), beyond it is clipped."""

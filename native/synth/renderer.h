@@ -1,0 +1,105 @@
+// Renders a plan, block by block, with events and hot swaps.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "synth/graph.h"
+
+namespace synth {
+
+// An event as its author wrote it.
+struct EventSpec {
+  std::int64_t frame = 0;
+  std::string type;  // note_on, note_off or set
+  std::string node;
+  double note = 0.0, velocity = 1.0;
+  std::string param;
+  std::variant<double, std::string> value = 0.0;
+  double ramp_s = 0.0;
+};
+
+struct Event {
+  enum class Kind { note_on, note_off, set };
+  std::int64_t frame;
+  Kind kind;
+  int node;
+  int param;
+  float value;  // velocity or the parameter's value
+  float note;
+  float ramp_s;
+};
+
+// A plan brought to life: one Node object per planned node, and its buffers.
+class Instance {
+ public:
+  Instance(std::shared_ptr<const Plan> plan, double sample_rate_hz, std::uint64_t seed, int block);
+  void tick() noexcept;
+  void apply(const Event& event) noexcept;
+  // The output node's buffers, valid until the next call.
+  StereoView process(int frames) noexcept;
+  [[nodiscard]] const Plan& plan() const noexcept { return *plan_; }
+
+ private:
+  struct Buffer {
+    alignas(64) float left[kMaxBlock];
+    alignas(64) float right[kMaxBlock];
+  };
+  StereoView gather(const PlannedNode& node, int frames) noexcept;
+
+  std::shared_ptr<const Plan> plan_;
+  std::vector<std::unique_ptr<Node>> nodes_;  // empty where the output does not need the node
+  std::vector<Buffer> outputs_;
+  Buffer sum_{};
+};
+
+// State continues from call to call. The control grid is absolute (every `block` frames since the start), so
+// any split of the same span into render calls gives the same samples, bit by bit. Not for two threads at
+// once.
+class Renderer {
+ public:
+  Renderer(std::shared_ptr<const Plan> plan, double sample_rate_hz, std::uint64_t seed, int block);
+  // Frames count from the start or the last reset; an event in the past takes place at the next frame.
+  void schedule(const std::vector<EventSpec>& events);
+  // Allocates nothing, takes no lock, throws nothing.
+  void render(float* left, float* right, std::int64_t frames) noexcept;
+  // Cross-fades to another plan, equal power. Held notes are struck again there where the node exists.
+  void swap(std::shared_ptr<const Plan> plan, double fade_s);
+  void reset();
+  [[nodiscard]] std::int64_t frame() const noexcept { return frame_; }
+  [[nodiscard]] int block() const noexcept { return block_; }
+
+ private:
+  struct Layer {
+    std::unique_ptr<Instance> instance;
+    double gain_turn = 1.0;  // 0 silent, 1 full, on a quarter sine
+    double step = 0.0;       // per frame
+    [[nodiscard]] bool finished() const noexcept { return step < 0.0 && gain_turn <= 0.0; }
+  };
+  struct Held {
+    int node;
+    float note, velocity;
+  };
+
+  Event checked(const EventSpec& spec) const;
+  void remember(const Event& event) noexcept;
+  void carry_over(const Plan& before, const Plan& after);
+  void apply_due() noexcept;
+  [[nodiscard]] int segment(std::int64_t left) const noexcept;
+  static void mix(Layer& layer, const StereoView& in, float* left, float* right, int frames) noexcept;
+
+  std::shared_ptr<const Plan> plan_;
+  double sample_rate_hz_;
+  std::uint64_t seed_;
+  int block_;
+  std::int64_t frame_ = 0;
+  std::vector<Layer> layers_;  // the last one is current, the others fade out
+  std::vector<Event> events_;  // sorted by frame
+  std::size_t next_event_ = 0;
+  std::vector<Held> held_;
+};
+
+}  // namespace synth

@@ -1,0 +1,22 @@
+#include <cstring>
+#include <string>
+
+#include "check.h"
+
+// synth_tests [PART OF A NAME]
+int main(int argc, char** argv) {
+  int passed = 0, failed = 0;
+  for (const check::Test& test : check::tests()) {
+    if (argc > 1 && !std::strstr(test.name, argv[1])) continue;
+    check::failures = 0;
+    try {
+      test.run();
+    } catch (const std::exception& error) {
+      check::fail(test.name, 0, (std::string("threw ") + error.what()).c_str());
+    }
+    (check::failures == 0 ? passed : failed) += 1;
+    if (check::failures > 0) std::printf("FAILED %s\n", test.name);
+  }
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 && passed > 0 ? 0 : 1;
+}

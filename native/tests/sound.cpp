@@ -1,0 +1,75 @@
+#include "sound.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sound {
+namespace {
+
+using Complex = std::complex<double>;
+
+std::vector<Complex> transform(std::vector<Complex> x) {
+  if (x.size() == 1) return x;
+  std::vector<Complex> even(x.size() / 2), odd(x.size() / 2);
+  for (std::size_t i = 0; i < even.size(); ++i) even[i] = x[2 * i], odd[i] = x[2 * i + 1];
+  even = transform(std::move(even));
+  odd = transform(std::move(odd));
+  for (std::size_t k = 0; k < even.size(); ++k) {
+    const double angle = -2.0 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(x.size());
+    const Complex turned = std::polar(1.0, angle) * odd[k];
+    x[k] = even[k] + turned;
+    x[k + even.size()] = even[k] - turned;
+  }
+  return x;
+}
+
+double blackman_harris(std::size_t i, std::size_t size) {
+  const double t = 2.0 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(size);
+  return 0.35875 - 0.48829 * std::cos(t) + 0.14128 * std::cos(2 * t) - 0.01168 * std::cos(3 * t);
+}
+
+Complex correlate(const std::vector<float>& x, std::size_t start, std::size_t size, double hz, double rate) {
+  Complex sum = 0.0;
+  for (std::size_t i = 0; i < size; ++i) {
+    const double angle = -2.0 * std::numbers::pi * hz * static_cast<double>(start + i) / rate;
+    sum += blackman_harris(i, size) * static_cast<double>(x[start + i]) * std::polar(1.0, angle);
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::vector<double> power_spectrum(const float* x, std::size_t size) {
+  std::vector<Complex> windowed(size);
+  for (std::size_t i = 0; i < size; ++i) windowed[i] = blackman_harris(i, size) * static_cast<double>(x[i]);
+  const std::vector<Complex> spectrum = transform(std::move(windowed));
+  std::vector<double> power(size / 2);
+  for (std::size_t k = 0; k < power.size(); ++k) power[k] = std::norm(spectrum[k]);
+  return power;
+}
+
+double frequency_near(const std::vector<float>& x, std::size_t start, double hz, double rate) {
+  constexpr std::size_t kSize = 16384, kHop = 2048;
+  for (int pass = 0; pass < 3; ++pass) {
+    const Complex a = correlate(x, start, kSize, hz, rate), b = correlate(x, start + kHop, kSize, hz, rate);
+    hz += std::arg(b * std::conj(a)) / (2.0 * std::numbers::pi) * rate / static_cast<double>(kHop);
+  }
+  return hz;
+}
+
+double rms(const std::vector<float>& x, std::size_t begin, std::size_t end) {
+  double sum = 0.0;
+  for (std::size_t i = begin; i < end; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return std::sqrt(sum / static_cast<double>(end - begin));
+}
+
+double decibel(double ratio) { return 20.0 * std::log10(ratio); }
+
+double largest_second_difference(const std::vector<float>& x, std::size_t begin, std::size_t end) {
+  double largest = 0.0;
+  for (std::size_t i = begin + 1; i + 1 < end; ++i)
+    largest = std::max(largest, static_cast<double>(std::abs(x[i - 1] - 2.0f * x[i] + x[i + 1])));
+  return largest;
+}
+
+}  // namespace sound

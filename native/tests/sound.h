@@ -1,0 +1,66 @@
+// Rendering and measuring for the tests.
+#pragma once
+
+#include <complex>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <numbers>
+#include <string>
+#include <vector>
+
+#include "synth/renderer.h"
+
+namespace sound {
+
+struct Audio {
+  std::vector<float> left, right;
+};
+
+using Params = std::map<std::string, std::variant<double, std::string>>;
+
+// One node alone.
+inline std::shared_ptr<const synth::Plan> plan_of(const std::string& type, const Params& params) {
+  return synth::compile({{{"a", type, params, {}}}, "a"});
+}
+// Something, through an effect.
+inline std::shared_ptr<const synth::Plan> plan_of(const std::string& source, const Params& source_params,
+                                                  const std::string& effect, const Params& params) {
+  return synth::compile({{{"a", source, source_params, {}}, {"fx", effect, params, {"a"}}}, "fx"});
+}
+
+inline synth::EventSpec note_on(std::int64_t frame, double note, double velocity = 1.0) {
+  return {.frame = frame,
+          .type = "note_on",
+          .node = "a",
+          .note = note,
+          .velocity = velocity,
+          .param = "",
+          .value = 0.0};
+}
+inline synth::EventSpec note_off(std::int64_t frame, double note) {
+  return {.frame = frame, .type = "note_off", .node = "a", .note = note, .param = "", .value = 0.0};
+}
+
+inline Audio render(synth::Renderer& renderer, std::size_t frames) {
+  Audio audio{std::vector<float>(frames), std::vector<float>(frames)};
+  renderer.render(audio.left.data(), audio.right.data(), static_cast<std::int64_t>(frames));
+  return audio;
+}
+
+inline Audio render(const std::shared_ptr<const synth::Plan>& plan,
+                    const std::vector<synth::EventSpec>& events, std::size_t frames, double rate = 44100.0) {
+  synth::Renderer renderer(plan, rate, 1, 64);
+  renderer.schedule(events);
+  return render(renderer, frames);
+}
+
+// Blackman-Harris windowed spectrum, magnitude squared. The size must be a power of two.
+std::vector<double> power_spectrum(const float* x, std::size_t size);
+// Frequency of a steady tone near `hz`, from the phase advance between two windows.
+double frequency_near(const std::vector<float>& x, std::size_t start, double hz, double rate);
+double rms(const std::vector<float>& x, std::size_t begin, std::size_t end);
+double decibel(double ratio);
+double largest_second_difference(const std::vector<float>& x, std::size_t begin, std::size_t end);
+
+}  // namespace sound

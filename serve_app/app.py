@@ -1,0 +1,207 @@
+"""build(args) -> serve.Application: reads the entries, binds each model by name, returns the ingress.
+
+This module must not postpone annotations: Ray inspects the builder's.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import ray
+from fastapi import FastAPI
+from ray import exceptions, serve
+from ray.serve.config import AutoscalingConfig
+from ray.serve.handle import DeploymentHandle
+
+from serve_app.config import Args, ConfigError, Limits, ModelEntry, Retention, parse_args, refuse_unsafe
+from serve_app.errors import GenerationFailed
+from serve_app.graph import Catalogue
+from serve_app.ingress import Listener, create_app
+from serve_app.logs import set_up_logging
+from serve_app.running import ReplicaGone
+from serve_app.runtime import Runtime
+from serve_app.work import Event, Work
+
+INGRESS = "ingress"
+_LOST = (
+    exceptions.RayActorError,
+    exceptions.WorkerCrashedError,
+    exceptions.ObjectLostError,
+    grpc.aio.AioRpcError,
+)
+
+
+def build(args: dict[str, Any]) -> serve.Application:
+    """The application of the Ray Serve config file. Raises ConfigError that names the wrong key."""
+    from serve_app.replica import Replica  # here, so that the ingress process loads neither codecs nor the engine
+
+    parsed = parse_args(args)
+    Catalogue(parsed.models)
+    refuse_unsafe(parsed)
+    bound: dict[str, Any] = {}
+    for entry in in_order(parsed.models):
+        parts = {part: bound[name] for part, name in entry.parts.items()}
+        deployment = serve.deployment(Replica).options(**deployment_options(entry, parsed.log_level))
+        bound[entry.name] = deployment.bind(entry, parsed.storage, parsed.log_level, **parts)
+    ingress = ingress_deployment().options(
+        num_replicas=parsed.ingress_replicas,
+        user_config={"limits": parsed.limits.model_dump(), "retention": parsed.retention.model_dump()},
+    )
+    return ingress.bind(parsed, **{handle_name(name): node for name, node in bound.items()})
+
+
+def in_order(entries: tuple[ModelEntry, ...]) -> list[ModelEntry]:
+    """The entries with every part before the model that is composed with it. Raises ConfigError for a circle."""
+    left, done = list(entries), list[ModelEntry]()
+    while left:
+        names = {entry.name for entry in done}
+        free = [entry for entry in left if names >= set(entry.parts.values())]
+        if not free:
+            raise ConfigError("models: parts form a circle: " + ", ".join(entry.name for entry in left))
+        done += free
+        left = [entry for entry in left if entry not in free]
+    return done
+
+
+def handle_name(model: str) -> str:
+    """A model's name as a keyword argument."""
+    return "model_" + model.replace("-", "_").replace(".", "_")
+
+
+def deployment_options(entry: ModelEntry, log_level: str) -> dict[str, Any]:
+    """How Serve runs an entry: scaling, health, shutdown, resources."""
+    replicas = entry.replicas
+    options: dict[str, Any] = {
+        "name": entry.name,
+        "max_ongoing_requests": replicas.target_ongoing + 2,  # status calls pass beside the work
+        "max_queued_requests": -1,  # admission is the ingress's
+        "health_check_period_s": 1.0,
+        "health_check_timeout_s": 30.0,
+        "graceful_shutdown_timeout_s": replicas.longest_job_s,
+        "graceful_shutdown_wait_loop_s": 0.2,
+        "ray_actor_options": {"num_cpus": replicas.cpus, "num_gpus": replicas.gpus},
+        "logging_config": {"enable_access_log": False, "log_level": "WARNING"},
+    }
+    if entry.runtime_env is not None:
+        options["ray_actor_options"]["runtime_env"] = entry.runtime_env
+    if replicas.min == replicas.max:
+        options["num_replicas"] = replicas.max
+    else:
+        options["autoscaling_config"] = AutoscalingConfig(
+            min_replicas=replicas.min,
+            max_replicas=replicas.max,
+            target_ongoing_requests=replicas.target_ongoing,
+            upscale_delay_s=1.0,
+            downscale_delay_s=min(30.0, replicas.idle_s or 1.0),
+            downscale_to_zero_delay_s=replicas.idle_s,
+            look_back_period_s=2.0,
+            metrics_interval_s=0.5,
+        )
+    return options
+
+
+class RayModel:
+    """A deployment handle as the jobs see it."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        # Small events over gRPC: a third of the latency of the object store.
+        self._run = handle.options(method_name="run", stream=True, _by_reference=False)
+        self._status = handle.options(method_name="status", _by_reference=False)
+
+    async def run(self, work: Work) -> AsyncIterator[Event]:
+        """Make one sound; closing the iterator cancels it on the replica."""
+        stream = self._run.remote(work)
+        ended = False
+        try:
+            async for event in stream:
+                ended = event[0] != "progress"
+                yield event
+        except exceptions.RayTaskError as error:
+            raise GenerationFailed(f"the replica raised: {type(error.cause).__name__}") from error
+        except _LOST as error:
+            ended = True
+            raise ReplicaGone(type(error).__name__) from error
+        finally:
+            if not ended:
+                stream.cancel()
+
+    async def status(self) -> dict[str, Any]:
+        """What the replica says about its model."""
+        try:
+            answer: dict[str, Any] = await self._status.remote()
+        except _LOST as error:
+            raise ReplicaGone(type(error).__name__) from error
+        return answer
+
+
+class Ingress:
+    """HTTP in, jobs owned here. With `args.listen` it has its own HTTP server; else Ray's proxies call it."""
+
+    async def __init__(self, args: Args, **handles: DeploymentHandle) -> None:  # type: ignore[misc]
+        set_up_logging(args.log_level)
+        refuse_unsafe(args, machines=sum(node["Alive"] for node in ray.nodes()))
+        context = serve.get_replica_context()
+        models = {entry.name: RayModel(handles[handle_name(entry.name)]) for entry in args.models}
+        self.counted_at, self.counts = 0.0, [(0, 0) for _ in args.models]
+        self.app_name = context.app_name
+        self.runtime = Runtime(args, models, executor=str(context.rank.rank), count_replicas=self.count_replicas)
+        await self.runtime.start()
+        self.asgi = create_app(self.runtime, behind_serve=args.listen is None)
+        self.listener: Listener | None = None
+        if args.listen is not None:
+            self.listener = Listener(self.asgi, args.listen.host, args.listen.port)
+            await self.listener.start()
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        """The app behind Ray's proxies."""
+        return self.asgi
+
+    async def count_replicas(self) -> list[tuple[int, int]]:
+        """Running and starting replicas of each model, in the order of the entries; looked up at most once a second."""
+        if time.monotonic() - self.counted_at > 1.0:
+            status = await asyncio.to_thread(serve.status)
+            deployments = status.applications[self.app_name].deployments
+            found = []
+            for name in self.runtime.catalogue.names:
+                states = deployments[name].replica_states if name in deployments else {}
+                starting = states.get("STARTING", 0) + states.get("PENDING_ALLOCATION", 0)
+                found.append((states.get("RUNNING", 0), starting))
+            self.counts, self.counted_at = found, time.monotonic()
+        return self.counts
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """New limits without a restart."""
+        limits, retention = Limits(**user_config["limits"]), Retention(**user_config["retention"])
+        self.runtime.apply(limits, retention)
+
+    async def check_health(self) -> None:
+        """Called by the controller: the HTTP server of this process must be up."""
+        if self.listener is not None and (self.listener.task is None or self.listener.task.done()):
+            raise RuntimeError("the HTTP server has ended")
+
+    async def drain(self, grace_s: float) -> int:
+        """Stop taking jobs, wait for running ones, close the HTTP server. Returns how many jobs are left."""
+        left = await self.runtime.drain(grace_s)
+        if self.listener is not None:
+            await self.listener.stop()
+        return left
+
+    async def __del__(self) -> None:
+        if hasattr(self, "runtime"):
+            await self.runtime.close()
+
+
+def ingress_deployment() -> Any:
+    """The ingress as a Serve deployment; apart from its class, so that the class stays plain and typed."""
+    return serve.deployment(
+        name=INGRESS,
+        max_ongoing_requests=10_000,
+        health_check_period_s=1.0,
+        health_check_timeout_s=30.0,
+        graceful_shutdown_timeout_s=60.0,
+        graceful_shutdown_wait_loop_s=0.2,
+        ray_actor_options={"num_cpus": 0},
+        logging_config={"enable_access_log": False, "log_level": "WARNING"},
+    )(serve.ingress()(Ingress))

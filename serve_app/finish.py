@@ -1,0 +1,122 @@
+"""Samples to samples that may leave: checked, of the exact length, at the asked rate and loudness.
+
+The order matters. Resampling comes before loudness because it can raise the true peak; fades come before it
+so that they are part of what is measured. Opus and MP3 overshoot after all of this by some tenths of a dB,
+for which the 1 dB under full scale is kept.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import soxr
+import synth_native
+from numpy.typing import NDArray
+
+from deployments.contract import Audio
+from serve_app.encode import Format, encoder_rate_hz
+from serve_app.errors import UnusableAudio
+
+Samples = NDArray[np.float32]
+TRUE_PEAK_DBTP = -1.0
+_SILENCE = 10 ** (-80 / 20)  # below this peak there is no sound to make loud
+_TOO_LONG, _TOO_SHORT = 0.25, 0.05  # the shares of the asked length by which a model may miss it
+_SLACK_S = 0.5  # and what is always forgiven: models work in frames of their own
+_EDGE_S, _CUT_S = 0.003, 0.05
+_QUALITY = (
+    "loudness_lufs", "true_peak_dbtp", "peak", "dc_offset", "silence_ratio", "clipped_samples", "clicks",
+    "limited_by", "ok",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Sound that may leave: float32 (channels, frames), its rate in Hz, and what was measured on it."""
+
+    samples: Samples
+    sample_rate_hz: int
+    quality: dict[str, Any]
+
+
+def finish(
+    audio: Audio,
+    *,
+    duration_s: float | None = None,
+    sample_rate_hz: int | None = None,
+    loudness_lufs: float = -16.0,
+    format: Format = "wav",
+) -> Finished:
+    """Check, cut to `duration_s`, resample for `format`, and set integrated loudness and true peak.
+
+    The result has round(duration_s * rate) frames. Loudness is met within 0.5 LU unless `limited_by` says
+    why not: at most 6 dB of limiting holds -1 dBTP. Under 0.4 s only the peak is set. Raises UnusableAudio
+    for NaN, silence, a wrong shape, or a length too far from the asked one.
+    """
+    samples = checked(audio)
+    if duration_s is not None:
+        samples = _of_length(samples, duration_s, audio.sample_rate_hz)
+    rate_hz = encoder_rate_hz(format, sample_rate_hz or audio.sample_rate_hz)
+    asked_s = samples.shape[1] / audio.sample_rate_hz if duration_s is None else duration_s
+    samples = _resampled(samples, audio.sample_rate_hz, rate_hz, max(1, round(asked_s * rate_hz)))
+    samples = _without_edges(samples, rate_hz)
+    try:
+        finished, report = synth_native.finish(samples, rate_hz, loudness_lufs, TRUE_PEAK_DBTP)
+    except (synth_native.NotFinite, synth_native.Silent) as error:
+        raise UnusableAudio(str(error)) from error
+    return Finished(finished, rate_hz, {name: report[name] for name in _QUALITY})
+
+
+def checked(audio: Audio) -> Samples:
+    """Return the samples if they are a sound. Raises UnusableAudio that says what is wrong."""
+    samples = np.asarray(audio.samples)
+    if samples.ndim != 2 or not 1 <= samples.shape[0] <= 8 or samples.shape[1] == 0:
+        raise UnusableAudio(
+            f"The model returned shape {samples.shape}; (channels, frames) with 1 to 8 channels is needed"
+        )
+    if samples.dtype != np.float32:
+        raise UnusableAudio(f"The model returned {samples.dtype}; float32 is needed")
+    peak = float(np.max(np.abs(samples)))  # NaN and infinity go through max
+    if not np.isfinite(peak):
+        bad = int(np.count_nonzero(~np.isfinite(samples)))
+        raise UnusableAudio(f"The model returned {bad} samples of {samples.size} that are NaN or infinite")
+    if peak < _SILENCE:
+        raise UnusableAudio(f"The model returned silence: the highest sample is {peak:.2g}")
+    return samples
+
+
+def _of_length(samples: Samples, duration_s: float, rate_hz: int) -> Samples:
+    """Cut or pad to the asked length at the model's own rate; a cut fades out over 50 ms."""
+    asked, got = max(1, round(duration_s * rate_hz)), samples.shape[1]
+    if got == asked:
+        return samples
+    if not (1 - _TOO_SHORT) * asked - _SLACK_S * rate_hz <= got <= (1 + _TOO_LONG) * asked + _SLACK_S * rate_hz:
+        raise UnusableAudio(f"The model returned {got / rate_hz:.3f} s where {duration_s:g} s were asked")
+    if got < asked:
+        padded = _faded(samples.copy(), 0, min(got // 4, round(_EDGE_S * rate_hz)))
+        return np.pad(padded, ((0, 0), (0, asked - got)))
+    return _faded(samples[:, :asked].copy(), 0, min(asked // 4, round(_CUT_S * rate_hz)))
+
+
+def _resampled(samples: Samples, from_hz: int, to_hz: int, frames: int) -> Samples:
+    """Convert the rate with soxr's HQ filter (20 bits, linear phase), then drop or add the odd last frame."""
+    if from_hz != to_hz:
+        samples = np.ascontiguousarray(soxr.resample(samples.T, from_hz, to_hz, quality="HQ").T)
+    missing = frames - samples.shape[1]
+    return np.pad(samples, ((0, 0), (0, missing))) if missing > 0 else samples[:, :frames]
+
+
+def _without_edges(samples: Samples, rate_hz: int) -> Samples:
+    """Fade in and out over 3 ms where the sound would begin or end with a click."""
+    length = min(samples.shape[1] // 4, round(_EDGE_S * rate_hz))
+    quiet = 1e-3 * float(np.max(np.abs(samples)))
+    start, end = (length if float(np.max(np.abs(samples[:, i]))) > quiet else 0 for i in (0, -1))
+    return _faded(samples.copy(), start, end) if start or end else samples
+
+
+def _faded(samples: Samples, start: int, end: int) -> Samples:
+    """Fade `start` frames in and `end` frames out, in place, after a raised cosine that reaches zero."""
+    for length, direction in ((start, 1), (end, -1)):
+        if length:
+            ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(length) / length)
+            samples[:, ::direction][:, :length] *= ramp.astype(np.float32)
+    return samples

@@ -1,0 +1,53 @@
+"""Structured logs: one JSON object a line, with job and request ids, never a key and never a whole prompt."""
+
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+from contextvars import ContextVar
+from logging.handlers import WatchedFileHandler
+from typing import Any
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+job_id: ContextVar[str] = ContextVar("job_id", default="")
+
+log = logging.getLogger("continuo")
+
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+class JsonLines(logging.Formatter):
+    """A record as one line of JSON; what `extra` brings becomes members."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "event": record.getMessage(),
+        }
+        for name, variable in (("request_id", request_id), ("job_id", job_id)):
+            if variable.get():
+                line[name] = variable.get()
+        line.update({name: value for name, value in record.__dict__.items() if _is_ours(name)})
+        if record.exc_info:
+            line["trace"] = "".join(traceback.format_exception(*record.exc_info))
+        return json.dumps(line, default=str)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether `extra` brought it; Ray adds fields of its own to every record of a replica."""
+    return name not in _STANDARD and not name.startswith(("ray_", "serve_", "_", "skip", "log_to"))
+
+
+def set_up_logging(level: str) -> None:
+    """Send our log to the file that CONTINUO_LOG_FILE names, else to standard error, as JSON lines; idempotent."""
+    log.setLevel(level)
+    log.propagate = False
+    if not log.handlers:
+        file = os.environ.get("CONTINUO_LOG_FILE")
+        handler = WatchedFileHandler(file) if file else logging.StreamHandler(sys.stderr)
+        handler.setFormatter(JsonLines())
+        log.addHandler(handler)

@@ -1,0 +1,1 @@
+"""The history of our tables; alembic runs what a database has not seen yet."""

@@ -1,0 +1,320 @@
+"""The one wrapper that turns any Model into a Serve deployment.
+
+A call of `run` passes: loaded? -> joined to an equal one in flight? -> generate (worker thread, batch or engine)
+-> finish -> encode -> put. It yields events: ("progress", {...}), then ("output", {...}) or ("error", {...}).
+Audio never leaves the replica but through storage.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from deployments.contract import (
+    Audio,
+    BatchModel,
+    Cancelled,
+    Context,
+    EngineModel,
+    InvalidInput,
+    LoadFailed,
+    OutOfMemory,
+)
+from serve_app.config import ModelEntry, StorageConfig
+from serve_app.encode import encode
+from serve_app.errors import (
+    ContinuoError,
+    DeadlineExceeded,
+    GenerationFailed,
+    Invalid,
+    JobCanceled,
+    ModelNotReady,
+    ResourceExhausted,
+)
+from serve_app.finish import finish
+from serve_app.graph import load_class
+from serve_app.logs import log, set_up_logging
+from serve_app.storage import open_storage
+from serve_app.work import Event, Work
+
+RELOAD_AFTER_S = 30.0
+
+
+@dataclass
+class Flight:
+    """A piece of work under way with those who wait for it; it is cancelled when the last of them leaves."""
+
+    context: Context
+    task: asyncio.Task[dict[str, Any]] | None = None
+    listeners: set[asyncio.Queue[Event]] = field(default_factory=set)
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to everybody who listens."""
+        for queue in self.listeners:
+            queue.put_nowait(event)
+
+
+class Replica:
+    """Holds one model; see the module's text for what a call passes."""
+
+    def __init__(self, entry: ModelEntry, storage: StorageConfig, log_level: str = "INFO", **parts: Any) -> None:
+        set_up_logging(log_level)
+        self.entry = entry
+        self.parts = parts
+        self.storage = open_storage(storage)
+        model_class = load_class(entry.model)
+        self.request_type = model_class.Request
+        self.info = model_class.info
+        self.model = model_class(model_class.Options.model_validate(entry.options))
+        self.flights: dict[str, Flight] = {}
+        self.workers = ThreadPoolExecutor(max(2, entry.replicas.target_ongoing), thread_name_prefix="generate")
+        self.batcher = Batcher(self.model, self.info.max_batch) if self.info.max_batch > 1 else None
+        self.submit: Callable[[Any, Context], Awaitable[Audio]] | None = None
+        if isinstance(self.model, EngineModel):
+            self.submit = self.model.submit
+        elif self.batcher is not None:
+            self.submit = self.batcher.submit
+        self.reason: str | None = None
+        self.failed_at = 0.0
+        self.loaded = threading.Event()
+        self.loading = self.workers.submit(self._load)
+
+    def _load(self) -> None:
+        started = time.perf_counter()
+        try:
+            self.model.load()
+        except Exception as error:  # noqa: BLE001  (the edge between any model's code and ours)
+            self.reason = describe(error)
+            self.failed_at = time.monotonic()
+            log.warning("model failed to load", extra={"model": self.entry.name, "reason": self.reason})
+            return
+        self.reason = None
+        self.loaded.set()
+        log.info(
+            "model loaded",
+            extra={"model": self.entry.name, "seconds": round(time.perf_counter() - started, 3)},
+        )
+
+    async def _ready(self) -> None:
+        if self.reason is not None and time.monotonic() - self.failed_at > RELOAD_AFTER_S:
+            self.reason = None
+            self.loading = self.workers.submit(self._load)
+        await asyncio.wrap_future(self.loading)
+        if self.reason is not None:
+            raise ModelNotReady(f"model '{self.entry.name}' failed to load: {self.reason}")
+
+    async def status(self) -> dict[str, Any]:
+        """`ready`, `loading`, or `failed` with its reason."""
+        if self.reason is not None:
+            return {"status": "failed", "reason": self.reason}
+        return {"status": "ready" if self.loaded.is_set() else "loading", "reason": None}
+
+    async def check_health(self) -> None:
+        """Called by the controller; that it can run at all shows that the loop is alive."""
+
+    async def run(self, work: Work) -> AsyncIterator[Event]:
+        """Make one sound and yield what happens; the last event is `output` or `error`."""
+        queue: asyncio.Queue[Event] = asyncio.Queue()
+        flight = self._join(work, queue)
+        assert flight.task is not None
+        flight.task.add_done_callback(lambda task: queue.put_nowait(outcome(task)))
+        try:
+            while True:
+                event = await queue.get()
+                yield event
+                if event[0] != "progress":
+                    return
+        finally:
+            flight.listeners.discard(queue)
+            if not flight.listeners:
+                flight.context.cancelled.set()
+                if self.flights.get(work.key) is flight:
+                    del self.flights[work.key]
+
+    def _join(self, work: Work, queue: asyncio.Queue[Event]) -> Flight:
+        flight = self.flights.get(work.key)
+        if flight is None:
+            loop = asyncio.get_running_loop()
+            flight = Flight(Context(seed=work.seed, deadline=work.deadline, parts=self.parts))
+            flight.context.progress = throttled(loop, flight.tell)
+            self.flights[work.key] = flight
+            flight.task = asyncio.create_task(self._produce(work, flight.context))
+        flight.listeners.add(queue)
+        return flight
+
+    async def _produce(self, work: Work, context: Context) -> dict[str, Any]:
+        try:
+            await self._ready()
+            request = self.request_type.model_validate(work.request)
+            started = time.perf_counter()
+            if self.submit is None:  # generate and deliver in one thread, one hop
+                made: dict[str, Any] = await self._in_thread(self._make, work, request, context)
+                return made
+            audio = await self.submit(request, context)
+            run_s = time.perf_counter() - started
+            context.check()
+            made = await self._in_thread(self._deliver, work, request.duration_s, audio, run_s)
+            return made
+        except Exception as error:
+            raise translate(error, context) from error
+
+    def _make(self, work: Work, request: Any, context: Context) -> dict[str, Any]:
+        started = time.perf_counter()
+        audio = whole(self.model.generate(request, context))
+        run_s = time.perf_counter() - started
+        context.check()
+        return self._deliver(work, request.duration_s, audio, run_s)
+
+    def _deliver(self, work: Work, duration_s: float, audio: Audio, run_s: float) -> dict[str, Any]:
+        settings = work.settings
+        loudness = settings["loudness_lufs"]
+        if audio.loudness_lufs is not None and not settings["asked_loudness"]:
+            loudness = audio.loudness_lufs
+        clock = [time.perf_counter()]
+        finished = finish(
+            audio,
+            duration_s=duration_s,
+            sample_rate_hz=settings["sample_rate_hz"],
+            loudness_lufs=loudness,
+            format=settings["format"],
+        )
+        clock.append(time.perf_counter())
+        encoded = encode(finished.samples, finished.sample_rate_hz, settings["format"], settings["bit_depth"])
+        clock.append(time.perf_counter())
+        stat = self.storage.put(work.key, encoded.data, encoded.media_type)
+        clock.append(time.perf_counter())
+        frames = finished.samples.shape[-1]
+        return {
+            "output": {
+                "key": work.key,
+                "media_type": stat.media_type or encoded.media_type,
+                "bytes": stat.bytes,
+                "sha256": stat.sha256,
+                "duration_s": frames / finished.sample_rate_hz,
+                "sample_rate_hz": finished.sample_rate_hz,
+                "channels": finished.samples.shape[0],
+                "quality": finished.quality,
+            },
+            "facts": dict(audio.facts),
+            "metrics": {
+                "run_s": run_s,
+                "finish_s": clock[1] - clock[0],
+                "encode_s": clock[2] - clock[1],
+                "store_s": clock[3] - clock[2],
+            },
+        }
+
+    async def _in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.workers, work, *args)
+
+
+class Batcher:
+    """Collects requests while a batch runs: a lone one never waits, a busy model fills its batches."""
+
+    def __init__(self, model: BatchModel, max_batch: int) -> None:
+        self.model, self.max_batch = model, max_batch
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="batch")
+        self.waiting: list[tuple[Any, Context, asyncio.Future[Audio]]] = []
+        self.task: asyncio.Task[None] | None = None
+
+    async def submit(self, request: Any, context: Context) -> Audio:
+        """Make one sound in whatever batch comes next."""
+        future: asyncio.Future[Audio] = asyncio.get_running_loop().create_future()
+        self.waiting.append((request, context, future))
+        if self.task is None or self.task.done():
+            self.task = asyncio.create_task(self._drive())
+        return await future
+
+    async def _drive(self) -> None:
+        while self.waiting:
+            batch, self.waiting = self.waiting[: self.max_batch], self.waiting[self.max_batch :]
+            requests, contexts, futures = zip(*batch, strict=True)
+            loop = asyncio.get_running_loop()
+            try:
+                results: Sequence[Audio] = await loop.run_in_executor(
+                    self.thread, self.model.generate_batch, requests, contexts
+                )
+                for future, audio in zip(futures, results, strict=True):
+                    if not future.done():
+                        future.set_result(audio)
+            except Exception as error:  # noqa: BLE001  (the edge between any model's code and ours)
+                for future in futures:
+                    if not future.done():
+                        future.set_exception(error)
+
+
+def whole(made: Audio | Iterator[Audio]) -> Audio:
+    """One Audio from a model's answer, whether it came at once or in chunks."""
+    if isinstance(made, Audio):
+        return made
+    chunks = list(made)
+    if not chunks:
+        raise GenerationFailed("the model made no audio")
+    facts = {name: value for chunk in chunks for name, value in chunk.facts.items()}
+    samples = np.concatenate([chunk.samples for chunk in chunks], axis=-1)
+    return Audio(samples, chunks[0].sample_rate_hz, facts, chunks[0].loudness_lufs)
+
+
+def throttled(
+    loop: asyncio.AbstractEventLoop, tell: Callable[[Event], None], every_s: float = 0.1
+) -> Callable[[int, int], None]:
+    """A progress function for a worker thread that passes on at most one report per `every_s`."""
+    started = time.monotonic()
+    last = [started]
+
+    def progress(step: int, steps: int) -> None:
+        now = time.monotonic()
+        if now - last[0] < every_s:
+            return
+        last[0] = now
+        eta_s = round((now - started) / step * (steps - step), 3) if step else None
+        loop.call_soon_threadsafe(tell, ("progress", {"step": step, "steps": steps, "eta_s": eta_s}))
+
+    return progress
+
+
+def outcome(task: "asyncio.Task[dict[str, Any]]") -> Event:
+    """The last event of a flight."""
+    if task.cancelled():
+        return "error", {"code": JobCanceled.code, "detail": "the replica is stopping", "errors": []}
+    error = task.exception()
+    if error is None:
+        return "output", task.result()
+    if not isinstance(error, ContinuoError):
+        error = GenerationFailed(describe(error))
+    return "error", {
+        "code": error.code,
+        "detail": error.detail,
+        "errors": [dict(item) for item in error.errors],
+    }
+
+
+def translate(error: Exception, context: Context) -> ContinuoError:
+    """Any error of a model as one of ours."""
+    if isinstance(error, ContinuoError):
+        return error
+    if isinstance(error, Cancelled):
+        late = time.time() > context.deadline
+        return DeadlineExceeded("the deadline passed while the job ran") if late else JobCanceled("cancelled")
+    if isinstance(error, InvalidInput):
+        return Invalid(error.detail, [{"pointer": "/input" + error.pointer, "detail": error.detail}])
+    if isinstance(error, OutOfMemory | MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        advice = "ask for less: a shorter duration, fewer steps, a smaller n"
+        return ResourceExhausted(f"out of memory: {error or 'no figures'}; {advice}")
+    if isinstance(error, LoadFailed):
+        return ModelNotReady(str(error))
+    logging.getLogger("continuo").error("generation failed", exc_info=error)
+    return GenerationFailed(describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """One line about an error, bounded."""
+    text = str(error).strip().splitlines()
+    line = text[0][:500] if text else ""
+    return line if isinstance(error, LoadFailed) else f"{type(error).__name__}: {line}"

@@ -1,0 +1,223 @@
+"""What routes share: who calls, how long they wait, how a job is answered."""
+
+import json
+import re
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+from starlette.responses import JSONResponse, Response
+
+from serve_app import logs
+from serve_app.errors import Invalid, JobCanceled, Malformed, field_errors, from_code
+from serve_app.graph import Plan
+from serve_app.jobs import Asked
+from serve_app.middleware import problem_response
+from serve_app.records import Row
+from serve_app.runtime import Runtime
+from serve_app.schemas import FINISHED, Job, Problem, WebhookRequest
+
+B = TypeVar("B", bound=BaseModel)
+
+LONGEST_WAIT_S = 60
+PATIENCE_S = 0.25
+_WAIT = re.compile(r"^wait(?:\s*=\s*\"?(\d+(?:\.\d+)?)\"?)?$")
+
+JOB_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": Job, "description": "Done: from the cache, or replayed by its Idempotency-Key"},
+    201: {"model": Job, "description": "Done within the wait"},
+    202: {"model": Job, "description": "Accepted; follow `urls.self` or `urls.events`"},
+    **{
+        status: {"model": Problem, "description": text, "content": {"application/problem+json": {}}}
+        for status, text in (
+            (400, "Not JSON"),
+            (401, "No valid key"),
+            (413, "Body too large"),
+            (415, "Not application/json"),
+            (422, "A field is wrong"),
+            (429, "Queue is full"),
+            (503, "Not available now"),
+            (507, "Storage is full"),
+        )
+    },
+}
+
+
+def runtime_of(request: Request) -> Runtime:
+    """The parts behind the routes."""
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+async def _runtime(request: Request) -> Runtime:
+    """`runtime_of` as a dependency; async, because FastAPI sends others through a thread."""
+    return runtime_of(request)
+
+
+async def caller(request: Request) -> str:
+    """The owner on whose behalf the request acts. Raises Unauthenticated."""
+    client = request.client.host if request.client else ""
+    return await runtime_of(request).owner_of(request.headers.get("authorization"), client)
+
+
+def base_url(request: Request) -> str:
+    """This service as the caller reached it, without a slash at the end."""
+    return str(request.base_url).rstrip("/")
+
+
+RuntimeDep = Annotated[Runtime, Depends(_runtime)]
+Caller = Annotated[str, Depends(caller)]
+
+
+@dataclass(frozen=True)
+class Preference:
+    """How long the caller wants to wait (RFC 7240); `applied` is told back."""
+
+    wait_s: float
+    applied: str
+
+
+def preference(prefer: str | None, default_wait_s: float) -> Preference:
+    """Read a Prefer header. Raises Malformed for a wait that is not a number of seconds up to 60."""
+    for item in (prefer or "").split(","):
+        text = item.strip().lower()
+        if text == "respond-async":
+            return Preference(0.0, "respond-async")
+        if text.startswith("wait"):
+            match = _WAIT.match(text)
+            if match is None or float(match.group(1) or 0) > LONGEST_WAIT_S:
+                raise Malformed(
+                    f"Prefer: '{item.strip()[:40]}' is not understood; use wait=1 to wait=60, or respond-async"
+                )
+            wait_s = float(match.group(1) or LONGEST_WAIT_S)
+            return Preference(wait_s, f"wait={wait_s:g}")
+    applied = f"wait={default_wait_s:g}" if default_wait_s else "respond-async"
+    return Preference(default_wait_s, applied)
+
+
+_HEADERS = (
+    ("Prefer", "wait, wait=seconds (at most 60), or respond-async"),
+    ("Idempotency-Key", "The same key and body again give the stored answer"),
+)
+
+
+class PlainRoute(APIRoute):
+    """A route of FastAPI's, with its place in the documentation, whose function reads the request by itself."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The function as it is, without the solving of dependencies."""
+        endpoint = self.endpoint
+
+        async def handle(request: Request) -> Response:
+            answered: Response = await endpoint(request)
+            return answered
+
+        return handle
+
+
+def job_route(body: type[BaseModel]) -> dict[str, Any]:
+    """What FastAPI shows of a route that makes a job from a `body`.
+
+    These routes read headers and body by themselves: the caller is known before the body is looked at, and
+    FastAPI's solving of dependencies would be a fifth of the time that the service itself takes for a job.
+    """
+    shown = [
+        {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+        for name, text in _HEADERS
+    ]
+    content = {"application/json": {"schema": body.model_json_schema()}}
+    extra = {"parameters": shown, "requestBody": {"required": True, "content": content}}
+    return {"responses": JOB_RESPONSES, "openapi_extra": extra, "route_class_override": PlainRoute}
+
+
+async def read_json(request: Request, kind: type[B], also_known: Iterable[str] = ()) -> B:
+    """The body as `kind`. Raises Malformed, or Invalid with a pointer to every wrong field."""
+    raw = await request.body()
+    try:
+        try:
+            return kind.model_validate_json(raw)
+        except ValidationError as error:
+            details = error.errors()
+            if details[0]["type"] != "json_invalid":
+                raise
+            return kind.model_validate(_more_leniently(raw, details[0]["ctx"]["error"]))
+    except ValidationError as error:
+        details = error.errors()
+        found = field_errors(details, "", [*kind.model_fields, *also_known])
+        raise Invalid(f"{found[0]['pointer'] or 'body'}: {found[0]['detail']}", found) from None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What of a job request does not depend on its model."""
+
+    model: str
+    priority: str
+    deadline_s: float | None
+    webhook: WebhookRequest | None
+
+
+def _more_leniently(raw: bytes, reason: str) -> Any:
+    """The body by a parser that lets lone surrogates pass, so that the field that holds one can be named."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        raise Malformed(f"the body is not JSON: {reason}") from None
+
+
+async def answer(request: Request, owner: str, terms: Terms, plan: Plan, wait_s: float) -> Response:
+    """Accept the job, wait as long as the caller prefers, answer."""
+    runtime = runtime_of(request)
+    wanted = preference(request.headers.get("prefer"), wait_s)
+    if terms.webhook is not None:
+        await runtime.webhooks.check_url(terms.webhook.url)
+    asked = Asked(
+        owner=owner,
+        model=terms.model,
+        priority=terms.priority,
+        deadline_s=terms.deadline_s,
+        webhook=terms.webhook.model_dump(mode="json") if terms.webhook else None,
+        idempotency_key=key_of(request.headers.get("idempotency-key")),
+        request_id=logs.request_id.get(),
+    )
+    accepted = await runtime.jobs.submit(asked, plan, patience_s=min(wanted.wait_s, PATIENCE_S))
+    row = accepted.row
+    if wanted.wait_s and row["status"] not in FINISHED:
+        row = await runtime.jobs.wait(row, wanted.wait_s)
+    response = job_response(request, row, waited=wanted.wait_s > 0, replayed=accepted.replayed)
+    response.headers["Preference-Applied"] = wanted.applied
+    if accepted.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def key_of(header: str | None) -> str | None:
+    """The Idempotency-Key, quoted or not. Raises Invalid for an empty or an over-long one."""
+    if header is None:
+        return None
+    key = header.strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not 1 <= len(key) <= 255:
+        text = f"Idempotency-Key has {len(key)} characters; 1 to 255 are possible"
+        raise Invalid(text, [{"pointer": "", "detail": text}])
+    return key
+
+
+def job_response(request: Request, row: Row, *, waited: bool, replayed: bool) -> JSONResponse:
+    """The job, or its error's problem when a caller waited for a job that failed."""
+    runtime = runtime_of(request)
+    view = runtime.view(row, base_url(request))
+    if waited and row["status"] in ("failed", "canceled"):
+        error = row["error"] or {"code": JobCanceled.code, "detail": "the job was canceled", "errors": []}
+        failed = from_code(error["code"], error["detail"], error.get("errors", ()))
+        response = problem_response(failed, request.url.path, job_id=row["id"])
+    elif row["status"] in FINISHED:
+        response = JSONResponse(view, 200 if row["cached"] or replayed else 201)
+    else:
+        response = JSONResponse(view, 202)
+    response.headers["Location"] = view["urls"]["self"]
+    return response

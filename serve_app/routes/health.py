@@ -1,0 +1,37 @@
+"""Liveness, readiness, metrics."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from serve_app.errors import ContinuoError, Draining
+from serve_app.middleware import problem_response
+from serve_app.routes.common import RuntimeDep, caller
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(runtime: RuntimeDep) -> Response:
+    """Jobs are accepted: database and storage answer and the service is not stopping."""
+    try:
+        if runtime.jobs.draining.is_set():
+            raise Draining
+        await runtime.check()
+    except ContinuoError as error:
+        return problem_response(error, "/readyz")
+    return JSONResponse({"status": "ready"})
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(runtime: RuntimeDep, owner: Annotated[str, Depends(caller)]) -> Response:
+    """Prometheus text format, per model, of this ingress replica."""
+    runtime.gauge()
+    return Response(runtime.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,119 @@
+"""`/v1/jobs`: make, read, list, follow, cancel, delete."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from serve_app.errors import NotFound
+from serve_app.routes.common import (
+    Caller,
+    RuntimeDep,
+    Terms,
+    answer,
+    base_url,
+    caller,
+    job_route,
+    read_json,
+    runtime_of,
+)
+from serve_app.runtime import Runtime
+from serve_app.schemas import Job, JobList, JobRequest, Status
+from serve_app.views import rfc3339
+
+router = APIRouter(tags=["jobs"])
+
+
+async def create_job(request: Request) -> Response:
+    """Make a job for any model; answers at once unless `Prefer: wait`."""
+    owner = await caller(request)
+    body = await read_json(request, JobRequest)
+    plan = runtime_of(request).catalogue.plan(body.model, body.input, prefix="/input")
+    terms = Terms(body.model, body.priority, body.deadline_s, body.webhook)
+    return await answer(request, owner, terms, plan, wait_s=0)
+
+
+router.add_api_route("/v1/jobs", create_job, methods=["POST"], status_code=202, **job_route(JobRequest))
+
+
+@router.get("/v1/jobs", response_model=JobList)
+async def list_jobs(
+    request: Request,
+    owner: Caller,
+    runtime: RuntimeDep,
+    status: Status | None = None,
+    model: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(max_length=64)] = None,
+) -> Response:
+    """The caller's jobs, newest first."""
+    rows, following = await runtime.jobs.list(owner, status=status, model=model, limit=limit, cursor=cursor)
+    base = base_url(request)
+    return JSONResponse({"results": [runtime.view(row, base) for row in rows], "next": following})
+
+
+@router.get("/v1/jobs/{job_id}", response_model=Job)
+async def get_job(job_id: str, request: Request, owner: Caller, runtime: RuntimeDep) -> Response:
+    """The job as it is now, with freshly signed URLs."""
+    return JSONResponse(runtime.view(await runtime.jobs.get(owner, job_id), base_url(request)))
+
+
+@router.delete("/v1/jobs/{job_id}", status_code=204)
+async def delete_job(job_id: str, owner: Caller, runtime: RuntimeDep) -> Response:
+    """Remove the job and its objects."""
+    await runtime.jobs.delete(owner, job_id)
+    return Response(status_code=204)
+
+
+@router.post("/v1/jobs/{job_id}/cancel", response_model=Job)
+async def cancel_job(job_id: str, request: Request, owner: Caller, runtime: RuntimeDep) -> Response:
+    """Stop the job; one that has ended stays as it is."""
+    return JSONResponse(runtime.view(await runtime.jobs.cancel(owner, job_id), base_url(request)))
+
+
+@router.get(
+    "/v1/jobs/{job_id}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}},
+)
+async def follow_job(
+    job_id: str,
+    request: Request,
+    owner: Caller,
+    runtime: RuntimeDep,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """What happens to the job as server-sent events; resumes after `Last-Event-ID`."""
+    after = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 10 else 0
+    await runtime.jobs.get(owner, job_id)
+    stream = _lines(runtime, owner, job_id, after, base_url(request))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+async def _lines(runtime: Runtime, owner: str, job_id: str, after: int, base: str) -> AsyncIterator[str]:
+    with suppress(NotFound):  # deleted while it was followed
+        async for event in runtime.jobs.events(owner, job_id, after):
+            if event is None:
+                yield ": still here\n\n"
+                continue
+            data = await _event_data(runtime, owner, job_id, event, base)
+            yield f"id: {event['seq']}\nevent: {event['type']}\ndata: {json.dumps(data)}\n\n"
+
+
+async def _event_data(runtime: Runtime, owner: str, job_id: str, event: dict[str, Any], base: str) -> dict[str, Any]:
+    if event["type"] in ("completed", "output"):
+        view = runtime.view(await runtime.jobs.get(owner, job_id), base)
+        return (
+            view
+            if event["type"] == "completed"
+            else {**event["data"], "output": view["outputs"][event["data"]["index"]]}
+        )
+    data = {"job_id": job_id, "at": rfc3339(event["at"]), **event["data"]}
+    if event["type"] == "queued":
+        row = await runtime.jobs.get(owner, job_id)
+        data["position"] = runtime.execution.position(row) or 0
+    return data

@@ -1,0 +1,198 @@
+"""What one ingress replica is made of. Routes reach it as `request.app.state.runtime`."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import sqlalchemy as sa
+
+from serve_app import durable, records
+from serve_app.config import Args, Limits, Retention
+from serve_app.database import Database
+from serve_app.errors import ContinuoError, Unauthenticated
+from serve_app.execution import Execution
+from serve_app.graph import Catalogue
+from serve_app.jobs import Jobs
+from serve_app.keys import Keys
+from serve_app.logs import log
+from serve_app.metrics import Metrics
+from serve_app.records import Row
+from serve_app.running import Handle, ReplicaGone
+from serve_app.storage import Storage, open_storage
+from serve_app.views import job_view
+from serve_app.webhooks import Webhooks
+
+LOCAL_OWNER = "local"
+
+
+class Runtime:
+    """The parts of an ingress replica, wired. `start` before the first request, `drain` and `close` at the end."""
+
+    def __init__(
+        self,
+        args: Args,
+        handles: Mapping[str, Handle],
+        executor: str = "0",
+        count_replicas: Callable[[], Awaitable[list[tuple[int, int]]]] | None = None,
+    ) -> None:
+        self.args = args
+        self.count_replicas = count_replicas or self._one_each
+        self.executor = executor
+        self.catalogue = Catalogue(args.models)
+        self.database = Database(args.database_url)
+        self.storage: Storage = open_storage(args.storage)
+        self.handles = handles
+        self.metrics = Metrics()
+        self.execution = Execution(self.database, self.storage, self.catalogue, handles, self.metrics)
+        self.jobs = Jobs(self.database, self.storage, self.execution, executor)
+        self.jobs.limits, self.jobs.retention = args.limits, args.retention
+        self.keys = Keys(self.database)
+        self.webhooks = Webhooks(self.database, args.webhooks)
+        self.execution.plan_webhook = self._plan_webhook
+        self.execution.start_webhook = durable.start_delivery
+        self.public_url = (args.public_url or "").rstrip("/")
+        self.ready = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Migrate, take up what an earlier life accepted, begin to sweep."""
+        await asyncio.to_thread(self.database.migrate)
+        durable.launch(self.args.database_url, self.executor, self.execution.resume, self._deliver)
+        await self.jobs.resume_all([str(rank) for rank in range(self.args.ingress_replicas)])
+        for delivery_id in await self.database.read(records.pending_deliveries):
+            await durable.ensure_delivery(delivery_id)
+        self._tasks = [asyncio.create_task(self.jobs.obey_cancels())]
+        if self.executor == "0":
+            self._tasks.append(asyncio.create_task(self._sweep()))
+        self.ready = True
+
+    def apply(self, limits: Limits, retention: Retention) -> None:
+        """Change limits and retention without a restart."""
+        self.jobs.limits, self.jobs.retention = limits, retention
+
+    async def check(self) -> None:
+        """Raise what keeps this replica from serving: database, storage."""
+        await self.database.read(records.find_key, "", "")
+        await asyncio.to_thread(self.storage.check)
+
+    async def owner_of(self, authorization: str | None, client: str) -> str:
+        """Who calls: the owner of the given key; without keys, on loopback, the one local owner."""
+        if authorization is None:
+            if self.args.auth.mode == "loopback":
+                return LOCAL_OWNER
+            raise Unauthenticated(
+                "send an API key: 'Authorization: Bearer ck_...' (make one with: continuo keys create)"
+            )
+        return await self.keys.authenticate(authorization, client)
+
+    def view(self, row: Row, base_url: str) -> dict[str, Any]:
+        """A job as JSON."""
+        view = job_view(row, self.storage, self.args.storage.url_ttl_s, self.public_url or base_url)
+        view["queue_position"] = self.execution.position(row)
+        return view
+
+    async def model_states(self) -> dict[str, dict[str, Any]]:
+        """Status, reason and number of replicas of each model; waking none of them."""
+        counts = await self.count_replicas()
+        return dict(
+            zip(
+                self.catalogue.names,
+                await asyncio.gather(*map(self._state, self.catalogue.names, counts)),
+                strict=True,
+            )
+        )
+
+    async def _state(self, name: str, replicas: tuple[int, int]) -> dict[str, Any]:
+        running, starting = replicas
+        state: dict[str, Any] = {"status": "loading" if starting else "cold", "reason": None}
+        if running:
+            try:
+                state = await asyncio.wait_for(self.handles[name].status(), 2.0)
+            except (TimeoutError, ReplicaGone):
+                state = {"status": "loading", "reason": "the replica does not answer at the moment"}
+        return {**state, "replicas": running}
+
+    async def _one_each(self) -> list[tuple[int, int]]:
+        return [(1, 0) for _ in self.catalogue.names]
+
+    def gauge(self) -> None:
+        """Set the gauges of the moment: queue depth and age, places taken."""
+        now = time.time()
+        for name, slots in self.execution.slots.items():
+            ages = [
+                now - job.row["created_at"] for job in self.execution.running.values() if job.row["model_used"] == name
+            ]
+            self.metrics.depth.labels(name).set(len(slots.waiting))
+            self.metrics.busy.labels(name).set(slots.busy)
+            self.metrics.age_s.labels(name).set(max(ages, default=0.0))
+
+    def _plan_webhook(self, row: Row, event: str) -> Callable[[sa.Connection], str] | None:
+        """What to write beside an event of a job whose caller wants to be told of it."""
+        wanted = row["webhook"]
+        if not wanted or event not in wanted["events"]:
+            return None
+        return lambda c: self.webhooks.plan(c, row["id"], row["owner"], f"job.{event}", wanted["url"])
+
+    async def _deliver(self, delivery_id: str) -> float | None:
+        found = await self.database.read(records.delivery_job, delivery_id)
+        if found is None:
+            return None
+        row, event = found
+        body = {
+            "type": event,
+            "timestamp": row["completed_at"] or time.time(),
+            "data": self.view(row, self.public_url),
+        }
+        return await self.webhooks.attempt(delivery_id, json.dumps(body).encode())
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except ContinuoError as error:
+                log.warning("sweep failed", extra={"code": error.code, "detail": error.detail})
+            await asyncio.sleep(self.jobs.retention.sweep_every_s)
+
+    async def sweep(self) -> int:
+        """Remove what is over its time. Returns the number of jobs removed."""
+        await self.database.write(records.sweep_keys)
+        for key in await self.database.read(records.doomed_keys):
+            await self.jobs.remove_object(key)
+        removed = 0
+        while ids := await self.database.read(records.finished_before, time.time() - self.jobs.retention.jobs_s):
+            for job_id in ids:
+                await self.jobs.remove(job_id)
+            removed += len(ids)
+        return removed
+
+    async def drain(self, grace_s: float) -> int:
+        """Take no new jobs, let the running ones end within `grace_s`; returns how many are left for the next start."""
+        self.jobs.draining.set()
+        for slots in self.execution.slots.values():
+            slots.close()
+        until = time.monotonic() + grace_s
+        while time.monotonic() < until:
+            started = [
+                job.task for job in self.execution.running.values() if job.row["status"] == "running" and job.task
+            ]
+            if not started:
+                break
+            await asyncio.wait(started, timeout=max(0.05, min(0.5, until - time.monotonic())))
+        self.jobs.grace_over.set()
+        log.info("drained", extra={"left": len(self.execution.running)})
+        return len(self.execution.running)
+
+    async def close(self) -> None:
+        """Stop; unfinished jobs stay in the database."""
+        self.ready = False
+        unfinished = [job.task for job in self.execution.running.values() if job.task]
+        for task in (*self._tasks, *unfinished):
+            task.cancel()
+        for task in (*self._tasks, *unfinished):
+            with suppress(asyncio.CancelledError):
+                await task
+        self.database.close()
+        durable.close()

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from serve_app.errors import StorageUnavailable
+from tests.support.service import Service
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
+
+
+async def test_alive_and_ready(service: Service) -> None:
+    for path, status in (("/healthz", "ok"), ("/readyz", "ready")):
+        reply = await service.http.get(path)
+        assert (reply.status_code, reply.json()) == (200, {"status": status})
+        assert reply.headers["x-request-id"]
+
+
+async def test_not_ready_while_storage_is_away(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise StorageUnavailable("the bucket does not answer")
+
+    monkeypatch.setattr(service.runtime.storage, "check", away)
+    reply = await service.http.get("/readyz")
+    assert (reply.status_code, reply.json()["code"]) == (503, "storage_unavailable")
+    assert reply.headers["retry-after"]
+    assert (await service.http.get("/healthz")).status_code == 200
+
+
+async def test_not_ready_while_it_drains(service: Service) -> None:
+    service.runtime.jobs.draining.set()
+    reply = await service.http.get("/readyz")
+    assert (reply.status_code, reply.json()["code"]) == (503, "draining")
+    service.runtime.jobs.draining.clear()
+    assert (await service.http.get("/readyz")).status_code == 200
+
+
+async def test_the_interface_describes_itself(service: Service) -> None:
+    described = (await service.http.get("/openapi.json")).json()
+    for path in ("/v1/jobs", "/v1/jobs/{job_id}", "/v1/audio/generations", "/v1/models", "/v1/files/{key}"):
+        assert path in described["paths"]
+    for status in ("200", "201", "202", "400", "413", "415", "422", "429", "503"):
+        assert status in described["paths"]["/v1/jobs"]["post"]["responses"]
+    names = [item["operationId"] for path in described["paths"].values() for item in path.values()]
+    assert len(names) == len(set(names))
+    assert (await service.http.get("/docs")).status_code == 200
+
+
+async def test_nothing_of_the_machine_shows(service: Service) -> None:
+    folder = str(Path(service.runtime.args.database_url.removeprefix("sqlite:///")).parent)
+    for path in ("/v1/models", "/openapi.json", "/metrics", "/readyz", "/v1/nothing"):
+        assert folder not in (await service.http.get(path)).text

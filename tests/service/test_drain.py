@@ -1,0 +1,132 @@
+"""SIGTERM under load: every answer that came is whole, and what was accepted ends after the next start."""
+
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.live import TONE, Service, config_file, fetched, running
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+CLIENTS = 16
+LIMITS = {"queued_jobs": 60, "queued_jobs_per_owner": 60}
+
+
+@dataclass
+class Seen:
+    """What the clients were told, by all of them together."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    ids: set[str] = field(default_factory=set)
+    broken: list[str] = field(default_factory=list)
+    reset: list[str] = field(default_factory=list)  # prompts whose connection nobody took any more
+    refused_at: list[float] = field(default_factory=list)
+    answered_at: list[float] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def client(service: Service, number: int, seen: Seen) -> None:
+    """Ask until nobody listens any more: even numbers wait for their jobs, odd ones do not."""
+    count = 0
+    while True:
+        count += 1
+        prompt = f"{number}-{count}"
+        body = {"model": "tone", "input": {"prompt": prompt, "steps": 5, "step_s": 0.1}}
+        headers = {"Prefer": "wait=20" if number % 2 == 0 else "respond-async"}
+        try:
+            answer = httpx.post(f"{service.url}/v1/jobs", json=body, headers=headers, timeout=60)
+        except httpx.ConnectError:
+            with seen.lock:
+                seen.refused_at.append(time.monotonic())
+            return
+        except httpx.ReadError:  # it lay in the kernel's queue when the door closed
+            with seen.lock:
+                seen.reset.append(prompt)
+            continue
+        except httpx.TransportError as error:
+            with seen.lock:
+                seen.broken.append(f"{type(error).__name__}: {error}")
+            continue
+        with seen.lock:
+            take(answer, seen)
+        if answer.status_code in (429, 503):
+            time.sleep(0.05)
+
+
+def take(answer: httpx.Response, seen: Seen) -> None:
+    seen.answered_at.append(time.monotonic())
+    try:
+        said: dict[str, Any] = answer.json()
+    except json.JSONDecodeError:
+        seen.broken.append(f"{answer.status_code} {answer.text[:80]!r}")
+        return
+    seen.statuses[f"{answer.status_code} {said.get('code', said.get('status'))}"] += 1
+    if answer.status_code in (200, 201, 202):
+        seen.ids.add(said["id"])
+    elif answer.status_code not in (429, 503) or "retry-after" not in answer.headers:
+        seen.broken.append(f"{answer.status_code} {said}")
+
+
+def prompts(service: Service) -> set[str]:
+    """The prompts of every job there is."""
+    found, cursor = set(), ""
+    while cursor is not None:
+        more = {"cursor": cursor} if cursor else {}
+        page = httpx.get(f"{service.url}/v1/jobs", params={"limit": "100", **more}, timeout=30).json()
+        found |= {job["input"]["prompt"] for job in page["results"]}
+        cursor = page["next"]
+    return found
+
+
+def test_sigterm_under_load_breaks_no_answer_and_loses_no_job(tmp_path: Path) -> None:
+    config = config_file(tmp_path, [TONE], limits=LIMITS)
+    seen = Seen()
+    with running(tmp_path, config) as service:
+        threads = [threading.Thread(target=client, args=(service, number, seen)) for number in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        time.sleep(4)
+        stopped_at = time.monotonic()
+        status = service.terminate(60)
+        took_s = time.monotonic() - stopped_at
+        for thread in threads:
+            thread.join(60)
+        left = service.lines
+        said = [left.get() for _ in range(left.qsize())]
+    print(
+        json.dumps(
+            {"seconds": round(took_s, 2), "answers": seen.statuses, "accepted": len(seen.ids), "reset": seen.reset}
+        )
+    )
+    assert status == 0
+    assert seen.broken == []
+    assert any("accepted jobs wait for the next start" in line for line in said), said
+    assert seen.statuses["503 draining"] > 0
+    assert len(seen.refused_at) == CLIENTS
+    assert len(seen.reset) <= 1
+    assert min(seen.refused_at) >= max(seen.answered_at) - 0.5  # the door closes at the end, not before
+    with running(tmp_path, config) as service:
+        jobs = [service.ended(job_id) for job_id in sorted(seen.ids)]
+        assert Counter(job["status"] for job in jobs) == {"succeeded": len(seen.ids)}
+        for job in jobs[::10]:
+            fetched(job["outputs"][0])
+        assert not set(seen.reset) & prompts(service)  # what got no answer was not accepted
+
+
+def test_a_long_job_is_given_its_grace_and_goes_on_at_the_next_start(tmp_path: Path) -> None:
+    config = config_file(tmp_path, [TONE])
+    with running(tmp_path, config, "--grace", "1") as service:
+        long = service.submit("long", steps=80, step_s=0.1)
+        service.reach(long["id"], "running")
+        assert service.terminate() == 0
+    with running(tmp_path, config) as service:
+        job = service.ended(long["id"])
+    assert job["status"] == "succeeded"
+    assert [item["outcome"] for item in job["attempt_log"]] == ["ingress_lost", "succeeded"]

@@ -1,0 +1,115 @@
+"""Accepted jobs outlive kill -9 of the ingress and of the model, and restarts of the whole service."""
+
+import json
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.live import TONE, Service, config_file, running
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+JOBS = 200
+
+
+def submit(service: Service, number: int) -> str:
+    """An accepted job, however often the ingress dies before it answers; the key makes the repeats one job."""
+    body = {"model": "tone", "input": {"prompt": f"job {number}", "seed": number, "steps": 5, "step_s": 0.1}}
+    headers = {"Idempotency-Key": f"kill-{number}", "Prefer": "respond-async"}
+    for _ in range(600):
+        try:
+            answer = httpx.post(f"{service.url}/v1/jobs", json=body, headers=headers, timeout=10)
+        except httpx.TransportError:
+            time.sleep(0.1)
+            continue
+        if answer.status_code in (200, 202):
+            return str(answer.json()["id"])
+        assert answer.status_code in (429, 503), answer.text
+        time.sleep(0.2)
+    raise AssertionError(f"job {number} was never accepted")
+
+
+def wait_all(service: Service, ids: list[str], timeout_s: float = 180) -> list[dict[str, Any]]:
+    left, ended = set(ids), {}
+    deadline = time.monotonic() + timeout_s
+    while left and time.monotonic() < deadline:
+        for job_id in sorted(left):
+            try:
+                job = httpx.get(f"{service.url}/v1/jobs/{job_id}", timeout=10)
+            except httpx.TransportError:
+                time.sleep(0.2)
+                continue
+            assert job.status_code == 200, f"{job_id} is lost: {job.status_code}"
+            if job.json()["status"] in ("succeeded", "failed", "canceled"):
+                ended[job_id] = job.json()
+                left.discard(job_id)
+        time.sleep(0.2)
+    assert not left, f"{len(left)} jobs have not ended"
+    return [ended[job_id] for job_id in ids]
+
+
+def test_200_jobs_outlive_three_kills_of_ingress_and_model(tmp_path: Path) -> None:
+    config = config_file(tmp_path, [TONE], limits={"queued_jobs": 400, "queued_jobs_per_owner": 400})
+    with running(tmp_path, config) as service:
+        ids: list[str] = []
+        submitter = threading.Thread(target=lambda: ids.extend(submit(service, n) for n in range(JOBS)))
+        submitter.start()
+        killed: list[tuple[str, int]] = []
+        recovery_s: list[float] = []
+        for _round in range(3):
+            for victim in ("tone", "ingress"):
+                time.sleep(1.0)
+                killed.append((victim, service.kill(victim)))
+                if victim == "ingress":
+                    recovery_s.append(service.wait_ready())
+        submitter.join(120)
+        assert len(ids) == len(set(ids)) == JOBS
+        jobs = wait_all(service, ids)
+        assert len({pid for _, pid in killed}) == 6  # the faults really happened, each to another process
+        attempts = Counter(job["attempts"] for job in jobs)
+        outcomes = Counter(item["outcome"] for job in jobs for item in job["attempt_log"])
+        runs = sum(job["attempts"] for job in jobs)
+        stored = len(list((tmp_path / "objects" / "audio").glob("*/*@")))
+        figures = {"recovery_s": recovery_s, "runs": runs, "stored": stored, "attempts": attempts, "outcomes": outcomes}
+        print(json.dumps(figures))
+        assert stored == JOBS  # whatever was run twice was stored once
+        assert Counter(job["status"] for job in jobs) == {"succeeded": JOBS}
+        assert outcomes["replica_lost"] >= 1
+        assert outcomes["ingress_lost"] >= 1
+        for job in jobs[::20]:
+            assert len(httpx.get(job["outputs"][0]["url"], timeout=10).content) == job["outputs"][0]["bytes"]
+
+
+def test_jobs_outlive_the_death_of_the_whole_service(tmp_path: Path) -> None:
+    config = config_file(tmp_path, [TONE])
+    with running(tmp_path, config) as service:
+        ids = [submit(service, number) for number in range(30)]
+        service.kill_all()
+    with running(tmp_path, config) as service:
+        jobs = wait_all(service, ids)
+    assert {job["status"] for job in jobs} == {"succeeded"}
+
+
+def test_an_input_that_kills_replicas_is_tried_three_times_and_never_again(tmp_path: Path) -> None:
+    config = config_file(tmp_path, [TONE])
+    with running(tmp_path, config) as service:
+        body = {"model": "tone", "input": {"prompt": "long", "steps": 600, "step_s": 0.1}}
+        job = httpx.post(f"{service.url}/v1/jobs", json=body, timeout=10).json()
+        for attempt in range(1, 4):
+            deadline = time.monotonic() + 60
+            while True:
+                seen = httpx.get(job["urls"]["self"], timeout=10).json()
+                if seen["attempts"] == attempt and seen["progress"]:
+                    break
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            service.kill("tone")
+        ended = wait_all(service, [job["id"]])[0]
+        assert ended["status"] == "failed"
+        assert ended["error"]["code"] == "replica_lost"
+        assert [item["outcome"] for item in ended["attempt_log"]] == ["replica_lost"] * 3

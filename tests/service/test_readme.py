@@ -1,0 +1,90 @@
+"""Every example of the README does what the README says."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import soundfile as sf
+import yaml
+
+from serve_app.config import parse_args
+from serve_app.graph import Catalogue
+from tests.support.live import ROOT, Service, running
+
+pytestmark = pytest.mark.ray
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    home = tmp_path_factory.mktemp("readme")
+    with running(home) as running_service:
+        yield running_service
+
+
+def shell(service: Service, script: str, folder: Path) -> str:
+    script = script.replace("localhost:8000", service.url.removeprefix("http://"))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    variables = os.environ | {"PATH": path, "CONTINUO_URL": service.url}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        check=False,
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_shell_examples(service: Service, tmp_path: Path) -> None:
+    sound, command, follow = blocks("sh")
+    first = json.loads(shell(service, sound, tmp_path))
+    assert first["status"] == "succeeded"
+    assert json.loads(shell(service, sound, tmp_path))["cached"] is True
+    assert "rain.flac" in shell(service, command, tmp_path)
+    assert sf.info(tmp_path / "rain.flac").duration == 10.0
+    events = shell(service, follow, tmp_path)
+    assert re.findall(r"^event: (\w+)", events, re.MULTILINE)[-1] == "completed"
+    assert json.loads(re.findall(r"^data: (.*)", events, re.MULTILINE)[-1])["status"] == "succeeded"
+
+
+def test_python_example_prints_what_is_shown(service: Service, tmp_path: Path) -> None:
+    (example,) = blocks("python")
+    (shown,) = blocks("text")
+    code = example.replace("localhost:8000", service.url.removeprefix("http://"))
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout == shown
+    assert sf.info(tmp_path / "rain.flac").frames == 441_000
+
+
+def test_configuration_examples_are_valid() -> None:
+    (entry,) = blocks("yaml")
+    Catalogue(parse_args(yaml.safe_load(entry)).models)
+
+
+def test_every_file_that_is_named_exists() -> None:
+    rows = re.findall(r"^\|.*\|(.*)\|$", README, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([\w/.]+)`", row)]
+    assert len(named) > 15
+    known = {path.name for path in (ROOT / "serve_app").iterdir()}
+    for name in named:
+        assert (ROOT / name).exists() or name in known or (ROOT / "serve_app" / name).exists(), name
+
+
+def test_it_is_short() -> None:
+    assert len(README.splitlines()) <= 150

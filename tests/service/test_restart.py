@@ -1,0 +1,118 @@
+"""What lies in the database goes on after a restart: jobs, deliveries, the time to live of results."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from standardwebhooks import Webhook
+
+from serve_app import webhooks
+from serve_app.database import Database
+from tests.support.live import TONE, config_file, fetched, running, wait_for
+from tests.support.s3_servers import free_port
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+WEBHOOKS = {"allow": ["127.0.0.0/8"], "allow_http": True, "retry_s": [1.0] * 60}
+
+
+class Inbox(BaseHTTPRequestHandler):
+    """Takes webhooks into `server.mail`."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.mail.append((dict(self.headers), body))  # type: ignore[attr-defined]
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def inbox(port: int) -> Iterator[list[tuple[dict[str, str], bytes]]]:
+    server = ThreadingHTTPServer(("127.0.0.1", port), Inbox)
+    server.mail = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.mail  # type: ignore[attr-defined]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_queued_and_running_jobs_and_a_pending_webhook_survive_a_restart(tmp_path: Path) -> None:
+    config = config_file(tmp_path, [TONE], webhooks=WEBHOOKS)
+    port = free_port()
+    with running(tmp_path, config, "--grace", "0.5") as service:
+        told = service.submit("tell me", webhook=f"http://127.0.0.1:{port}/hook", duration_s=1)
+        done = service.ended(told["id"])
+        assert done["status"] == "succeeded"
+        [delivery] = wait_for(
+            lambda: service.job(told["id"])["deliveries"], lambda found: bool(found and found[0]["tries"])
+        )
+        assert delivery["status"] == "pending"
+        jobs = [service.submit(f"job {n}", steps=40, step_s=0.1) for n in range(8)]
+        for job in jobs[:4]:
+            service.reach(job["id"], "running")
+        assert service.job(jobs[-1]["id"])["status"] == "queued"
+        assert service.terminate() == 0
+    with inbox(port) as mail, running(tmp_path, config) as service:
+        ended = [service.ended(job["id"]) for job in jobs]
+        assert [job["status"] for job in ended] == ["succeeded"] * 8
+        delivered = wait_for(
+            lambda: service.job(told["id"])["deliveries"][0], lambda found: found["status"] == "delivered"
+        )
+        assert delivered["id"] == delivery["id"]
+        assert delivered["tries"][0].get("error")
+        for job in ended:
+            fetched(job["outputs"][0])
+    [(headers, body)] = mail
+    database = Database(f"sqlite:///{tmp_path}/continuo.db")
+    secret = database.read_now(webhooks._read_secret, "local")
+    database.close()
+    assert secret is not None
+    event = Webhook(secret).verify(body, {name.lower(): value for name, value in headers.items()})
+    assert event["type"] == "job.completed"
+    assert event["data"]["id"] == told["id"]
+    assert event["data"]["status"] == "succeeded"
+
+
+def test_an_idempotency_key_holds_over_a_restart(tmp_path: Path) -> None:
+    config = config_file(tmp_path, [TONE])
+    body = {"model": "tone", "prompt": "once", "duration_s": 1}
+    headers = {"Idempotency-Key": "once-and-only-once"}
+    answers = []
+    for _ in range(2):
+        with running(tmp_path, config) as service:
+            url = f"{service.url}/v1/audio/generations"
+            answers.append(httpx.post(url, json=body, headers=headers, timeout=70))
+    assert [answer.status_code for answer in answers] == [201, 200]
+    assert answers[1].headers["idempotency-replayed"] == "true"
+    assert answers[1].json()["id"] == answers[0].json()["id"]
+
+
+def test_what_is_over_its_time_goes_with_its_objects(tmp_path: Path) -> None:
+    config = config_file(tmp_path, [TONE], retention={"jobs_s": 3, "sweep_every_s": 0.5, "idempotency_s": 1})
+    with running(tmp_path, config) as service:
+        first = service.ended(service.submit("short-lived", seed=1)["id"])
+        url = first["outputs"][0]["url"]
+        fetched(first["outputs"][0])
+        running_on = service.submit("runs meanwhile", steps=60, step_s=0.1)
+        gone = wait_for(
+            lambda: httpx.get(f"{service.url}/v1/jobs/{first['id']}", timeout=10), lambda seen: seen.status_code == 404
+        )
+        assert gone.json()["code"] == "not_found"
+        assert httpx.get(url, timeout=10).status_code == 404
+        assert not list((tmp_path / "objects").glob("audio/**/*.flac"))
+        assert service.job(running_on["id"])["status"] == "running"  # only what has ended grows old
+        assert service.ended(running_on["id"])["status"] == "succeeded"
+        again = service.ended(service.submit("short-lived", seed=1)["id"])
+        assert not again["cached"]
+        assert again["outputs"][0]["sha256"] == first["outputs"][0]["sha256"]

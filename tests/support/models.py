@@ -1,0 +1,96 @@
+"""Shipped doubles in the other forms that the contract knows, with a memory of what was asked of them."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from deployments.contract import Audio, Cancelled, Capability, Context, ModelInfo, Request
+from deployments.tone import SAMPLE_RATE_HZ, Tone, ToneRequest, sine
+
+
+class CountingTone(Tone):
+    """A tone that remembers for which prompts and seeds it was asked, and which of them were cancelled."""
+
+    info: ClassVar[ModelInfo] = Tone.info.model_copy(update={"revision": "counting-1"})
+    calls: ClassVar[list[tuple[str, int]]] = []
+    cancelled: ClassVar[list[str]] = []
+
+    def generate(self, request: ToneRequest, context: Context) -> Audio:
+        self.calls.append((request.prompt, context.seed))
+        try:
+            return super().generate(request, context)
+        except Cancelled:
+            self.cancelled.append(request.prompt)
+            raise
+
+
+class ChunkTone(Tone):
+    """A tone that comes in chunks of a tenth of a second."""
+
+    info: ClassVar[ModelInfo] = Tone.info.model_copy(update={"revision": "chunk-1"})
+
+    def generate(self, request: ToneRequest, context: Context) -> Iterator[Audio]:  # type: ignore[override]
+        samples = sine(request.frequency_hz, round(request.duration_s * SAMPLE_RATE_HZ), context.seed)
+        for start in range(0, samples.shape[1], SAMPLE_RATE_HZ // 10):
+            context.check()
+            yield Audio(samples[:, start : start + SAMPLE_RATE_HZ // 10], SAMPLE_RATE_HZ, {"chunks": start})
+
+
+class BatchTone(Tone):
+    """A tone that is made up to four at a time; `gate` holds the first batch until the test opens it."""
+
+    info: ClassVar[ModelInfo] = Tone.info.model_copy(update={"revision": "batch-1", "max_batch": 4})
+    batches: ClassVar[list[int]] = []
+    gate: ClassVar[threading.Event] = threading.Event()
+
+    def generate_batch(self, requests: Sequence[ToneRequest], contexts: Sequence[Context]) -> list[Audio]:
+        self.batches.append(len(requests))
+        self.gate.wait(10)
+        return [self.generate(request, context) for request, context in zip(requests, contexts, strict=True)]
+
+
+class EngineTone(Tone):
+    """A tone with a loop of its own."""
+
+    info: ClassVar[ModelInfo] = Tone.info.model_copy(update={"revision": "engine-1"})
+
+    async def submit(self, request: ToneRequest, context: Context) -> Audio:
+        for step in range(request.steps):
+            await asyncio.sleep(request.step_s)
+            context.step(step + 1, request.steps)
+        frames = round(request.duration_s * SAMPLE_RATE_HZ)
+        return Audio(
+            sine(request.frequency_hz, frames, context.seed), SAMPLE_RATE_HZ, {"interpretation": {"engine": 1}}
+        )
+
+
+class ChimeRequest(Request):
+    """What a model without steps takes, which has a tempo."""
+
+    tempo_bpm: float = Field(default=120, ge=20, le=300)
+
+
+class Chime:
+    """A tone with another set of fields and shorter sounds, so that routing has something to choose from."""
+
+    info: ClassVar[ModelInfo] = Tone.info.model_copy(
+        update={
+            "capabilities": frozenset({Capability.SEED, Capability.TEMPO}),
+            "revision": "chime-1",
+            "max_duration_s": 20,
+        }
+    )
+    Request: ClassVar[type[ChimeRequest]] = ChimeRequest
+    Options: ClassVar[type[Any]] = Tone.Options
+
+    def __init__(self, options: Any = None) -> None:
+        self.options = options
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def generate(self, request: ChimeRequest, context: Context) -> Audio:
+        return Audio(sine(880, round(request.duration_s * SAMPLE_RATE_HZ), context.seed), SAMPLE_RATE_HZ)

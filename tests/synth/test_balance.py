@@ -1,0 +1,54 @@
+"""Layers are equally loud until a modifier says otherwise, and rain with a pad is both."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import synth_native
+
+from deployments.contract import Audio
+from deployments.synth.patches import PATCHES
+from tests.synth.listen import RATE_HZ, band, flatness, level_db, make, mono
+
+
+def loudness_lufs(audio: Audio) -> float:
+    return float(synth_native.measure(audio.samples, RATE_HZ)["loudness_lufs"])
+
+
+@pytest.mark.parametrize("sound", PATCHES)
+def test_every_sound_alone_is_equally_loud(sound: str) -> None:
+    alone = [make("zz", seed, preset=sound, duration_s=15, tempo_bpm=90, key="C", scale="major") for seed in (1, 2)]
+    assert np.mean([loudness_lufs(audio) for audio in alone]) == pytest.approx(-24, abs=2)
+
+
+@pytest.mark.parametrize(("word", "change_db"), [("soft", -6), ("distant", -9), ("loud", 4)])
+def test_modifiers_change_the_level(word: str, change_db: float) -> None:
+    usual, changed = (loudness_lufs(make(prompt, duration_s=8)) for prompt in ("wind", f"{word} wind"))
+    assert changed - usual == pytest.approx(change_db, abs=2.5)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "gentle rain with a warm low pad",
+        "a warm, low pad under gentle rain",
+        "soft rainfall and a deep warm synth pad",
+        "light drizzle over a mellow low pad",
+        "low warm pads, with rain falling softly",
+        "rain in the background with a low, dark pad",
+    ],
+)
+def test_rain_with_a_low_pad_has_drops_above_and_harmony_below(prompt: str, seed: int) -> None:
+    signal = mono(make(prompt, seed, duration_s=10))
+    assert abs(level_db(signal, 2000, 20_000) - level_db(signal, 30, 500)) < 20
+    assert flatness(signal, 2000, 8000) > 0.3  # noise
+    assert flatness(signal, 50, 500) < 0.1  # partials
+    drops = band(signal, 2000, 15_000)
+    assert scipy.stats.kurtosis(drops) > 1.5  # single drops stand out; steady noise has 0
+    assert 20 * np.log10(np.abs(drops).max() / drops.std()) > 15
+
+
+def test_no_sound_hides_another() -> None:
+    both = mono(make("wind with a bell", duration_s=10))
+    without = mono(make("wind with a bell", duration_s=10, negative_prompt="bell"))
+    assert level_db(both - without, 300, 5000) > level_db(without, 300, 5000) - 10

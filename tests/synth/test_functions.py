@@ -1,0 +1,113 @@
+"""The published Python functions."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deployments.contract import InvalidInput
+from deployments.synth import generate_audio, generate_from_preset, get_status
+from tests.synth.listen import pitch_classes
+
+
+def test_generate_audio() -> None:
+    first = generate_audio("soft pad", duration=1.5, seed=3, key="A", scale="minor", tempo=80)
+    assert first.shape == (2, 66_150)
+    assert first.dtype == np.float32
+    np.testing.assert_array_equal(
+        first, generate_audio("soft pad", duration=1.5, seed=3, key="A", scale="minor", tempo=80)
+    )
+
+
+def test_without_a_seed_one_is_drawn() -> None:
+    assert np.any(generate_audio("rain", duration=0.2) != generate_audio("rain", duration=0.2))
+
+
+def test_the_defaults_are_c_major() -> None:
+    share = pitch_classes(generate_audio("piano", duration=6, seed=1).mean(axis=0, dtype=np.float64))
+    assert share[[0, 2, 4, 5, 7, 9, 11]].sum() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("max_cpu", 0),
+        ("max_cpu", 1.5),
+        ("max_latency", 0),
+        ("tempo", 5),
+        ("tempo", float("nan")),
+        ("duration", 0),
+        ("duration", 1e6),
+        ("key", "X"),
+        ("scale", "x"),
+        ("role", "x"),
+        ("prompt", ""),
+        ("seed", -1),
+    ],
+)
+def test_errors_name_the_argument(field: str, value: Any) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        generate_audio(**{"prompt": "pad", "duration": 0.1, field: value})
+    assert caught.value.pointer == f"/{field}"
+
+
+def test_a_tight_budget_is_still_sound() -> None:
+    audio = generate_audio("pad", max_cpu=0.005, max_latency=0.4, duration=1, seed=1)
+    assert np.abs(audio).max() > 0.01
+
+
+@pytest.mark.parametrize(("note", "hz"), [(69, 440), (57, 220)])
+def test_a_flat_preset_plays_its_note(note: int, hz: float) -> None:
+    preset = {"waveform": "sine", "attack_ms": 20, "sustain": 1.0, "cutoff_khz": 12, "note": note}
+    audio = generate_from_preset(preset, duration=1.0, sample_rate=48_000)
+    assert audio.shape == (2, 48_000)
+    assert int(np.argmax(np.abs(np.fft.rfft(audio[0])))) == pytest.approx(hz, abs=1)
+
+
+def test_a_chord() -> None:
+    audio = generate_from_preset({"waveform": "sine", "note": [60, 64, 67]}, duration=1.0)
+    assert set(np.argsort(pitch_classes(audio[0].astype(np.float64)))[-3:]) == {0, 4, 7}
+
+
+def test_a_graph_with_events() -> None:
+    graph = {
+        "nodes": [
+            {"id": "v", "type": "poly", "params": {"waveform": "sine"}},
+            {"id": "out", "type": "gain", "params": {"gain_db": -6}, "inputs": {"in": ["v"]}},
+        ],
+        "output": "out",
+        "events": [{"frame": 22_050, "type": "note_on", "node": "v", "note": 69, "velocity": 1.0}],
+    }
+    audio = generate_from_preset(graph, duration=1.0)
+    assert np.abs(audio[:, :22_000]).max() == 0
+    assert np.abs(audio[:, 23_000:40_000]).max() > 0.01
+    assert "events" in graph
+
+
+@pytest.mark.parametrize(
+    ("preset", "named"),
+    [
+        ({"cutof_hz": 100}, "cutof_hz"),
+        ({"cutoff_hz": -5}, "cutoff_hz"),
+        ({"nodes": [{"id": "a", "type": "nope", "params": {}}], "output": "a"}, "nope"),
+        ({"nodes": [{"id": "a", "type": "noise", "params": {"gain_db": 900}}], "output": "a"}, "gain_db"),
+        ({"nodes": [], "output": "a"}, "a"),
+    ],
+)
+def test_a_wrong_preset_names_the_field(preset: dict[str, Any], named: str) -> None:
+    with pytest.raises(InvalidInput, match=named):
+        generate_from_preset(preset)
+
+
+@pytest.mark.parametrize(("argument", "value"), [("duration", 0), ("duration", 1e9), ("sample_rate", 10)])
+def test_duration_and_rate_are_checked(argument: str, value: Any) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        generate_from_preset({}, **{argument: value})
+    assert caught.value.pointer == f"/{argument}"
+
+
+def test_status() -> None:
+    status = get_status()
+    assert status["ready"]
+    assert "rain" in status["sounds"]
+    assert status["engine"]["version"]

@@ -1,0 +1,159 @@
+"""What a listener would notice: lengths, endings, seeds, key, tempo, colour, and stopping at once."""
+
+import numpy as np
+import pytest
+
+from deployments.contract import Cancelled, Context, InvalidInput, Model
+from deployments.synth import Synth, SynthRequest
+from deployments.synth.theory import SCALES, Tonality, lead_voices
+from tests.synth.listen import RATE_HZ, band, centroid_hz, make, mono, onset_period_s, pitch_classes, sounds
+
+
+def test_it_is_a_model() -> None:
+    synth = Synth()
+    synth.load()
+    assert isinstance(synth, Model)
+
+
+@pytest.mark.parametrize("duration_s", [0.05, 0.123456, 1.0, 60.0])
+@pytest.mark.parametrize("prompt", ["gentle rain with a warm low pad", "bell", "techno"])
+def test_duration_is_exact_and_there_is_sound(prompt: str, duration_s: float) -> None:
+    audio = make(prompt, duration_s=duration_s)
+    assert audio.samples.shape == (2, round(duration_s * RATE_HZ))
+    assert audio.samples.dtype == np.float32
+    assert np.abs(audio.samples).max() > 1e-3
+    assert np.isfinite(audio.samples).all()
+
+
+@pytest.mark.parametrize("prompt", ["rain", "pad", "drums", "bell and strings", "ocean"])
+def test_it_ends_by_itself(prompt: str) -> None:
+    samples = make(prompt, duration_s=6).samples
+    assert np.abs(samples[:, -50:]).max() < 1e-3
+    tail, body = samples[:, -4410:], samples[:, RATE_HZ:-RATE_HZ]
+    assert np.sqrt((tail**2).mean()) < 0.25 * np.sqrt((body**2).mean())
+
+
+@pytest.mark.parametrize("prompt", ["gentle rain with a warm low pad", "lofi beat", "thunderstorm"])
+def test_seeds(prompt: str) -> None:
+    first, again, other = (make(prompt, seed, duration_s=2).samples for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first, again)
+    assert np.corrcoef(first[0], other[0])[0, 1] < 0.9
+
+
+def test_without_a_layer_the_others_stay_as_they_were() -> None:
+    both = mono(make("pad with bass", duration_s=4, key="C", scale="minor"))
+    pad = mono(make("pad", duration_s=4, key="C", scale="minor"))
+    bass = mono(make("bass", duration_s=4, key="C", scale="minor"))
+    assert np.abs(both - pad - bass).max() < 0.15 * np.abs(both).max()
+
+
+@pytest.mark.parametrize("sound", ["pad", "bass", "arpeggio", "flute melody", "piano", "strings"])
+@pytest.mark.parametrize(
+    ("key", "scale"), [("D", "minor"), ("F#", "major"), ("Bb", "dorian"), ("C", "minor pentatonic")]
+)
+def test_the_key_is_heard(sound: str, key: str, scale: str) -> None:
+    audio = make(sound, duration_s=10, key=key, scale=scale)
+    tonality = Tonality(key, scale)
+    share = pitch_classes(mono(audio))
+    inside = sum(share[(tonality.tonic + step) % 12] for step in tonality.steps)
+    assert inside > 0.9
+    assert audio.facts["interpretation"]["key"] == key
+
+
+def test_the_key_of_the_prompt_and_the_field_above_it() -> None:
+    facts = make("pad in D minor at 70 bpm", duration_s=0.1).facts["interpretation"]
+    assert (facts["key"], facts["scale"], facts["tempo_bpm"]) == ("D", "minor", 70)
+    facts = make("pad in D minor at 70 bpm", duration_s=0.1, key="eb", scale="Major", tempo_bpm=100).facts[
+        "interpretation"
+    ]
+    assert (facts["key"], facts["scale"], facts["tempo_bpm"]) == ("Eb", "major", 100)
+
+
+@pytest.mark.parametrize("tempo_bpm", [60, 90, 128, 174])
+def test_the_tempo_is_heard(tempo_bpm: float) -> None:
+    beat_s = 60 / tempo_bpm
+    kick = band(mono(make("kick drum", duration_s=12, tempo_bpm=tempo_bpm)), 30, 200)
+    assert onset_period_s(kick, 0.7 * beat_s, 1.4 * beat_s) == pytest.approx(beat_s, rel=0.03)
+
+
+def test_words_set_the_tempo() -> None:
+    kick = band(mono(make("a kick drum at 75 bpm", duration_s=12)), 30, 200)
+    assert onset_period_s(kick, 0.5, 1.2) == pytest.approx(0.8, rel=0.03)
+
+
+def test_negation_removes_the_layer() -> None:
+    without = make("rain, a pad and no drums", negative_prompt="pad, bells", duration_s=1)
+    assert sounds(without) == ["rain"]
+    same = make("rain", duration_s=1)
+    np.testing.assert_array_equal(without.samples, same.samples)
+
+
+@pytest.mark.parametrize("sound", ["pad", "strings", "rain", "bell", "wind"])
+def test_dark_is_darker_than_bright(sound: str) -> None:
+    dark, usual, bright = (
+        centroid_hz(mono(make(f"{word} {sound}", duration_s=5, key="C", scale="minor")))
+        for word in ("dark", "", "bright")
+    )
+    assert dark < 0.95 * usual
+    assert usual < 0.99 * bright
+
+
+@pytest.mark.parametrize("sound", ["drone", "pad", "bell", "rain"])
+def test_low_is_lower(sound: str) -> None:
+    low, usual = (
+        centroid_hz(mono(make(prompt, duration_s=5, key="C", scale="major"))) for prompt in (f"low {sound}", sound)
+    )
+    assert low < 0.85 * usual
+
+
+def test_many_loud_layers_stay_within_full_scale() -> None:
+    prompt = ", ".join(f"loud heavy {sound}" for sound in ("rain", "wind", "fire", "drums", "bass", "thunder"))
+    samples = make(prompt, duration_s=6).samples
+    assert 0.3 < np.abs(samples).max() <= 0.9701
+
+
+def test_an_unknown_prompt_is_music_and_other_words_are_other_music() -> None:
+    made = [make(prompt, duration_s=1) for prompt in ("xyzzy", "plugh", "qwerty", "foo", "bar")]
+    assert all("pad" in sounds(audio) and len(sounds(audio)) == 2 for audio in made)
+    assert len({tuple(sounds(audio)) for audio in made}) > 1
+    assert not made[0].facts["interpretation"]["understood"]
+
+
+@pytest.mark.parametrize("role", ["PAD", "bass", "Drums", "BELL"])
+def test_a_role_gives_an_unknown_prompt_its_sound(role: str) -> None:
+    assert sounds(make("xyzzy", duration_s=0.1, role=role)) == [role.lower()]
+
+
+@pytest.mark.parametrize("block", [1, 3])
+def test_cancel_stops_within_a_quarter_second_of_sound(block: int) -> None:
+    context = Context(seed=1)
+    steps: list[tuple[int, int]] = []
+
+    def progress(step: int, total: int) -> None:
+        steps.append((step, total))
+        if step == block:
+            context.cancelled.set()
+
+    context.progress = progress
+    with pytest.raises(Cancelled):
+        Synth().generate(SynthRequest(prompt="rain", duration_s=60), context)
+    assert steps[-1] == (block, 240)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("key", "H"), ("key", "C##"), ("scale", "blue"), ("role", "COOK"), ("preset", "padd")]
+)
+def test_bad_input_names_its_field(field: str, value: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Synth().generate(SynthRequest.model_validate({"prompt": "pad", field: value}), Context(seed=1))
+    assert caught.value.pointer == f"/{field}"
+    assert value in caught.value.detail
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_voices_move_little_from_chord_to_chord(scale: str) -> None:
+    tonality, voices = Tonality("C", scale), [50, 57, 62]
+    for degree in (0, 3, 4, 0, 2, 1, 0):
+        before, voices = voices, lead_voices(tonality.chord(degree), voices, 48, 67)
+        assert {v % 12 for v in voices} == set(tonality.chord(degree))
+        assert max(abs(a - b) for a, b in zip(before, voices, strict=True)) <= 7

@@ -1,0 +1,151 @@
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from serve_app.config import Args, ConfigError, Limits, expand_env, parse_args, refuse_unsafe, sqlite_path
+from serve_app.graph import Catalogue
+from serve_app.launch import read_config
+from tests.support.service import Json, entry
+
+
+@pytest.fixture(scope="module")
+def app() -> Any:
+    """The builder's module; Ray warns about itself when it is imported."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import serve_app.app
+    return serve_app.app
+
+
+def args(**more: Any) -> Json:
+    return {"models": [entry("tone")], **more}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"storrage": {}}, "storrage: unknown key; did you mean 'storage'?"),
+        ({"limits": {"queued_job": 3}}, "limits.queued_job: unknown key; did you mean 'queued_jobs'?"),
+        ({"storage": {"kind": "s4"}}, "storage"),
+        ({"storage": {"kind": "s3"}}, "storage.s3.bucket: Field required"),
+        ({"limits": {"queued_jobs": 0}}, "limits.queued_jobs"),
+        ({"limits": {"deadline_s": float("inf")}}, "limits.deadline_s"),
+        ({"retention": {"jobs_s": -1}}, "retention.jobs_s"),
+        ({"ingress_replicas": 0}, "ingress_replicas"),
+        ({"listen": {"port": 70_000}}, "listen.port"),
+        ({"auth": {"mode": "none"}}, "auth.mode"),
+        ({"log_level": "LOUD"}, "log_level"),
+        ({"models": []}, "models"),
+        ({"models": [entry("Tone")]}, "models.0.name"),
+        ({"models": [entry("a/b")]}, "models.0.name"),
+        ({"models": [entry("tone", "deployments.tone")]}, "models.0.model"),
+        ({"models": [{**entry("tone"), "replica": {}}]}, "did you mean 'replicas'?"),
+        ({"models": [{"name": "tone", "model": "a:B", "replicas": {"min": -1}}]}, "models.0.replicas.min"),
+    ],
+    ids=str,
+)
+def test_a_wrong_key_is_named(wrong: Json, says: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_args(args(**wrong))
+    assert says in str(refused.value)
+
+
+def test_every_wrong_key_is_named_at_once() -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_args(args(storrage={}, limitts={}, log_level="LOUD"))
+    assert all(word in str(refused.value) for word in ("storrage", "limitts", "log_level"))
+
+
+@pytest.mark.parametrize(
+    ("models", "says"),
+    [
+        ([entry("tone"), entry("tone")], "the name 'tone' is used twice"),
+        ([entry("tone", fallback=["tonne"])], "unknown model 'tonne'; "),
+        ([entry("tone", parts={"embedder": "none"})], "unknown model 'none'"),
+        ([entry("tone", "deployments.none:Tone")], "'deployments.none:Tone' cannot be imported"),
+        ([entry("tone", "deployments.tone:None_")], "cannot be imported"),
+        (
+            [entry("tone", options={"load": 1})],
+            "options of 'tone' are not valid: /load: unknown field 'load'; did you mean",
+        ),
+        ([entry("tone", options={"load_s": -1})], "/load_s"),
+    ],
+    ids=str,
+)
+def test_models_that_cannot_work_are_refused(models: list[Json], says: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Catalogue(parse_args({"models": models}).models)
+    assert says in str(refused.value)
+
+
+def test_parts_come_before_the_model_that_is_composed_with_them(app: Any) -> None:
+    entries = parse_args(args(models=[entry("a", parts={"x": "b"}), entry("b", parts={"y": "c"}), entry("c")])).models
+    assert [item.name for item in app.in_order(entries)] == ["c", "b", "a"]
+    circle = parse_args(args(models=[entry("a", parts={"x": "b"}), entry("b", parts={"x": "a"})])).models
+    with pytest.raises(ConfigError, match="circle: a, b"):
+        app.in_order(circle)
+
+
+def test_variables_of_the_environment_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HERE", "there")
+    monkeypatch.delenv("NOWHERE", raising=False)
+    value = {"a": ["${HERE}/x", "${NOWHERE:-else}", "${NOWHERE:-}"], "b": 3, "c": "$HERE ${} $${", "d": None}
+    assert expand_env(value) == {"a": ["there/x", "else", ""], "b": 3, "c": "$HERE ${} $${", "d": None}
+    with pytest.raises(ConfigError, match=r"NOWHERE is not set.*\$\{NOWHERE:-\.\.\.\}"):
+        expand_env("${NOWHERE}")
+
+
+def test_sqlite_and_a_local_store_are_for_one_machine() -> None:
+    keys = {"auth": {"mode": "keys"}}
+    shared = {**keys, "storage": {"kind": "s3", "bucket": "b"}, "database_url": "postgresql:///x"}
+    for many in ({"ingress_replicas": 2}, {}):
+        machines = 1 if many else 2
+        with pytest.raises(ConfigError, match="needs PostgreSQL"):
+            refuse_unsafe(parse_args(args(**many, **{**shared, "database_url": "sqlite:///x.db"})), machines)
+        with pytest.raises(ConfigError, match=r"storage\.kind to s3"):
+            refuse_unsafe(parse_args(args(**many, **{**shared, "storage": {"kind": "local"}})), machines)
+        refuse_unsafe(parse_args(args(**many, **shared)), machines)
+    refuse_unsafe(parse_args(args(**keys)))
+
+
+def test_a_proxy_of_rays_needs_keys() -> None:
+    with pytest.raises(ConfigError, match=r"auth\.mode to keys"):
+        refuse_unsafe(parse_args(args()))
+    refuse_unsafe(parse_args(args(listen={"host": "127.0.0.1", "port": 1})))
+
+
+def test_the_configuration_is_data_that_nobody_changes() -> None:
+    made = parse_args(args())
+    with pytest.raises(ValidationError):
+        made.limits.queued_jobs = 1  # type: ignore[misc]
+    assert parse_args(made.model_dump()) == made
+    assert Args.model_validate_json(made.model_dump_json()) == made
+    assert Limits().body_bytes == 1 << 20
+    assert sqlite_path("postgresql:///x") is None
+    assert sqlite_path("sqlite:///~/x.db") == Path.home() / "x.db"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "applications: 3", "applications: [3]", "applications:\n- import_path: other:app", "{", "a: &a [*a]"],
+)
+def test_a_file_without_our_application_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=r"c\.yaml"):
+        read_config(file)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_config(tmp_path / "none.yaml")
+
+
+def test_the_built_in_file_is_valid_and_small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CONTINUO_HOME", str(tmp_path))
+    made = parse_args(read_config(None))
+    Catalogue(made.models)
+    assert str(tmp_path) in made.database_url
+    assert made.auth.mode == "loopback"
+    assert len(yaml.safe_dump(read_config(None)).splitlines()) < 40

@@ -1,0 +1,367 @@
+"""What outlives a request: owners, limits, webhooks, draining, restart, retention; each test with its own service."""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from standardwebhooks import Webhook
+
+from serve_app import keys, records, tables
+from serve_app.config import Limits, Retention
+from serve_app.webhooks import secret_of
+from tests.support.models import CountingTone
+from tests.support.service import Collector, Json, Mortal, Service, args_in, entry, running, until
+from tests.test_outbound import Receiver, answer
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
+
+SLOW = {"steps": 300, "step_s": 0.02}
+SHORT = {"steps": 5, "step_s": 0.02}
+Start = Callable[..., AbstractAsyncContextManager[Service]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Starts a service in the test's folder; again in the same folder is a restart."""
+
+    @asynccontextmanager
+    async def start(*, handles: Any = None, **more: Any) -> AsyncIterator[Service]:
+        models = (entry("tone"), entry("single", "tests.support.models:CountingTone", at_once=1))
+        async with running(args_in(tmp_path, *models, **more), handles) as service:
+            yield service
+
+    return start
+
+
+async def key_of(service: Service, owner: str) -> dict[str, str]:
+    """The headers of a new key of this owner."""
+    made = await service.runtime.database.write(keys.create, owner, "test")
+    return {"Authorization": f"Bearer {made.token}"}
+
+
+async def cancel(service: Service, *jobs: Json, headers: dict[str, str] | None = None) -> None:
+    for job in jobs:
+        await service.http.post(f"/v1/jobs/{job['id']}/cancel", headers=headers)
+
+
+async def delivered(service: Service, job: Json) -> Json:
+    """The job when all of its webhooks have arrived."""
+    async with asyncio.timeout(10):
+        while True:
+            job = await service.get(job)
+            if all(item["status"] == "delivered" for item in job["deliveries"]):
+                return job
+            await asyncio.sleep(0.02)
+
+
+async def test_owners_see_only_what_is_theirs(start: Start) -> None:
+    async with start(auth={"mode": "keys"}) as service:
+        ada, bob = await key_of(service, "ada"), await key_of(service, "bob")
+        job = await service.made("private", headers=ada, seed=1)
+        assert job["owner"] == "ada"
+        for path in ("", "/cancel", "/events"):
+            method = "POST" if path == "/cancel" else "GET"
+            reply = await service.http.request(method, f"/v1/jobs/{job['id']}{path}", headers=bob)
+            assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+        assert (await service.http.delete(f"/v1/jobs/{job['id']}", headers=bob)).status_code == 404
+        assert (await service.http.get("/v1/jobs", headers=bob)).json() == {"results": [], "next": None}
+        [mine] = (await service.http.get("/v1/jobs", headers=ada)).json()["results"]
+        assert mine["id"] == job["id"]
+        assert (await service.http.get(job["outputs"][0]["url"])).status_code == 200  # signed: for whoever holds it
+        same_key = {**bob, "Idempotency-Key": "k"}
+        theirs = await service.made("private", headers=same_key, seed=1)
+        ours = await service.made("private", headers={**ada, "Idempotency-Key": "k"}, seed=1)
+        assert (theirs["owner"], ours["owner"]) == ("bob", "ada")
+        await service.http.delete(f"/v1/jobs/{theirs['id']}", headers=bob)
+        assert (await service.http.get(job["outputs"][0]["url"])).status_code == 200
+
+
+async def test_without_a_good_key_nothing_is_told(start: Start) -> None:
+    async with start(auth={"mode": "keys"}) as service:
+        ada = await key_of(service, "ada")
+        job = await service.made(headers=ada)
+        paths = ["/v1/jobs", f"/v1/jobs/{job['id']}", "/v1/models", "/metrics", "/v1/models/tone"]
+        for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic YTpi"}):
+            for path in paths[: 5 if not headers else 1]:
+                reply = await service.http.get(path, headers=headers)
+                assert (reply.status_code, reply.json()["code"]) == (401, "unauthenticated")
+                assert reply.headers["www-authenticate"] == "Bearer"
+            body = {"prompt": "x", "duration_s": -1}
+            assert (await service.http.post("/v1/audio/generations", json=body, headers=headers)).status_code == 401
+        assert (await service.http.get("/healthz")).status_code == 200
+        assert (await service.http.get("/readyz")).status_code == 200
+        made = await service.runtime.database.write(keys.create, "ada", "short")
+        await service.runtime.database.write(keys.revoke, made.key.id)
+        reply = await service.http.get("/v1/jobs", headers={"Authorization": f"Bearer {made.token}"})
+        assert reply.status_code == 401
+
+
+async def test_on_loopback_a_key_still_names_its_owner(start: Start) -> None:
+    async with start() as service:
+        ada = await key_of(service, "ada")
+        assert (await service.made(headers=ada))["owner"] == "ada"
+        assert (await service.made())["owner"] == "local"
+        reply = await service.http.get("/v1/jobs", headers={"Authorization": "Bearer ck_wrong"})
+        assert reply.status_code == 401
+
+
+async def test_a_full_queue_refuses_with_a_time_to_come_back(start: Start) -> None:
+    async with start(limits={"queued_jobs": 3}) as service:
+        body = {"model": "single", "input": {"prompt": "x", **SLOW}}
+        replies = await asyncio.gather(*(service.http.post("/v1/jobs", json=body) for _ in range(20)))
+        accepted = [reply.json() for reply in replies if reply.status_code == 202]
+        refused = [reply for reply in replies if reply.status_code == 429]
+        assert (len(accepted), len(refused)) == (3, 17)
+        for reply in refused:
+            assert 1 <= int(reply.headers["retry-after"]) <= 60
+            assert (reply.json()["code"], reply.json()["retryable"]) == ("overloaded", True)
+        await cancel(service, *accepted)
+        await service.made("there is room again")
+        plug = await service.job("plug", **SLOW)
+        service.runtime.apply(Limits(queued_jobs=1), Retention())
+        assert (await service.http.post("/v1/jobs", json=body)).status_code == 429
+        await cancel(service, plug)
+
+
+async def test_one_owner_cannot_fill_the_queue_for_all(start: Start) -> None:
+    async with start(limits={"queued_jobs_per_owner": 2}, auth={"mode": "keys"}) as service:
+        ada, bob = await key_of(service, "ada"), await key_of(service, "bob")
+        jobs = [await service.job(f"{i}", model="single", headers=ada, **SLOW) for i in range(2)]
+        await service.job("third", model="single", headers=ada, status=429)
+        theirs = await service.job("bob", model="single", headers=bob, status=202)
+        await cancel(service, *jobs, headers=ada)
+        assert (await service.ended(theirs, bob))["status"] == "succeeded"
+
+
+async def test_owners_take_turns(start: Start) -> None:
+    async with start(auth={"mode": "keys"}) as service:
+        ada, bob = await key_of(service, "ada"), await key_of(service, "bob")
+        service.runtime.execution.slots["single"].capacity = 2
+        plugs = [await service.job(f"plug {i}", model="single", headers=ada, **SLOW) for i in range(2)]
+        waiting = [await service.job(f"ada {i}", model="single", headers=ada, **SHORT) for i in range(3)]
+        waiting.append(await service.job("bob", model="single", headers=bob, **SHORT))
+        CountingTone.calls.clear()
+        await cancel(service, plugs[0], headers=ada)
+        for job in waiting:
+            await service.events(job)
+        assert CountingTone.calls[0][0] == "bob"
+        await cancel(service, plugs[1], headers=ada)
+
+
+async def test_a_webhook_is_delivered_signed_and_shown(start: Start) -> None:
+    webhooks = {"allow": ["127.0.0.0/8"], "allow_http": True, "retry_s": [0.01, 0.01]}
+    async with Receiver(answer(500), answer(200)).listening() as receiver, start(webhooks=webhooks) as service:
+        wanted = {"url": receiver.url(), "events": ["started", "completed"]}
+        job = await service.made("told", webhook=wanted)
+        job = await delivered(service, job)
+        assert sorted(item["event"] for item in job["deliveries"]) == ["job.completed", "job.started"]
+        assert sorted(len(item["tries"]) for item in job["deliveries"]) == [1, 2]
+        verifier = Webhook(await secret_of(service.runtime.database, "local"))
+        told = {}
+        for headers, body in receiver.requests:
+            message = verifier.verify(body, headers)
+            told[message["type"]] = message["data"]
+        assert told["job.completed"]["id"] == job["id"]
+        assert told["job.completed"]["outputs"][0]["sha256"] == job["outputs"][0]["sha256"]
+        assert told["job.completed"]["status"] == "succeeded"
+        assert told["job.started"]["status"] in ("running", "succeeded")
+
+
+@pytest.mark.parametrize("prefer", ["wait=20", "respond-async"])
+async def test_a_webhook_tells_of_every_end(start: Start, prefer: str) -> None:
+    webhooks = {"allow": ["127.0.0.0/8"], "allow_http": True}
+    async with Receiver().listening() as receiver, start(webhooks=webhooks) as service:
+        headers, webhook = {"Prefer": prefer}, {"url": receiver.url()}
+        first = await service.made("ends", webhook=webhook, headers=headers, seed=1)
+        cached = await service.made("ends", webhook=webhook, headers=headers, seed=1)
+        late = await service.job("late", webhook=webhook, deadline_s=0.1, **SLOW)
+        stopped = await service.job("stopped", webhook=webhook, **SLOW)
+        await service.ended(late)
+        await cancel(service, stopped)
+        await until(lambda: len(receiver.requests) >= 4)
+        told = {data["id"]: data["status"] for data in (json.loads(body)["data"] for _, body in receiver.requests)}
+        assert told == {
+            first["id"]: "succeeded",
+            cached["id"]: "succeeded",
+            late["id"]: "failed",
+            stopped["id"]: "canceled",
+        }
+        assert cached["cached"]
+
+
+async def test_a_delivery_that_was_planned_is_made_after_a_restart(start: Start, tmp_path: Path) -> None:
+    async with Receiver(answer(500), answer(200)).listening() as receiver:
+        options = {"allow": ["127.0.0.0/8"], "allow_http": True}
+        async with start(webhooks={**options, "retry_s": [1.0]}) as service:
+            job = await service.made("told later", webhook={"url": receiver.url()})
+            await until(lambda: bool(receiver.requests))
+        async with start(webhooks=options) as service:
+            await delivered(service, job)
+        assert len({headers["webhook-id"] for headers, _ in receiver.requests}) == 1
+
+
+async def test_a_service_that_drains_lets_jobs_end_and_takes_no_more(start: Start) -> None:
+    async with start() as service:
+        short = await service.job("short", **SHORT)
+        long = await service.job("long", model="single", **SLOW)
+        queued = await service.job("queued", model="single", **SHORT)
+        body = {"model": "single", "input": {"prompt": "long", "duration_s": 0.5, **SLOW}}
+        body["input"]["seed"] = long["seed"]
+        waiting = asyncio.create_task(service.http.post("/v1/jobs", json=body, headers={"Prefer": "wait=30"}))
+        await service.reach(long, "started")
+        await asyncio.sleep(0.1)
+        left = await service.runtime.drain(0.5)
+        assert left == 3
+        assert (await service.get(short))["status"] == "succeeded"
+        reply = await waiting
+        assert (reply.status_code, reply.json()["status"]) == (202, "queued")
+        assert (await service.get(queued))["status"] == "queued"
+        refused = await service.http.post("/v1/jobs", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (503, "draining")
+        assert int(refused.headers["retry-after"]) > 0
+        assert (await service.http.get("/readyz")).status_code == 503
+        assert (await service.http.get("/healthz")).status_code == 200
+        assert (await service.get(long))["status"] == "running"
+
+
+async def test_a_drain_with_nothing_to_do_is_over_at_once(start: Start) -> None:
+    async with start() as service, asyncio.timeout(2):
+        assert await service.runtime.drain(60) == 0
+
+
+async def test_accepted_jobs_are_finished_after_a_restart(start: Start) -> None:
+    async with start() as service:
+        runs = await service.job("runs", model="single", steps=20, step_s=0.05, seed=7)
+        waits = [await service.job(f"waits {i}", model="single") for i in range(3)]
+        await service.reach(runs, "started")
+        before = await service.events(await service.made("done"))
+    async with start() as service:
+        for job in (runs, *waits):
+            assert (await service.ended(job))["status"] == "succeeded"
+        ended = await service.get(runs)
+        assert (ended["attempts"], ended["seed"], ended["created_at"]) == (2, 7, runs["created_at"])
+        assert [item["outcome"] for item in ended["attempt_log"]] == ["ingress_lost", "succeeded"]
+        assert all(item["ended_at"] for item in ended["attempt_log"])
+        events = await service.events(runs)
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+        assert [event["type"] for event in events].count("completed") == 1
+        assert before[-1]["type"] == "completed"
+        again = await service.made("runs", model="single", steps=20, step_s=0.05, seed=7)
+        assert again["cached"]
+
+
+async def test_a_row_without_a_workflow_is_finished_after_a_restart(start: Start) -> None:
+    """The process died between the two writes of an acceptance."""
+    async with start() as service:
+        job = await service.job("torn", **SLOW)
+        await service.reach(job, "started")
+        path = Path(service.runtime.args.database_url.removeprefix("sqlite:///"))
+    engine = sa.create_engine(f"sqlite:///{path.with_name('continuo.workflows.db')}")
+    with engine.begin() as connection:
+        removed = connection.exec_driver_sql("DELETE FROM workflow_status WHERE workflow_uuid = ?", (job["id"],))
+        assert removed.rowcount == 1
+    engine.dispose()
+    async with start() as service:
+        await service.reach(job, "progress")
+        await cancel(service, job)
+        assert (await service.get(job))["status"] == "canceled"
+
+
+async def test_a_cancel_that_was_asked_before_the_restart_is_obeyed(start: Start) -> None:
+    async with start() as service:
+        job = await service.job("asked", model="single", **SLOW)
+        await service.reach(job, "started")
+        await service.runtime.database.write(records.request_cancel, job["id"])
+    CountingTone.calls.clear()
+    async with start() as service:
+        assert (await service.ended(job))["status"] == "canceled"
+        assert CountingTone.calls == []
+
+
+async def test_a_deadline_goes_on_while_the_service_is_down(start: Start) -> None:
+    async with start() as service:
+        job = await service.job("late", deadline_s=0.3, **SLOW)
+        await service.reach(job, "started")
+    await asyncio.sleep(0.1)
+    async with start() as service:
+        ended = await service.ended(job)
+        assert (ended["status"], ended["error"]["code"]) == ("failed", "deadline_exceeded")
+
+
+async def test_losses_are_counted_over_restarts(start: Start) -> None:
+    handles: dict[str, Mortal] = {}
+    async with start(handles=handles) as service:
+        dying = Mortal(service.replicas["tone"], 2)
+        service.runtime.execution.handles = {"tone": dying}
+        job = await service.job("killer", steps=100, step_s=0.02)
+        await until(lambda: not dying.deaths)
+        await service.reach(job, "progress")
+    async with start() as service:
+        service.runtime.execution.handles = {"tone": Mortal(service.replicas["tone"], 5)}
+        ended = await service.ended(job)
+        assert ended["error"]["code"] == "replica_lost"
+        assert [item["outcome"] for item in ended["attempt_log"]].count("replica_lost") == 3
+
+
+async def test_what_is_too_old_is_swept(start: Start) -> None:
+    async with start() as service:
+        old, new = await service.made("old", headers={"Idempotency-Key": "k"}), await service.made("new")
+        runs = await service.job("runs", **SLOW)
+        await service.reach(runs, "started")
+
+        def age(c: sa.Connection) -> None:
+            long_ago = time.time() - 31 * 24 * 3600
+            c.execute(sa.update(tables.jobs).where(tables.jobs.c.id == old["id"]).values(completed_at=long_ago))
+            c.execute(sa.update(tables.jobs).where(tables.jobs.c.id == runs["id"]).values(created_at=long_ago))
+            c.execute(sa.update(tables.idempotency).values(expires_at=long_ago))
+
+        await service.runtime.database.write(age)
+        replayed = await service.made("another body", headers={"Idempotency-Key": "k"})
+        assert replayed["id"] != old["id"]
+        assert await service.runtime.sweep() == 1
+        assert (await service.http.get(f"/v1/jobs/{old['id']}")).status_code == 404
+        assert (await service.http.get(old["outputs"][0]["url"])).status_code == 404
+        for job in (new, runs, replayed):
+            assert (await service.http.get(f"/v1/jobs/{job['id']}")).status_code == 200
+        assert (await service.http.get(new["outputs"][0]["url"])).status_code == 200
+        await cancel(service, runs)
+
+
+async def test_an_object_whose_deletion_was_cut_short_is_deleted_by_the_sweep(start: Start) -> None:
+    async with start() as service:
+        job = await service.made("cut short", seed=1)
+        key = job["outputs"][0]["key"]
+        assert await service.runtime.database.write(records.delete_job, job["id"]) == [key]
+        assert service.runtime.storage.stat(key) is not None
+        again = await service.job("cut short", seed=1)
+        assert await service.runtime.sweep() == 0
+        ended = await service.ended(again)
+        assert (ended["status"], ended["cached"]) == ("succeeded", False)
+        assert (await service.http.get(ended["outputs"][0]["url"])).status_code == 200
+
+
+async def test_log_lines_are_json_and_keep_secrets(start: Start, log: Collector) -> None:
+    async with start(auth={"mode": "keys"}, log_level="DEBUG") as service:
+        ada = await key_of(service, "ada")
+        canary = "canary-" + base64.b32encode(bytes(range(30))).decode()
+        job = await service.made(canary, headers={**ada, "X-Request-Id": "trace-me"})
+        await service.http.get(job["outputs"][0]["url"])
+        await service.http.post("/v1/jobs", json={"model": "tone", "input": {"prompt": canary, "n": 0}}, headers=ada)
+        failed = await service.job(canary, duration_s=1e-6, headers=ada)
+        await service.ended(failed, ada)
+    lines = [json.loads(line) for line in log.lines]
+    assert all(line["at"].endswith("Z") and line["level"] and line["event"] for line in lines)
+    [ended] = [line for line in lines if line["event"] == "job succeeded"]
+    assert (ended["job_id"], ended["request_id"], ended["model"]) == (job["id"], "trace-me", "tone")
+    text = "\n".join(log.lines)
+    signature = httpx.URL(job["outputs"][0]["url"]).params["signature"]
+    for secret in (canary, signature, ada["Authorization"].split("_")[2]):
+        assert secret not in text

@@ -1,0 +1,230 @@
+"""The wrapper around a model, driven as a deployment handle drives it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deployments.contract import Audio, Context, InvalidInput
+from deployments.tone import sine
+from serve_app.config import LocalStorageConfig, ModelEntry
+from serve_app.errors import GenerationFailed, Invalid
+from serve_app.graph import Catalogue
+from serve_app.replica import Replica, translate, whole
+from serve_app.work import Event, Work
+from tests.support.models import BatchTone, CountingTone
+from tests.support.service import Json, entry, until
+
+pytestmark = pytest.mark.anyio
+
+
+class Bench:
+    """A replica of a model and the work that an ingress would give it."""
+
+    def __init__(self, folder: Path, model: str, at_once: int = 4, **options: Any) -> None:
+        made = ModelEntry.model_validate(entry("it", model, at_once=at_once, options=options))
+        self.catalogue = Catalogue([made])
+        self.replica = Replica(made, LocalStorageConfig(path=str(folder)))
+
+    def work(self, prompt: str = "x", deadline_s: float = 60, seed: int = 1, **fields: Any) -> Work:
+        plan = self.catalogue.plan("it", {"prompt": prompt, "duration_s": 0.2, "seed": seed, **fields}, prefix="/input")
+        [item] = plan.candidates
+        return Work("job_1", "req_1", item.key, item.seed, item.request, item.settings, time.time() + deadline_s)
+
+    async def events(self, work: Work) -> list[Event]:
+        async with asyncio.timeout(20):
+            return [event async for event in self.replica.run(work)]
+
+    async def last(self, **fields: Any) -> tuple[str, Json]:
+        return (await self.events(self.work(**fields)))[-1]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Any]:
+    made: list[Bench] = []
+
+    def build(model: str = "deployments.tone:Tone", **options: Any) -> Bench:
+        made.append(Bench(tmp_path, model, **options))
+        return made[-1]
+
+    yield build
+    for item in made:
+        item.replica.workers.shutdown(cancel_futures=True)
+
+
+async def test_the_last_event_is_what_was_stored(bench: Any) -> None:
+    tone = bench()
+    kind, data = await tone.last()
+    stored = tone.replica.storage.stat(data["output"]["key"])
+    assert kind == "output"
+    assert (stored.bytes, stored.sha256, stored.media_type) == tuple(
+        data["output"][name] for name in ("bytes", "sha256", "media_type")
+    )
+    assert set(data["metrics"]) == {"run_s", "finish_s", "encode_s", "store_s"}
+    assert data["output"]["quality"]["ok"]
+
+
+@pytest.mark.parametrize("format", ["wav", "flac", "opus", "mp3"])
+async def test_every_format_has_the_asked_length_and_loudness(bench: Any, format: str) -> None:
+    _, data = await bench().last(format=format, duration_s=1.25, loudness_lufs=-20)
+    output = data["output"]
+    assert output["duration_s"] == pytest.approx(1.25, abs=1 / 44_100)
+    assert output["quality"]["loudness_lufs"] == pytest.approx(-20, abs=0.5)
+    assert output["key"].endswith(f".{format}")
+
+
+async def test_a_model_that_fails_to_load_says_so_and_is_tried_again(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = bench(fail_load="weights are not in /models")
+    kind, data = await broken.last()
+    assert (kind, data["code"]) == ("error", "model_not_ready")
+    assert "weights are not in /models" in data["detail"]
+    assert await broken.replica.status() == {"status": "failed", "reason": "weights are not in /models"}
+    monkeypatch.setattr("serve_app.replica.RELOAD_AFTER_S", 0.0)
+    broken.replica.model.options = broken.replica.model.options.model_copy(update={"fail_load": None})
+    assert (await broken.last())[0] == "output"
+    assert (await broken.replica.status())["status"] == "ready"
+
+
+async def test_work_waits_until_the_model_is_loaded(bench: Any) -> None:
+    slow = bench(load_s=0.3)
+    assert (await slow.replica.status())["status"] == "loading"
+    assert (await slow.last())[0] == "output"
+    assert (await slow.replica.status())["status"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("out_of_memory", "resource_exhausted"),
+        ("nan", "unusable_audio"),
+        ("silence", "unusable_audio"),
+        ("error", "generation_failed"),
+    ],
+)
+async def test_a_fault_of_the_model_has_its_code_and_leaves_nothing_behind(bench: Any, fault: str, code: str) -> None:
+    bad = bench(fault=fault)
+    work = bad.work()
+    kind, data = (await bad.events(work))[-1]
+    assert (kind, data["code"]) == ("error", code)
+    assert bad.replica.storage.stat(work.key) is None
+    assert bad.replica.flights == {}
+
+
+async def test_what_torch_and_python_raise_for_memory_is_known() -> None:
+    class OutOfMemoryError(RuntimeError):
+        """As torch names its own."""
+
+    for error in (OutOfMemoryError("CUDA out of memory"), MemoryError()):
+        found = translate(error, Context(seed=0))
+        assert (found.code, "shorter duration" in found.detail) == ("resource_exhausted", True)
+    refused = translate(InvalidInput("no such voice", "/voice"), Context(seed=0))
+    assert isinstance(refused, Invalid)
+    assert refused.errors[0]["pointer"] == "/input/voice"
+
+
+async def test_chunks_are_one_sound(bench: Any) -> None:
+    chunked = bench("tests.support.models:ChunkTone")
+    kind, data = await chunked.last(duration_s=0.55)
+    assert (kind, data["output"]["duration_s"]) == ("output", 0.55)
+    assert data["facts"] == {"chunks": 22_050}
+    samples = sine(440, 4410, 1)
+    joined = whole(Audio(part, 44_100) for part in np.array_split(samples, 7, axis=1))
+    assert np.array_equal(joined.samples, samples)
+    with pytest.raises(GenerationFailed, match="no audio"):
+        whole(iter(()))
+
+
+async def test_an_engine_of_its_own_works_and_can_be_cancelled(bench: Any) -> None:
+    engine = bench("tests.support.models:EngineTone")
+    kind, data = await engine.last()
+    assert (kind, data["facts"]) == ("output", {"interpretation": {"engine": 1}})
+    stream = engine.replica.run(engine.work(seed=2, steps=1000, step_s=0.02))
+    assert (await anext(stream))[0] == "progress"
+    await stream.aclose()
+    await until(lambda: len(asyncio.all_tasks()) <= 2)
+
+
+async def test_a_lone_request_never_waits_and_a_busy_model_fills_its_batches(bench: Any) -> None:
+    batched = bench("tests.support.models:BatchTone", at_once=16)
+    BatchTone.batches.clear()
+    BatchTone.gate.clear()
+    running = [asyncio.create_task(batched.events(batched.work(seed=seed))) for seed in range(10)]
+    await until(lambda: BatchTone.batches != [] and len(batched.replica.batcher.waiting) >= 6)
+    first = BatchTone.batches[0]
+    BatchTone.gate.set()
+    assert all(events[-1][0] == "output" for events in await asyncio.gather(*running))
+    assert BatchTone.batches[1:] == [4, 4, 2][: len(BatchTone.batches) - 1] or sum(BatchTone.batches) == 10
+    assert max(BatchTone.batches) == 4
+    assert first >= 1
+    sums = {events[-1][1]["output"]["sha256"] for events in await asyncio.gather(*running)}
+    assert len(sums) == 10
+
+
+async def test_an_error_in_a_batch_reaches_every_member(bench: Any) -> None:
+    batched = bench("tests.support.models:BatchTone", fault="out_of_memory")
+    BatchTone.gate.set()
+    ends = await asyncio.gather(*(batched.last(seed=seed) for seed in range(3)))
+    assert [data["code"] for _, data in ends] == ["resource_exhausted"] * 3
+
+
+async def test_equal_work_is_done_once_for_all_who_listen(bench: Any) -> None:
+    counting = bench("tests.support.models:CountingTone")
+    CountingTone.calls.clear()
+    work = counting.work("once", steps=5, step_s=0.03)
+    ends = await asyncio.gather(*(counting.events(work) for _ in range(5)))
+    assert len({events[-1][1]["output"]["sha256"] for events in ends}) == 1
+    assert CountingTone.calls == [("once", 1)]
+
+
+async def test_work_is_cancelled_when_the_last_listener_leaves_not_before(bench: Any) -> None:
+    counting = bench("tests.support.models:CountingTone")
+    CountingTone.cancelled.clear()
+    work = counting.work("listened", steps=400, step_s=0.02)
+    first, second = counting.replica.run(work), counting.replica.run(work)
+    assert (await anext(first))[0] == (await anext(second))[0] == "progress"
+    await first.aclose()
+    assert (await anext(second))[0] == "progress"
+    assert CountingTone.cancelled == []
+    await second.aclose()
+    await until(lambda: CountingTone.cancelled == ["listened"])
+    assert counting.replica.flights == {}
+
+
+async def test_after_a_cancel_the_same_work_begins_anew(bench: Any) -> None:
+    tone = bench()
+    work = tone.work("anew", steps=20, step_s=0.02)
+    stream: AsyncIterator[Event] = tone.replica.run(work)
+    await anext(stream)
+    await stream.aclose()  # type: ignore[attr-defined]
+    assert (await tone.events(work))[-1][0] == "output"
+
+
+async def test_a_deadline_ends_the_generation(bench: Any) -> None:
+    kind, data = await bench().last(deadline_s=0.2, steps=400, step_s=0.02)
+    assert (kind, data["code"]) == ("error", "deadline_exceeded")
+
+
+async def test_the_models_own_loudness_counts_unless_the_request_has_one(bench: Any) -> None:
+    tone = bench()
+    tone.replica.model.generate = lambda request, context: Audio(
+        sine(440, round(44_100 * request.duration_s), context.seed), 44_100, {}, loudness_lufs=-23.0
+    )
+    _, data = await tone.last(duration_s=1)
+    assert data["output"]["quality"]["loudness_lufs"] == pytest.approx(-23, abs=0.5)
+    _, data = await tone.last(duration_s=1, loudness_lufs=-18)
+    assert data["output"]["quality"]["loudness_lufs"] == pytest.approx(-18, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    "samples", [np.zeros((2, 10), np.float64), np.zeros(10, np.float32), np.ones((2, 0), np.float32)]
+)
+async def test_what_is_no_sound_is_refused(bench: Any, samples: Any) -> None:
+    tone = bench()
+    tone.replica.model.generate = lambda request, context: Audio(samples, 44_100)
+    assert (await tone.last())[1]["code"] == "unusable_audio"
