@@ -215,8 +215,10 @@ def job_response(request: Request, row: Row, *, waited: bool, replayed: bool) ->
         error = row["error"] or {"code": JobCanceled.code, "detail": "the job was canceled", "errors": []}
         failed = from_code(error["code"], error["detail"], error.get("errors", ()))
         response = problem_response(failed, request.url.path, job_id=row["id"])
-    elif row["status"] in FINISHED:
-        response = JSONResponse(view, 200 if row["cached"] or replayed else 201)
+    elif row["status"] in FINISHED and (row["cached"] or replayed):
+        response = JSONResponse(view, 200)
+    elif row["status"] in FINISHED and waited:
+        response = JSONResponse(view, 201)
     else:
         response = JSONResponse(view, 202)
     response.headers["Location"] = view["urls"]["self"]
