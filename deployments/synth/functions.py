@@ -22,7 +22,7 @@ from deployments.synth.model import (
     render,
     within_full_scale,
 )
-from deployments.synth.patches import PATCHES
+from deployments.synth.presets import library
 from deployments.synth.theory import SCALES
 
 # A generous estimate of what an oscillator and its share of a voice take of one core.
@@ -104,7 +104,7 @@ def get_status() -> dict[str, Any]:
         "model_revision": Synth.info.revision,
         "sample_rate_hz": SAMPLE_RATE_HZ,
         "max_duration_s": MAX_DURATION_S,
-        "sounds": sorted(PATCHES),
+        "sounds": sorted(library()),
         "roles": [*ROLES, "UNKNOWN"],
         "scales": list(SCALES),
         "engine": synth_native.status(),

@@ -6,11 +6,12 @@ from typing import Any
 
 from deployments.synth.compose import Event, Note, Song, compose
 from deployments.synth.lexicon import RHYTHM, TONAL, Change
-from deployments.synth.patches import PATCHES, REVERB, Params, Patch
+from deployments.synth.presets import Preset, Value, library
 from deployments.synth.understand import Layer
 
 Graph = dict[str, Any]
 NOTHING_DB = -60.0
+REVERB: Mapping[str, Value] = {"rt60_s": 2.4, "mix": 1.0, "damping_hz": 5000, "pre_delay_s": 0.015}
 
 # How far each rate may go, and by how many octaves one step of intensity moves it.
 _RATES: Mapping[str, tuple[float, float, float]] = {
@@ -38,14 +39,14 @@ def build(layers: Sequence[Layer], song: Song, limits: Limits) -> tuple[Graph, l
     sends: list[str] = []
     events: list[dict[str, Any]] = []
     for layer in layers:
-        patch = PATCHES[layer.sound]
-        end = _layer(nodes, layer, patch, song, limits)
+        preset = library()[layer.sound]
+        end = _layer(nodes, layer, preset, song, limits)
         dry.append(end)
-        send_db = _send_db(patch, layer.change)
+        send_db = _send_db(preset, layer.change)
         if send_db > NOTHING_DB:
             sends.append(f"{layer.sound}.send")
             nodes.append(_node(sends[-1], "gain", {"gain_db": send_db}, [end]))
-        events += _events(layer, patch, compose(song, layer, patch.score, patch.octave))
+        events += _events(layer, compose(song, layer, preset.score, preset.octave))
     if sends:
         nodes.append(_node("reverb", "reverb", dict(REVERB), sends))
         dry.append("reverb")
@@ -53,43 +54,40 @@ def build(layers: Sequence[Layer], song: Song, limits: Limits) -> tuple[Graph, l
     return {"nodes": nodes, "output": "out"}, sorted(events, key=lambda event: float(event["time_s"]))
 
 
-def _layer(nodes: list[dict[str, Any]], layer: Layer, patch: Patch, song: Song, limits: Limits) -> str:
-    """Add the nodes of one layer and return the id of its last."""
+def _layer(nodes: list[dict[str, Any]], layer: Layer, preset: Preset, song: Song, limits: Limits) -> str:
+    """Add the nodes of one layer, their ids behind the layer's name, and return the id of its last."""
     name, change = layer.sound, layer.change
-    sources = []
-    for part, (kind, params) in patch.parts.items():
-        sources.append(f"{name}.{part}")
-        nodes.append(_node(sources[-1], kind, _shaped(params, change, song, limits)))
-    before = sources
-    chain = [(f"{name}.{kind}{i}", kind, _shaped(p, change, song, limits)) for i, (kind, p) in enumerate(patch.effects)]
-    if name == "thunder":  # its score moves this gain
-        chain[-1] = (f"{name}.strike", *chain[-1][1:])
+    for node in preset.graph.nodes:
+        inputs = [f"{name}.{source}" for source in node.inputs.get("in", ())]
+        nodes.append(_node(f"{name}.{node.id}", node.type, _shaped(node.params, change, song, limits), inputs))
+    chain: list[tuple[str, str, dict[str, Value]]] = []
     if name not in TONAL:
         chain += [
             (f"{name}.{mode}", "svf", p)
-            for mode, p in _air(change, patch.air_hz)
+            for mode, p in _air(change, preset.air_hz)
             if mode == "dark" or name not in RHYTHM
         ]
     if change.width:
         chain.append((f"{name}.pan", "pan", {"pan": 0.0, "width": 1.0 + change.width}))
-    chain.append((f"{name}.level", "gain", {"gain_db": _level_db(patch, name, change)}))
+    chain.append((f"{name}.level", "gain", {"gain_db": _level_db(preset, name, change)}))
+    before = f"{name}.{preset.graph.output}"
     for id_, kind, params in chain:
-        nodes.append(_node(id_, kind, params, before))
-        before = [id_]
-    return before[0]
+        nodes.append(_node(id_, kind, params, [before]))
+        before = id_
+    return before
 
 
-def _level_db(patch: Patch, name: str, change: Change) -> float:
+def _level_db(preset: Preset, name: str, change: Change) -> float:
     """Return the layer's gain: what filters, reverb and width do to loudness is taken back (measured means)."""
     side_effects = -2.0 * max(0.0, change.width)
     if name in TONAL:
         side_effects -= 2.0 * max(0.0, change.distance)
     else:
         side_effects -= 2.0 * min(0.0, change.brightness)
-    return _clamp(patch.level_db + change.level_db + side_effects, -60, 24)
+    return _clamp(preset.level_db + change.level_db + side_effects, -60, 24)
 
 
-def _air(change: Change, air_hz: float) -> Iterable[tuple[str, dict[str, float | str]]]:
+def _air(change: Change, air_hz: float) -> Iterable[tuple[str, dict[str, Value]]]:
     """Filters that make noise dark or bright: for an instrument its own cutoff does that."""
     if change.brightness < 0 or change.register < 0:
         octaves = 1.2 * change.brightness + 0.7 * min(0, change.register)
@@ -99,7 +97,7 @@ def _air(change: Change, air_hz: float) -> Iterable[tuple[str, dict[str, float |
         yield "bright", {"mode": "highpass", "cutoff_hz": _clamp(60.0 * 2**octaves, *_CUTOFF_HZ)}
 
 
-def _shaped(params: Params, change: Change, song: Song, limits: Limits) -> dict[str, float | str]:
+def _shaped(params: Mapping[str, Value], change: Change, song: Song, limits: Limits) -> dict[str, Value]:
     """Apply a layer's modifiers to the parameters of one node."""
     highpass = params.get("mode") == "highpass"
     return {
@@ -129,14 +127,14 @@ def _moved(name: str, value: float, change: Change, song: Song, limits: Limits) 
     return moved[name]() if name in moved else value
 
 
-def _send_db(patch: Patch, change: Change) -> float:
+def _send_db(preset: Preset, change: Change) -> float:
     """A distant sound has more reverb than its own, even one that has none."""
     if change.distance > 0:
-        return min(0.0, max(patch.reverb_db, -20.0) + 14.0 * change.distance)
-    return max(NOTHING_DB, patch.reverb_db + 30.0 * change.distance)
+        return min(0.0, max(preset.reverb_db, -20.0) + 14.0 * change.distance)
+    return max(NOTHING_DB, preset.reverb_db + 30.0 * change.distance)
 
 
-def _events(layer: Layer, patch: Patch, score: Iterable[Event]) -> Iterable[dict[str, Any]]:
+def _events(layer: Layer, score: Iterable[Event]) -> Iterable[dict[str, Any]]:
     for event in score:
         node = f"{layer.sound}.{event.part}"
         if isinstance(event, Note):
@@ -154,7 +152,7 @@ def _events(layer: Layer, patch: Patch, score: Iterable[Event]) -> Iterable[dict
             yield {"time_s": event.start_s, "type": "set", "node": node, **glide}
 
 
-def _node(id_: str, kind: str, params: Mapping[str, float | str], inputs: Sequence[str] = ()) -> dict[str, Any]:
+def _node(id_: str, kind: str, params: Mapping[str, Value], inputs: Sequence[str] = ()) -> dict[str, Any]:
     node: dict[str, Any] = {"id": id_, "type": kind, "params": dict(params)}
     if inputs:
         node["inputs"] = {"in": list(inputs)}

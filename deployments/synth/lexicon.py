@@ -1,6 +1,6 @@
 """The words that the synth knows, as data: phrases -> sounds, and phrases -> what they change about a sound.
 
-A sound is the name of a patch (patches.py). Phrases are lower case; plurals are found by themselves. To
+A sound is the id of a preset (native/presets/). Phrases are lower case; plurals are found by themselves. To
 teach a word, add it to its line.
 """
 

@@ -25,7 +25,7 @@ from deployments.contract import (
 from deployments.synth.compose import Song
 from deployments.synth.graph import Limits, build
 from deployments.synth.lexicon import NATURE, NOISE, ROLES
-from deployments.synth.patches import PATCHES
+from deployments.synth.presets import library
 from deployments.synth.theory import Tonality, scale_name
 from deployments.synth.understand import Interpretation, Layer, understand
 
@@ -77,7 +77,7 @@ class Synth:
 
     def load(self) -> None:
         """Render a moment of every sound, so that a fault shows now and memory is warm."""
-        for name in PATCHES:
+        for name in library():
             self.generate(SynthRequest(prompt=name.replace("_", " "), duration_s=0.1, preset=name), Context(seed=0))
 
     def generate(self, request: SynthRequest, context: Context) -> Audio:
@@ -118,8 +118,8 @@ def _demanded(meaning: Interpretation, request: SynthRequest) -> tuple[Layer, ..
     role = (request.role or "UNKNOWN").strip().upper()
     if role != "UNKNOWN" and role not in ROLES:
         raise InvalidInput(f"'{request.role}' is no role; give one of {', '.join(ROLES)} or UNKNOWN", "/role")
-    if request.preset is not None and request.preset not in PATCHES:
-        near = difflib.get_close_matches(request.preset, PATCHES, 3, 0.3) or sorted(PATCHES)
+    if request.preset is not None and request.preset not in library():
+        near = difflib.get_close_matches(request.preset, library(), 3, 0.3) or sorted(library())
         raise InvalidInput(f"There is no preset '{request.preset}'; nearest: {', '.join(near)}", "/preset")
     wanted = [request.preset] if request.preset is not None else []
     musical = [layer for layer in meaning.layers if layer.sound not in NATURE | NOISE]

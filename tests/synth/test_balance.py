@@ -6,7 +6,7 @@ import scipy.stats
 import synth_native
 
 from deployments.contract import Audio
-from deployments.synth.patches import PATCHES
+from deployments.synth.presets import library
 from tests.synth.listen import RATE_HZ, band, flatness, level_db, make, mono
 
 
@@ -14,7 +14,7 @@ def loudness_lufs(audio: Audio) -> float:
     return float(synth_native.measure(audio.samples, RATE_HZ)["loudness_lufs"])
 
 
-@pytest.mark.parametrize("sound", PATCHES)
+@pytest.mark.parametrize("sound", library())
 def test_every_sound_alone_is_equally_loud(sound: str) -> None:
     alone = [make("zz", seed, preset=sound, duration_s=15, tempo_bpm=90, key="C", scale="major") for seed in (1, 2)]
     assert np.mean([loudness_lufs(audio) for audio in alone]) == pytest.approx(-24, abs=2)
