@@ -10,17 +10,15 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import synth_native
 from pydantic import BeforeValidator, Field, ValidationError
 
 from deployments.contract import Frozen
+from deployments.synth.roles import Role
 from deployments.synth.units import UnitError, to_unit
 
-Role = Literal[
-    "PAD", "BASS", "LEAD", "ARP", "KEYS", "PLUCK", "BELL", "STRINGS", "DRONE", "PERCUSSION", "FX", "AMBIENCE"
-]
 Value = float | str
 FORMAT_VERSION = 1
 _SOURCE = Path(__file__).parents[2] / "native" / "presets"  # a checkout
