@@ -1,0 +1,55 @@
+"""The base of a diffusion model's class: it brings `load`, `generate` and `submit`; the model brings the rest.
+
+class TangoFlux(DiffusionModel[TangoFluxRequest]):
+    info, Request, Options = ...                   # Options derives from DiffusionOptions
+    def open(self) -> Denoiser: ...                # weights into memory
+    def plan(self, request) -> Plan: ...           # numbers only, and what cannot be served is refused here
+"""
+
+import asyncio
+from typing import Generic, TypeVar
+
+from deployments.contract import Audio, Context, Frozen, ModelInfo, Request
+from deployments.denoise.denoiser import Denoiser, Plan
+from deployments.denoise.engine import Engine, Settings
+
+R = TypeVar("R", bound=Request)
+
+
+class DiffusionOptions(Frozen):
+    """Options that every diffusion model has."""
+
+    engine: Settings = Settings()
+
+
+class DiffusionModel(Generic[R]):
+    """A model that runs on the step-level engine, alone in plain Python as well as in a replica."""
+
+    info: ModelInfo
+
+    def __init__(self, options: DiffusionOptions) -> None:
+        self.settings = options.engine
+        self.engine: Engine | None = None
+
+    def open(self) -> Denoiser:
+        """Bring the weights into memory. Raises LoadFailed saying what was looked for and where."""
+        raise NotImplementedError
+
+    def plan(self, request: R) -> Plan:
+        """The request in numbers. Raises InvalidInput or OutOfMemory when it cannot be served."""
+        raise NotImplementedError
+
+    def load(self) -> None:
+        """Load the weights and start the engine."""
+        self.engine = Engine(self.open(), self.settings)
+
+    async def submit(self, request: R, context: Context) -> Audio:
+        """Make one sound among others that run already."""
+        assert self.engine is not None
+        samples = await asyncio.wrap_future(self.engine.submit(self.plan(request), context))
+        return Audio(samples, self.info.sample_rate_hz)
+
+    def generate(self, request: R, context: Context) -> Audio:
+        """Make one sound and wait for it; calls from several threads share their steps."""
+        assert self.engine is not None
+        return Audio(self.engine.submit(self.plan(request), context).result(), self.info.sample_rate_hz)

@@ -1,0 +1,87 @@
+"""One denoising step for a running set of requests: gather, forward, guide, advance."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from deployments.contract import Context, Samples
+from deployments.denoise.denoiser import Denoiser, Plan, Row, Sampler
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(eq=False)
+class Job:
+    """A request inside the engine: what it asked for and how far it is."""
+
+    plan: Plan
+    context: Context
+    arrived_s: float
+    done: "Future[Samples]" = field(default_factory=Future)
+    condition: Any = None
+    latent: "torch.Tensor | None" = None
+    sampler: Sampler | None = None
+
+    @property
+    def remaining(self) -> int:
+        """Steps to go."""
+        return self.plan.steps if self.sampler is None else self.sampler.steps - self.sampler.step
+
+
+class Stepper:
+    """Runs steps; keeps what a running set has in common until the set changes."""
+
+    def __init__(self, denoiser: Denoiser, fixed_rows: int | None = None) -> None:
+        self.denoiser, self.fixed_rows = denoiser, fixed_rows
+        self.members: tuple[Job, ...] = ()
+        self.packed: Any = None
+        self.lock = threading.Lock()
+
+    def step(self, jobs: Sequence[Job]) -> None:
+        """Bring every one of these requests one step further."""
+        jobs = sorted(jobs, key=lambda job: job.plan.shape)
+        for job in jobs:
+            if job.sampler is None:
+                self._begin(job)
+        if tuple(jobs) != self.members:
+            self.packed = self.denoiser.pack(self._filled([row for job in jobs for row in rows_of(job)]))
+            self.members = tuple(jobs)
+        latents, times = [], []
+        for job in jobs:
+            assert job.sampler is not None
+            seen = job.sampler.scaled(job.latent)  # type: ignore[arg-type]
+            latents += [seen] * job.plan.rows
+            times += [job.sampler.timestep] * job.plan.rows
+        predictions = self.denoiser.forward(self._filled(latents), self._filled(times), self.packed)
+        at = 0
+        for job in jobs:
+            job.latent = job.sampler.advance(job.latent, guided(job.plan, predictions, at))  # type: ignore
+            at += job.plan.rows
+
+    def _begin(self, job: Job) -> None:
+        import torch
+
+        generator = torch.Generator().manual_seed(job.context.seed)
+        job.latent, job.sampler = self.denoiser.begin(job.plan, generator)
+
+    def _filled(self, rows: list[Any]) -> list[Any]:
+        """The rows, in fixed-shape mode followed by copies of the first until their number is the fixed one."""
+        missing = 0 if self.fixed_rows is None else self.fixed_rows - len(rows)
+        return rows + rows[:1] * missing
+
+
+def rows_of(job: Job) -> list[Row]:
+    """The rows of a request: the unconditional one first when it is guided."""
+    branches = (True, False) if job.plan.rows == 2 else (False,)
+    return [Row(job.plan, job.condition, negative) for negative in branches]
+
+
+def guided(plan: Plan, predictions: "Sequence[torch.Tensor]", at: int) -> "torch.Tensor":
+    """Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598) over the rows of one request."""
+    if plan.rows == 1:
+        return predictions[at].float()
+    negative, positive = predictions[at].float(), predictions[at + 1].float()
+    return negative + plan.guidance_scale * (positive - negative)

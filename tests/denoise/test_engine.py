@@ -1,0 +1,97 @@
+"""The engine as a model drives it: company, cancelling, shared prompts, failures."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deployments.contract import Cancelled, Context, Samples
+from deployments.denoise.engine import Engine, Settings
+from tests.support.denoisers import SmallDiT
+
+Start = Callable[..., Engine]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    engines: list[Engine] = []
+
+    def build(net: SmallDiT, **settings: Any) -> Engine:
+        engines.append(Engine(net, Settings(**settings)))
+        return engines[-1]
+
+    yield build
+    for engine in engines:
+        engine.close()
+
+
+def relative(a: Samples, b: Samples) -> float:
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+def mixture(net: SmallDiT, count: int) -> list[Any]:
+    rng = random.Random(3)
+    return [
+        net.plan(f"sound {i % 5}", rng.choice((5, 10, 20, 30)), rng.choice((4, 9, 17)), rng.choice((1.0, 2.0, 7.0)))
+        for i in range(count)
+    ]
+
+
+def test_a_seed_gives_the_same_sound_alone_and_in_any_company(start: Start) -> None:
+    net = SmallDiT()
+    engine = start(net)
+    plans = mixture(net, 24)
+    alone = [engine.submit(plan, Context(seed=i)).result(30) for i, plan in enumerate(plans)]
+    net.forwards.clear()
+    together = [engine.submit(plan, Context(seed=i)) for i, plan in enumerate(plans)]
+    for one, other in zip(together, alone, strict=True):
+        assert relative(one.result(30), other) <= 1e-5
+    assert max(net.forwards) > 4, "they never ran together"
+
+
+def test_equal_prompts_are_encoded_once(start: Start) -> None:
+    net = SmallDiT()
+    engine = start(net, prompt_cache=2)
+    for prompt in ("rain", "wind", "rain", "rain"):
+        engine.submit(net.plan(prompt, 5, 2), Context(seed=1)).result(30)
+    assert net.encoded == ["rain", "wind"]
+    for prompt in ("sea", "wind"):  # wind is the one that was used least recently
+        engine.submit(net.plan(prompt, 5, 2), Context(seed=1)).result(30)
+    assert net.encoded == ["rain", "wind", "sea", "wind"]
+
+
+def test_a_cancel_at_a_step_ends_it_before_the_next_but_one(start: Start) -> None:
+    net = SmallDiT()
+    engine = start(net)
+    seen: list[int] = []
+    context = Context(seed=1)
+
+    def progress(step: int, steps: int) -> None:
+        seen.append(step)
+        if step == 5:
+            context.cancelled.set()
+
+    context.progress = progress
+    doomed = engine.submit(net.plan("rain", 10, 50), context)
+    other = engine.submit(net.plan("rain", 10, 20), Context(seed=2))
+    with pytest.raises(Cancelled):
+        doomed.result(30)
+    assert seen == [1, 2, 3, 4, 5]
+    assert np.isfinite(other.result(30)).all()
+
+
+def test_closing_ends_what_is_unfinished(start: Start) -> None:
+    net = SmallDiT()
+    engine = start(net)
+    begun = threading.Event()
+    endless: Future[Samples] = engine.submit(
+        net.plan("rain", 30, 100_000), Context(seed=1, progress=lambda *_: begun.set())
+    )
+    assert begun.wait(30)
+    engine.close()
+    with pytest.raises(Cancelled):
+        endless.result(1)
