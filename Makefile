@@ -43,7 +43,8 @@ type: setup-dev
 native: setup-dev
 	$(CMAKE) -S native -B $(NATIVE) -G Ninja -DCMAKE_BUILD_TYPE=Release -DSYNTH_TESTS=ON -DSYNTH_PYTHON=OFF
 	$(CMAKE) --build $(NATIVE) -j $(JOBS)
-	$(NATIVE)/synth_tests
+	native/tests/check_isa.sh $(NATIVE)
+	for isa in $$($(NATIVE)/synth_tests --isas); do SYNTH_ISA=$$isa $(NATIVE)/synth_tests || exit 1; done
 
 sanitize: setup-dev
 	$(CMAKE) -S native -B $(NATIVE)-sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSYNTH_TESTS=ON -DSYNTH_PYTHON=OFF \

@@ -3,8 +3,7 @@
 
 #include "convert.h"
 #include "finish.h"
-#include "synth/catalog.h"
-#include "synth/clones.h"
+#include "synth/isa.h"
 
 namespace {
 
@@ -93,10 +92,10 @@ class PyRenderer {
 
 py::dict status() {
   py::list types;
-  for (const synth::NodeType* type : synth::node_types()) types.append(type->name);
+  for (const synth::NodeType* type : synth::isa().node_types) types.append(type->name);
   py::dict dict;
   dict["version"] = kVersion;
-  dict["isa"] = SYNTH_ISA;
+  dict["isa"] = synth::isa().name;
   dict["node_types"] = types;
   dict["plans_compiled"] = plans_compiled.load();
   dict["frames_rendered"] = frames_rendered.load();
@@ -112,7 +111,7 @@ py::dict status() {
 // The same table that validates: for interfaces and documentation.
 py::dict describe() {
   py::dict types;
-  for (const synth::NodeType* type : synth::node_types()) {
+  for (const synth::NodeType* type : synth::isa().node_types) {
     py::list params;
     for (const synth::ParamSpec& p : type->params) {
       py::dict param("name"_a = p.name, "unit"_a = p.unit, "low"_a = p.low, "high"_a = p.high,

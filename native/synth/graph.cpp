@@ -1,10 +1,11 @@
 #include "synth/graph.h"
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
-#include "synth/catalog.h"
-#include "synth/oscillator.h"
+#include "synth/isa.h"
+#include "synth/wavetable.h"
 
 namespace synth {
 namespace {
@@ -63,9 +64,11 @@ std::vector<std::string> names_of(std::span<const ParamSpec> params) {
 std::string described(const NodeSpec& node) { return "node '" + node.id + "' (" + node.type + ")"; }
 
 const NodeType& type_of(const NodeSpec& node) {
-  if (const NodeType* type = find_node_type(node.type)) return *type;
   std::vector<std::string> names;
-  for (const NodeType* type : node_types()) names.emplace_back(type->name);
+  for (const NodeType* type : isa().node_types) {
+    if (node.type == type->name) return *type;
+    names.emplace_back(type->name);
+  }
   throw Invalid("node '" + node.id + "': unknown type '" + node.type + "'" + suggestion(node.type, names));
 }
 

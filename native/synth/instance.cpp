@@ -10,7 +10,7 @@ Instance::Instance(std::shared_ptr<const Plan> plan, double sample_rate_hz, std:
     const auto i = static_cast<std::size_t>(index);
     const PlannedNode& planned = plan_->nodes[i];
     nodes_[i] = planned.type->make();
-    nodes_[i]->start(planned.values, {sample_rate_hz, block, node_seed(seed, planned.id)});
+    nodes_[i]->start(planned.values, {sample_rate_hz, block, node_seed(seed, planned.id), &arena_});
   }
 }
 

@@ -1,6 +1,16 @@
 #include "synth/node.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace synth {
+
+Node::~Node() = default;
+void Node::note_on(float, float) noexcept {}
+void Node::note_off(float) noexcept {}
+void Node::prepare() {}
+void Node::control() noexcept {}
+float Node::gain(int index) const noexcept { return std::pow(10.0f, param(index) / 20.0f); }
 
 void Node::start(std::span<const float> values, const Setup& setup) {
   setup_ = setup;

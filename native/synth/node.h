@@ -7,8 +7,8 @@
 #include <span>
 #include <string>
 
+#include "synth/memory.h"
 #include "synth/random.h"
-#include "synth/smooth.h"
 
 namespace synth {
 
@@ -37,6 +37,7 @@ struct Setup {
   double sample_rate_hz;
   int block;
   std::uint64_t seed;
+  Arena* arena;  // the renderer's; what prepare() takes from it is zero and lives as long as the node
 };
 
 // The contract: prepare() may allocate; control() and process() may not allocate, lock or throw.
@@ -44,8 +45,8 @@ struct Setup {
 // gets at most `block` frames, never crosses a grid line, and must give the same samples however it is split.
 class Node {
  public:
-  virtual ~Node() = default;
   Node() = default;
+  virtual ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
@@ -54,23 +55,27 @@ class Node {
   void set(int param, float value, float ramp_s) noexcept;
 
   virtual void process(const StereoView& in, const Stereo& out, int frames) noexcept = 0;
-  virtual void note_on(float /*note*/, float /*velocity*/) noexcept {}
-  virtual void note_off(float /*note*/) noexcept {}
+  virtual void note_on(float note, float velocity) noexcept;
+  virtual void note_off(float note) noexcept;
 
  protected:
-  virtual void prepare() {}
-  virtual void control() noexcept {}
+  virtual void prepare();
+  virtual void control() noexcept;
 
-  [[nodiscard]] float param(int index) const noexcept {
+  [[nodiscard]] SYNTH_SHARED float param(int index) const noexcept {
     return params_[static_cast<std::size_t>(index)].value;
   }
-  [[nodiscard]] int whole(int index) const noexcept { return static_cast<int>(param(index) + 0.5f); }
-  [[nodiscard]] float gain(int index) const noexcept { return gain_from_db(param(index)); }
-  [[nodiscard]] float rate() const noexcept { return static_cast<float>(setup_.sample_rate_hz); }
-  [[nodiscard]] int block() const noexcept { return setup_.block; }
-  [[nodiscard]] float block_s() const noexcept { return static_cast<float>(block()) / rate(); }
+  [[nodiscard]] SYNTH_SHARED int whole(int index) const noexcept {
+    return static_cast<int>(param(index) + 0.5f);
+  }
+  [[nodiscard]] float gain(int index) const noexcept;
+  [[nodiscard]] SYNTH_SHARED float rate() const noexcept { return static_cast<float>(setup_.sample_rate_hz); }
+  [[nodiscard]] SYNTH_SHARED int block() const noexcept { return setup_.block; }
+  [[nodiscard]] SYNTH_SHARED float block_s() const noexcept { return static_cast<float>(block()) / rate(); }
+  [[nodiscard]] SYNTH_SHARED Arena& arena() const noexcept { return *setup_.arena; }
   // Before the first block a smoothed value jumps to where it should be; afterwards it moves.
-  void follow(Smooth& smooth, float target) const noexcept {
+  template <class Smooth>
+  SYNTH_SHARED void follow(Smooth& smooth, float target) const noexcept {
     if (fresh_)
       smooth.jump(target);
     else
@@ -85,7 +90,7 @@ class Node {
   };
   std::array<Param, kMaxParams> params_{};
   std::size_t count_ = 0;
-  Setup setup_{44100.0, 64, 0};
+  Setup setup_{44100.0, 64, 0, nullptr};
   bool fresh_ = true;
 };
 
@@ -100,7 +105,7 @@ struct NodeType {
 
 template <class T>
 std::unique_ptr<Node> make_node() {
-  return std::make_unique<T>();
+  return std::unique_ptr<Node>(new T);
 }
 
 }  // namespace synth

@@ -51,6 +51,7 @@ class Instance {
   StereoView gather(const PlannedNode& node, int frames) noexcept;
 
   std::shared_ptr<const Plan> plan_;
+  Arena arena_;
   std::vector<std::unique_ptr<Node>> nodes_;  // empty where the output does not need the node
   std::vector<Buffer> outputs_;
   Buffer sum_{};

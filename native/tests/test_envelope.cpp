@@ -1,6 +1,6 @@
 #include "check.h"
 #include "sound.h"
-#include "synth/envelope.h"
+#include "synth/dsp/envelope.h"
 
 using namespace sound;
 

@@ -3,7 +3,7 @@
 
 #include "check.h"
 #include "sound.h"
-#include "synth/filter.h"
+#include "synth/dsp/filter.h"
 
 using namespace sound;
 using Complex = std::complex<double>;

@@ -1,6 +1,6 @@
 #include "check.h"
 #include "sound.h"
-#include "synth/catalog.h"
+#include "synth/isa.h"
 
 using namespace sound;
 
@@ -46,7 +46,7 @@ TEST(inputs_are_summed) {
 }
 
 TEST(every_parameter_works_at_both_ends) {
-  for (const synth::NodeType* type : synth::node_types()) {
+  for (const synth::NodeType* type : synth::isa().node_types) {
     for (const synth::ParamSpec& spec : type->params) {
       for (const float value : {spec.low, spec.high}) {
         Params params;

@@ -1,6 +1,6 @@
 #include "check.h"
 #include "sound.h"
-#include "synth/oscillator.h"
+#include "synth/dsp/oscillator.h"
 
 using namespace sound;
 

@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "sound.h"
-#include "synth/catalog.h"
+#include "synth/isa.h"
 
 using namespace sound;
 
@@ -36,14 +36,14 @@ namespace {
 std::shared_ptr<const synth::Plan> everything() {
   synth::GraphSpec graph;
   std::vector<std::string> sources, chain;
-  for (const synth::NodeType* type : synth::node_types()) {
+  for (const synth::NodeType* type : synth::isa().node_types) {
     if (type->takes_input) continue;
     graph.nodes.push_back({type->name, type->name, {}, {}});
     sources.push_back(type->name);
   }
   graph.nodes.push_back({"sum", "mix", {{"gain_db", -12.0}}, sources});
   std::string last = "sum";
-  for (const synth::NodeType* type : synth::node_types()) {
+  for (const synth::NodeType* type : synth::isa().node_types) {
     if (!type->takes_input) continue;
     const std::string id = std::string("fx_") + type->name;
     graph.nodes.push_back({id, type->name, {}, {last}});

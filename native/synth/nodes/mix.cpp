@@ -1,7 +1,8 @@
 // Nodes gain, pan, mix, tremolo, saturate, envelope: what shapes level and place.
-#include "synth/catalog.h"
+#include "synth/nodes/catalog.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 namespace {
 
 constexpr ParamSpec kGainSpec[] = {{"gain_db", "dB", -60, 24, 0, "level"}};
@@ -161,4 +162,5 @@ const NodeType kSaturateType{"saturate", "soft saturation", true, false, kSatura
 const NodeType kEnvelopeType{"envelope",    "fade in and out of a layer", true, false,
                              kEnvelopeSpec, make_node<Envelope>};
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

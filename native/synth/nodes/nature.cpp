@@ -1,10 +1,11 @@
 // Nodes wind, surf, fire, stream: weather and water from noise, slow walks and grains.
-#include "synth/catalog.h"
-#include "synth/filter.h"
-#include "synth/grains.h"
-#include "synth/noise.h"
+#include "synth/dsp/filter.h"
+#include "synth/dsp/grains.h"
+#include "synth/dsp/noise.h"
+#include "synth/nodes/catalog.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 namespace {
 
 // Band-passed or low-passed stereo noise with a moving filter: the common part of these sounds.
@@ -222,4 +223,5 @@ const NodeType kSurfType{"surf", "waves on a beach", false, false, kSurfSpec, ma
 const NodeType kFireType{"fire", "a wood fire", false, false, kFireSpec, make_node<Fire>};
 const NodeType kStreamType{"stream", "running water", false, false, kStreamSpec, make_node<Stream>};
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -2,16 +2,19 @@
 #pragma once
 
 #include <cmath>
-#include <vector>
+#include <cstddef>
+
+#include "synth/memory.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 
 class DelayLine {
  public:
-  void prepare(int longest_frames) {
+  void prepare(Arena& arena, int longest_frames) {
     std::size_t size = 4;
     while (size < static_cast<std::size_t>(longest_frames) + 4) size *= 2;
-    ring_.assign(size, 0.0f);
+    ring_ = arena.floats(size);
     mask_ = size - 1;
     at_ = 0;
   }
@@ -35,8 +38,9 @@ class DelayLine {
   }
 
  private:
-  std::vector<float> ring_;
+  float* ring_ = nullptr;
   std::size_t mask_ = 0, at_ = 0;
 };
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -4,6 +4,7 @@
 #include "synth/random.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 
 struct StereoSample {
   float left, right;
@@ -38,4 +39,5 @@ class Brown {
   float state_ = 0.0f;
 };
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -1,10 +1,10 @@
 // Node pluck: plucked strings.
-#include <vector>
 
-#include "synth/catalog.h"
-#include "synth/voice.h"
+#include "synth/dsp/voice.h"
+#include "synth/nodes/catalog.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 namespace {
 
 constexpr int kMaxVoices = 32;
@@ -23,7 +23,7 @@ constexpr ParamSpec kSpec[] = {
 // issue): the loop is delay + two-point mean + first-order all-pass, whose phase delays at the fundamental
 // sum to a period.
 struct String : VoiceState {
-  std::vector<float> line;
+  float* line = nullptr;
   int length = 2, position = 0;
   float loss = 0.0f, blend = 0.5f, all_pass = 0.0f;
   float last = 0.0f, pass_in = 0.0f, pass_out = 0.0f;
@@ -77,7 +77,7 @@ class Pluck final : public Node {
 
  protected:
   void prepare() override {
-    for (String& s : strings_) s.line.assign(static_cast<std::size_t>(rate() / kLowestHz) + 4, 0.0f);
+    for (String& s : strings_) s.line = arena().floats(static_cast<std::size_t>(rate() / kLowestHz) + 4);
     declick_.prepare(static_cast<double>(rate()));
   }
   void control() noexcept override {
@@ -148,4 +148,5 @@ class Pluck final : public Node {
 
 const NodeType kPluckType{"pluck", "plucked strings", false, true, kSpec, make_node<Pluck>};
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -5,6 +5,7 @@
 #include <cmath>
 
 namespace synth {
+inline namespace SYNTH_ISA {
 
 // Attack is a straight line of attack_s from silence to full. Decay covers 99 % of its way in decay_s.
 // Release falls by 60 dB in release_s and ends at -100 dB. A note that is struck again rises from where it
@@ -70,4 +71,5 @@ class Adsr {
   float attack_step_ = 1.0f, decay_keep_ = 0.0f, release_keep_ = 0.0f;
 };
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -1,8 +1,9 @@
 // Node bell: struck bars and bells as a bank of decaying modes.
-#include "synth/catalog.h"
-#include "synth/voice.h"
+#include "synth/dsp/voice.h"
+#include "synth/nodes/catalog.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 namespace {
 
 constexpr int kMaxVoices = 32, kModes = 8;
@@ -110,4 +111,5 @@ class BellNode final : public Node {
 
 const NodeType kBellType{"bell", "struck bell or bar", false, true, kSpec, make_node<BellNode>};
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -1,8 +1,9 @@
 // Nodes delay and chorus.
-#include "synth/catalog.h"
-#include "synth/delay_line.h"
+#include "synth/dsp/delay_line.h"
+#include "synth/nodes/catalog.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 namespace {
 
 enum { kTime, kFeedback, kMix, kPingPong };
@@ -31,7 +32,7 @@ class Delay final : public Node {
 
  protected:
   void prepare() override {
-    for (DelayLine* line : {&left_, &right_}) line->prepare(static_cast<int>(4.0f * rate()) + 4);
+    for (DelayLine* line : {&left_, &right_}) line->prepare(arena(), static_cast<int>(4.0f * rate()) + 4);
     time_.jump(param(kTime) * rate());
   }
   void control() noexcept override {
@@ -70,7 +71,7 @@ class Chorus final : public Node {
 
  protected:
   void prepare() override {
-    for (DelayLine* line : {&left_, &right_}) line->prepare(static_cast<int>(0.04f * rate()) + 4);
+    for (DelayLine* line : {&left_, &right_}) line->prepare(arena(), static_cast<int>(0.04f * rate()) + 4);
   }
   void control() noexcept override {
     lfo_.set_rate(param(kRate), rate());
@@ -95,4 +96,5 @@ const NodeType kDelayType{"delay", "echoes", true, false, kDelaySpec, make_node<
 const NodeType kChorusType{"chorus",         "one moving copy per channel", true, false, kChorusSpec,
                            make_node<Chorus>};
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -1,9 +1,10 @@
 // Node noise.
-#include "synth/noise.h"
+#include "synth/dsp/noise.h"
 
-#include "synth/catalog.h"
+#include "synth/nodes/catalog.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 namespace {
 
 enum { kColor, kWidth, kGain };
@@ -55,4 +56,5 @@ class Noise final : public Node {
 
 const NodeType kNoiseType{"noise", "white, pink or brown noise", false, false, kSpec, make_node<Noise>};
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -1,6 +1,9 @@
-#include "synth/catalog.h"
+#include "synth/nodes/catalog.h"
+
+#include "synth/isa.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 namespace {
 
 const NodeType* const kTypes[] = {
@@ -11,12 +14,8 @@ const NodeType* const kTypes[] = {
 
 }  // namespace
 
-std::span<const NodeType* const> node_types() { return kTypes; }
+extern const Isa kIsa;
+const Isa kIsa{SYNTH_ISA_NAME, kTypes};
 
-const NodeType* find_node_type(std::string_view name) {
-  for (const NodeType* type : kTypes)
-    if (name == type->name) return type;
-  return nullptr;
-}
-
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -1,9 +1,10 @@
 // Node svf.
-#include "synth/filter.h"
+#include "synth/dsp/filter.h"
 
-#include "synth/catalog.h"
+#include "synth/nodes/catalog.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 namespace {
 
 enum { kMode, kCutoff, kResonance };
@@ -58,4 +59,5 @@ class SvfNode final : public Node {
 const NodeType kSvfType{
     "svf", "state variable filter, 12 dB per octave", true, false, kSpec, make_node<SvfNode>};
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -5,6 +5,7 @@
 #include <span>
 
 namespace synth {
+inline namespace SYNTH_ISA {
 
 // What an instrument's voices have in common.
 struct VoiceState {
@@ -32,4 +33,5 @@ Voice& pick_voice(std::span<Voice> voices, float note) noexcept {
   return free ? *free : released ? *released : *oldest;
 }
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

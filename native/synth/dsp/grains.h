@@ -4,10 +4,11 @@
 #include <array>
 #include <cmath>
 
+#include "synth/dsp/smooth.h"
 #include "synth/random.h"
-#include "synth/smooth.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 
 // One burst: a two-pole resonance, rung. It starts at zero phase, so its onset is sharp but not a step.
 struct Grain {
@@ -94,4 +95,5 @@ class GrainStream {
   bool started_ = false;
 };
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

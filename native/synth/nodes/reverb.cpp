@@ -1,8 +1,9 @@
 // Node reverb: a feedback delay network.
-#include "synth/catalog.h"
-#include "synth/delay_line.h"
+#include "synth/dsp/delay_line.h"
+#include "synth/nodes/catalog.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 namespace {
 
 constexpr int kLines = 8;
@@ -66,14 +67,15 @@ class Reverb final : public Node {
  protected:
   void prepare() override {
     const double rate_hz = static_cast<double>(rate());
-    for (DelayLine* line : {&pre_left_, &pre_right_}) line->prepare(static_cast<int>(0.25 * rate_hz) + 4);
+    for (DelayLine* line : {&pre_left_, &pre_right_})
+      line->prepare(arena(), static_cast<int>(0.25 * rate_hz) + 4);
     for (std::size_t i = 0; i < 4; ++i) {
       diffusers_[i].length = next_prime(static_cast<int>(kDiffuserTimes[i] * rate_hz));
-      diffusers_[i].line.prepare(diffusers_[i].length);
+      diffusers_[i].line.prepare(arena(), diffusers_[i].length);
     }
     for (std::size_t i = 0; i < kLines; ++i) {
       lengths_[i] = next_prime(static_cast<int>(kLineTimes[i] * rate_hz));
-      lines_[i].prepare(lengths_[i]);
+      lines_[i].prepare(arena(), lengths_[i]);
     }
   }
 
@@ -127,4 +129,5 @@ class Reverb final : public Node {
 const NodeType kReverbType{"reverb",         "feedback delay network of 8 lines", true, false, kSpec,
                            make_node<Reverb>};
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 namespace synth {
+inline namespace SYNTH_ISA {
 
 inline constexpr float kPi = 3.14159265358979f;
 
@@ -85,4 +86,5 @@ class Declick {
   float left_ = 0.0f, right_ = 0.0f, keep_ = 0.0f;
 };
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -1,8 +1,9 @@
 // Node drum: kick, snare or hat, triggered by note_on.
-#include "synth/catalog.h"
-#include "synth/filter.h"
+#include "synth/dsp/filter.h"
+#include "synth/nodes/catalog.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 namespace {
 
 enum { kKind, kTune, kDecay, kGain };
@@ -102,4 +103,5 @@ class Drum final : public Node {
 
 const NodeType kDrumType{"drum", "kick, snare or hat", false, true, kSpec, make_node<Drum>};
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -3,9 +3,10 @@
 
 #include <cmath>
 
-#include "synth/smooth.h"
+#include "synth/dsp/smooth.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 
 // Zavalishin, "The Art of VA Filter Design", chapter 4 (trapezoidal integrators, zero-delay feedback).
 // The state update is contractive in the Euclidean norm for every cutoff and damping, hence also for every
@@ -98,4 +99,5 @@ struct OnePole {
   float step(float x) noexcept { return state = x + keep * (state - x); }
 };
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -1,11 +1,12 @@
 // Node poly: a polyphonic subtractive instrument. Oscillators -> low-pass -> envelope, per voice.
-#include "synth/catalog.h"
-#include "synth/envelope.h"
-#include "synth/filter.h"
-#include "synth/oscillator.h"
-#include "synth/voice.h"
+#include "synth/dsp/envelope.h"
+#include "synth/dsp/filter.h"
+#include "synth/dsp/oscillator.h"
+#include "synth/dsp/voice.h"
+#include "synth/nodes/catalog.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 namespace {
 
 constexpr int kMaxVoices = 32, kMaxUnison = 7;
@@ -190,4 +191,5 @@ class Poly final : public Node {
 
 const NodeType kPolyType{"poly", "polyphonic subtractive instrument", false, true, kSpec, make_node<Poly>};
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

@@ -1,9 +1,10 @@
 // Node rain: a steady shaped hiss and the drops that stand out of it.
-#include "synth/catalog.h"
-#include "synth/filter.h"
-#include "synth/grains.h"
+#include "synth/dsp/filter.h"
+#include "synth/dsp/grains.h"
+#include "synth/nodes/catalog.h"
 
 namespace synth {
+inline namespace SYNTH_ISA {
 namespace {
 
 enum { kDensity, kDrop, kBody, kGain };
@@ -85,4 +86,5 @@ class Rain final : public Node {
 
 const NodeType kRainType{"rain", "rain: hiss and single drops", false, false, kSpec, make_node<Rain>};
 
+}  // namespace SYNTH_ISA
 }  // namespace synth

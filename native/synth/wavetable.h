@@ -1,8 +1,10 @@
-// Band-limited oscillators read from tables that hold only the harmonics that fit below Nyquist.
+// Tables of one period that hold only the harmonics that fit below Nyquist.
 #pragma once
 
 #include <cstdint>
 #include <vector>
+
+#include "synth/shared.h"
 
 namespace synth {
 
@@ -14,7 +16,7 @@ struct Table {
   std::uint32_t mask;
   float scale;
 
-  [[nodiscard]] float read(std::uint32_t phase) const noexcept {
+  [[nodiscard]] SYNTH_SHARED float read(std::uint32_t phase) const noexcept {
     const std::uint32_t index = phase >> shift;
     const float fraction = static_cast<float>(static_cast<std::int32_t>(phase & mask)) * scale;
     const float a = samples[index];
@@ -46,17 +48,5 @@ class Wavetable {
 // Built once per process, on first use (compiling a graph), never while rendering.
 const Wavetable& saw_wavetable();
 const Wavetable& triangle_wavetable();
-
-std::uint32_t phase_increment(float hz, float sample_rate_hz) noexcept;
-
-enum class Waveform { saw, square, triangle, sine };
-
-// One oscillator: adds `frames` samples, scaled for left and right, to the buffers and moves its phase on.
-struct Oscillator {
-  std::uint32_t phase = 0;
-  std::uint32_t increment = 0;
-  void add(Waveform waveform, float pulse_width, float gain_left, float gain_right, float* left, float* right,
-           int frames) noexcept;
-};
 
 }  // namespace synth
