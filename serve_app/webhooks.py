@@ -90,12 +90,6 @@ class Webhooks:
         connection.execute(deliveries.insert().values(**row, status="pending", tries=[], next_at=time.time()))
         return delivery_id
 
-    @staticmethod
-    def list_for(connection: sa.Connection, job_id: str) -> list[dict[str, Any]]:
-        """A job's deliveries as its `deliveries` field shows them, in the order of their planning."""
-        query = sa.select(deliveries).where(deliveries.c.job_id == job_id).order_by(deliveries.c.id)
-        return [_shown(row) for row in connection.execute(query).mappings()]
-
     async def attempt(self, delivery_id: str, body: bytes) -> float | None:
         """Try once. Returns the seconds until the next try, or None when the delivery is finished or gone."""
         row = await self._database.read(_read_pending, delivery_id)
@@ -167,17 +161,3 @@ def _record(connection: sa.Connection, delivery_id: str, outcome: _Outcome, retr
     change = deliveries.update().where(deliveries.c.id == delivery_id)
     connection.execute(change.values(tries=tries, status=status, next_at=next_at))
     return wait_s
-
-
-def _shown(row: sa.RowMapping) -> dict[str, Any]:
-    last = row["tries"][-1] if row["tries"] else {}
-    return {
-        "id": row["id"],
-        "event": row["event"],
-        "status": row["status"],
-        "attempts": len(row["tries"]),
-        "last_status_code": last.get("status_code"),
-        "last_error": last.get("error"),
-        "next_at": row["next_at"],
-        "tries": row["tries"],
-    }

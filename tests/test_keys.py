@@ -1,7 +1,6 @@
 import hashlib
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    db = Database(f"sqlite:///{tmp_path}/keys.db")
-    db.migrate()
-    yield db
-    db.close()
 
 
 class Clock:
@@ -50,6 +41,7 @@ def never_made(index: int = 0) -> str:
     return f"Bearer ck_{index:012d}_{'x' * 43}"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # its files can be searched
 async def test_a_key_names_its_owner_and_is_stored_as_a_hash_only(database: Database, tmp_path: Path) -> None:
     new = await database.write(create, "ada", "laptop")
     assert re.fullmatch(r"ck_[A-Za-z0-9]{12}_[A-Za-z0-9]{43}", new.token)
