@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deployments.denoise.denoiser import Plan, Row, Sampler
-from deployments.denoise.samplers import EulerFlow
+from deployments.denoise.samplers import euler_flow
 
 LATENT, WORDS = 64, 16
 
@@ -112,7 +112,7 @@ class SmallDiT(nn.Module):
         return [tuple(block.text(words)) for block in self.blocks]
 
     def begin(self, plan: Plan, generator: torch.Generator) -> tuple[Tensor, Sampler]:
-        return torch.randn(plan.shape, generator=generator), EulerFlow.linear(plan.steps)
+        return torch.randn(plan.shape, generator=generator), euler_flow(plan.steps)
 
     def pack(self, rows: Sequence[Row]) -> Packed:
         groups: list[tuple[int, int, int]] = []
