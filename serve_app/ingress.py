@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -36,12 +37,13 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
 
     `behind_serve`: Ray's own HTTP layer answers with the X-Request-Id that it handed us.
     """
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Continuo",
         version=__version__,
         summary="Generated sound over HTTP",
         docs_url="/docs",
         redoc_url=None,
+        static_url="/docs/assets",
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.runtime = runtime

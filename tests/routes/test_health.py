@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,16 @@ async def test_the_interface_describes_itself(service: Service) -> None:
         assert status in described["paths"]["/v1/jobs"]["post"]["responses"]
     names = [item["operationId"] for path in described["paths"].values() for item in path.values()]
     assert len(names) == len(set(names))
-    assert (await service.http.get("/docs")).status_code == 200
+
+
+async def test_the_documentation_page_needs_no_other_server(service: Service) -> None:
+    page = await service.http.get("/docs")
+    assert page.status_code == 200
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert any(source.endswith(".js") for source in sources)
+    for source in sources:
+        assert source.startswith("/")
+        assert (await service.http.get(source)).status_code == 200
 
 
 async def test_nothing_of_the_machine_shows(service: Service) -> None:
