@@ -1,0 +1,176 @@
+"""Search over presets: what a person would mean, by sentence vectors, and what they wrote, by BM25.
+
+Every preset gives several vectors, one of its whole text and one of each tag, because a query of two words is
+nearer to a tag than to a paragraph. The index is built once for a library and an encoder and kept in a file
+named by the content of both.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deployments.contract import LoadFailed
+from deployments.sentence import open_encoder
+from deployments.synth.presets import Preset, library
+
+Vectors = NDArray[np.float32]
+log = logging.getLogger(__name__)
+
+_WORD = re.compile(r"[a-z0-9]+")
+_COMMON = """
+a an and are as at be by for from has have i in into is it its like of on or some something sound sounds that the then
+there this to up very was with you your me my please make give want
+"""
+_IGNORED = frozenset(_COMMON.split())
+
+
+class Embedder(Protocol):
+    """Texts to unit vectors; `digest` names the weights."""
+
+    digest: str
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """One unit vector per text, (texts, dimensions)."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """The same for what is searched for."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A preset and how well it fits, roughly 0 to 1; over 0.5 is a good fit."""
+
+    preset: Preset
+    score: float
+
+
+def words(text: str) -> list[str]:
+    """The words that carry meaning, lower case, without plural and verb endings."""
+    return [stem(word) for word in _WORD.findall(text.lower()) if word not in _IGNORED]
+
+
+def stem(word: str) -> str:
+    """A word without its commonest English endings, so that "rainy", "raining" and "rains" meet."""
+    for ending in ("ing", "ies", "ed", "es", "y", "s", "e"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            root = word[: -len(ending)]
+            return root[:-1] if len(root) > 3 and root[-1] == root[-2] else root
+    return word
+
+
+class Bm25:
+    """Plain BM25 (Robertson and Zaragoza, 2009) over short texts."""
+
+    def __init__(self, texts: Sequence[str], k1: float = 1.2, b: float = 0.75) -> None:
+        counts = [Counter(words(text)) for text in texts]
+        self.vocabulary = {word: at for at, word in enumerate(sorted(set().union(*counts)))}
+        table = np.zeros((len(texts), len(self.vocabulary)), np.float32)
+        for row, count in enumerate(counts):
+            for word, times in count.items():
+                table[row, self.vocabulary[word]] = times
+        length = table.sum(axis=1, keepdims=True)
+        found = (table > 0).sum(axis=0)
+        rarity = np.log(1 + (len(texts) - found + 0.5) / (found + 0.5))
+        norm = k1 * (1 - b + b * length / max(1.0, float(length.mean())))
+        self.weights: Vectors = (rarity * table * (k1 + 1) / (table + norm)).astype(np.float32)
+
+    def scores(self, query: str) -> Vectors:
+        """One score per text, 0 where no word is shared."""
+        columns = [self.vocabulary[word] for word in set(words(query)) if word in self.vocabulary]
+        total: Vectors = self.weights[:, columns].sum(axis=1)
+        return total
+
+
+class PresetSearch:
+    """The index over a library. Without an embedder only words count."""
+
+    def __init__(
+        self, presets: Mapping[str, Preset], embedder: Embedder | None, index_folder: Path | None = None
+    ) -> None:
+        self.presets = tuple(presets.values())
+        self.bm25 = Bm25([preset.text() for preset in self.presets])
+        self.embedder = embedder
+        texts = [(at, text) for at, preset in enumerate(self.presets) for text in (preset.text(), *preset.tags)]
+        self.owner = np.array([at for at, _ in texts])
+        self.whole = np.flatnonzero(np.diff(self.owner, prepend=-1))  # where each preset's texts begin
+        if embedder is not None:
+            self.vectors = stored(
+                index_folder, [embedder.digest, *(t for _, t in texts)], lambda: embedder.encode([t for _, t in texts])
+            )
+
+    def search(self, query: str, limit: int = 3, role: str | None = None) -> list[Hit]:
+        """The presets that fit best, best first; `role` keeps only its own."""
+        return self.search_many([query], limit, role)[0]
+
+    def search_many(self, queries: Sequence[str], limit: int = 3, role: str | None = None) -> list[list[Hit]]:
+        """`search` for several queries in one batch of the encoder."""
+        near = self._nearness(queries)
+        return [self._best(near[row] + self._wording(query), limit, role) for row, query in enumerate(queries)]
+
+    def _best(self, scores: Vectors, limit: int, role: str | None) -> list[Hit]:
+        order = np.argsort(-scores, kind="stable").tolist()
+        fitting = (at for at in order if role is None or self.presets[at].role == role)
+        return [
+            Hit(self.presets[at], round(float(scores[at]), 4)) for at, _ in zip(fitting, range(limit), strict=False)
+        ]
+
+    def _nearness(self, queries: Sequence[str]) -> Vectors:
+        """Cosine of each query to each preset: the whole text and its nearest tag in equal parts."""
+        if self.embedder is None:
+            return np.zeros((len(queries), len(self.presets)), np.float32)
+        cosine = self.embedder.encode_queries(queries) @ self.vectors.T
+        nearest = np.maximum.reduceat(cosine, self.whole, axis=1)
+        return np.asarray(0.5 * cosine[:, self.whole] + 0.5 * nearest, np.float32)
+
+    def _wording(self, query: str) -> Vectors:
+        """BM25 as a share of the best, weighed by how much of the query the library knows at all."""
+        scores = self.bm25.scores(query)
+        return np.asarray(0.25 * scores / (scores.max() + 4.0), np.float32)
+
+
+@cache
+def preset_search() -> PresetSearch:
+    """The search over the library with a sentence model in this process; only words count where there is none."""
+    try:
+        encoder = open_encoder()
+    except LoadFailed as error:
+        log.warning("presets are searched by words alone: %s", error)
+        return PresetSearch(library(), None)
+    return PresetSearch(library(), encoder, cache_folder())
+
+
+def cache_folder() -> Path:
+    """Where indexes are kept: CONTINUO_HOME/cache, by default ~/.continuo/cache."""
+    return Path(os.environ.get("CONTINUO_HOME", "~/.continuo")).expanduser() / "cache"
+
+
+def stored(cache_to: Path | None, content: Sequence[str], make: Callable[[], Vectors]) -> Vectors:
+    """Vectors from the file that `content` names, else made now and kept; a cache that cannot be used is no fault."""
+    if cache_to is None:
+        return make()
+    name = hashlib.sha256(json.dumps(list(content)).encode()).hexdigest()[:32]
+    path = cache_to / f"presets-{name}.npy"
+    try:
+        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+    except (OSError, ValueError):
+        vectors = make()
+    try:
+        cache_to.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.tmp")
+        with partial.open("wb") as file:
+            np.save(file, vectors)
+        partial.replace(path)
+    except OSError:
+        pass
+    return vectors

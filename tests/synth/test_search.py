@@ -1,0 +1,88 @@
+"""Search finds presets by meaning and by word, keeps its index, and works by words alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deployments.contract import LoadFailed
+from deployments.sentence import SentenceEncoder, open_encoder
+from deployments.synth import search
+from deployments.synth.presets import library
+from deployments.synth.search import PresetSearch, preset_search, stem, words
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SentenceEncoder:
+    return open_encoder()
+
+
+@pytest.fixture(scope="module")
+def indexed() -> PresetSearch:
+    return preset_search()
+
+
+def ids(hits: Sequence[search.Hit]) -> list[str]:
+    return [hit.preset.id for hit in hits]
+
+
+def test_words_and_meanings_find_their_preset(indexed: PresetSearch) -> None:
+    assert ids(indexed.search("vinyl crackle"))[0] == "vinyl"
+    assert {"surf", "sea_calm"} & set(ids(indexed.search("the Atlantic rolling ashore")))
+
+
+def test_best_first_as_many_as_asked_and_only_of_the_role(indexed: PresetSearch) -> None:
+    hits = indexed.search("warm", 7)
+    assert len(hits) == 7
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert {hit.preset.role for hit in indexed.search("warm", 3, role="BASS")} == {"BASS"}
+
+
+def test_one_batch_finds_what_single_searches_find(indexed: PresetSearch) -> None:
+    queries = ["rain", "a bell now and then", "dark drone"]
+    assert [ids(hits) for hits in indexed.search_many(queries)] == [ids(indexed.search(query)) for query in queries]
+
+
+def test_the_index_is_made_once_for_a_library_and_a_model(tmp_path: Path, encoder: SentenceEncoder) -> None:
+    few = dict(list(library().items())[:3])
+    built: list[int] = []
+
+    class Counting:
+        digest = encoder.digest
+
+        def encode(self, texts: Sequence[str]) -> Any:
+            built.append(len(texts))
+            return encoder.encode(texts)
+
+        encode_queries = encode
+
+    first = PresetSearch(few, Counting(), tmp_path)
+    again = PresetSearch(few, Counting(), tmp_path)
+    assert len(built) == 1
+    np.testing.assert_array_equal(first.vectors, again.vectors)
+    next(tmp_path.glob("*.npy")).write_bytes(b"torn")
+    np.testing.assert_array_equal(PresetSearch(few, Counting(), tmp_path).vectors, first.vectors)
+    PresetSearch(dict(list(few.items())[:2]), Counting(), tmp_path)
+    assert len(built) == 3
+
+
+def test_without_a_sentence_model_words_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise LoadFailed("no weights")
+
+    monkeypatch.setattr(search, "open_encoder", missing)
+    found = preset_search.__wrapped__().search("crackling vinyl records")
+    assert ids(found)[0] == "vinyl"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("raining", "rainy"), ("drums", "drum"), ("berries", "berry"), ("humming", "hum")]
+)
+def test_forms_of_a_word_meet(one: str, other: str) -> None:
+    assert stem(one) == stem(other)
+
+
+def test_words_without_meaning_do_not_count() -> None:
+    assert words("the Sound of the Rain") == [stem("rain")]
