@@ -9,20 +9,13 @@ import synth_native
 from pydantic import ValidationError
 
 from deployments.contract import Context, InvalidInput, Samples
-from deployments.synth.graph import Limits
-from deployments.synth.lexicon import ROLES
-from deployments.synth.model import (
-    DEFAULT_BLOCK,
-    MAX_DURATION_S,
-    SAMPLE_RATE_HZ,
-    Synth,
-    SynthRequest,
-    fade_out,
-    perform,
-    render,
-    within_full_scale,
-)
+from deployments.synth.interpret import interpret
+from deployments.synth.model import Synth, piece
+from deployments.synth.perform import DEFAULT_BLOCK, SAMPLE_RATE_HZ, Piece, perform, whole
 from deployments.synth.presets import library
+from deployments.synth.request import MAX_DURATION_S, SynthRequest
+from deployments.synth.roles import ROLES
+from deployments.synth.shape import Limits
 from deployments.synth.theory import SCALES
 
 # A generous estimate of what an oscillator and its share of a voice take of one core.
@@ -62,7 +55,8 @@ def generate_audio(  # noqa: PLR0913 - the published signature
     limits = Limits(voices=int(min(16, max(1, oscillators / 3))), unison=int(min(7, max(1, oscillators / 8))))
     block = min(DEFAULT_BLOCK, max(16, 2 ** int(math.log2(max(16.0, max_latency * SAMPLE_RATE_HZ / 1000)))))
     drawn = int(np.random.default_rng().integers(2**32)) if request.seed is None else request.seed
-    return perform(request, Context(seed=drawn), limits, block).samples
+    score = piece(interpret(request, drawn), limits, block)
+    return whole(perform(score, Context(seed=drawn)), score.frames)
 
 
 def generate_from_preset(
@@ -88,13 +82,12 @@ def generate_from_preset(
         timed = [{"time_s": event["frame"] / sample_rate, **_without(event, "frame")} for event in events or []]
     else:
         graph, timed = _instrument(params, duration)
+    score = [(event["time_s"], (event,)) for event in sorted(timed, key=lambda event: float(event["time_s"]))]
+    held = Piece(graph, score, frames, min(0.05, 0.25 * duration), sample_rate)
     try:
-        samples = render(graph, timed, frames, sample_rate, Context(seed=seed))
+        return whole(perform(held, Context(seed=seed)), frames)
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidInput(str(error), "/preset_params") from error
-    fade_out(samples, round(min(0.05, 0.25 * duration) * sample_rate))
-    within_full_scale(samples)
-    return samples
 
 
 def get_status() -> dict[str, Any]:

@@ -184,8 +184,8 @@ NEGATIONS = frozenset({"no", "without", "not", "minus", "except", "excluding", "
 # A stop ends a clause: modifiers and negations do not reach over it.
 STOPS = frozenset({",", ".", ";", ":", "with", "but", "over", "under", "beneath", "behind", "while", "plus", "then"})
 
-ROLES: Mapping[str, str] = {
-    "PAD": "pad", "BASS": "bass", "LEAD": "lead", "ARP": "arp", "KEYS": "keys", "PLUCK": "pluck",
-    "BELL": "bell", "STRINGS": "strings", "DRUMS": "drums", "DRUM": "drums", "DRONE": "drone", "FX": "hiss",
-    "TEXTURE": "hiss",
+# What stands for a role when the prompt names no instrument.
+ROLE_SOUNDS: Mapping[str, str] = {
+    "PAD": "pad", "BASS": "bass", "LEAD": "lead", "ARP": "arp", "KEYS": "keys", "PLUCK": "pluck", "BELL": "bell",
+    "STRINGS": "strings", "PERCUSSION": "drums", "DRONE": "drone", "FX": "hiss", "AMBIENCE": "wind",
 }  # fmt: skip

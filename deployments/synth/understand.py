@@ -66,6 +66,7 @@ class Interpretation:
     scale: str | None = None
     excluded: tuple[str, ...] = ()
     understood: bool = True
+    space: float = 0.0  # octaves of the shared reverb's length
 
     def facts(self) -> dict[str, Any]:
         """The interpretation as JSON."""

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from deployments.contract import Audio, Context
 from deployments.synth import Synth, SynthRequest
+from serve_app.replica import whole
 
 RATE_HZ = 44_100
 Signal = NDArray[np.float64]
@@ -13,7 +14,7 @@ Signal = NDArray[np.float64]
 
 def make(prompt: str, seed: int = 1, **fields: object) -> Audio:
     request = SynthRequest.model_validate({"prompt": prompt, **fields})
-    return Synth().generate(request, Context(seed=seed))
+    return whole(Synth().generate(request, Context(seed=seed)))
 
 
 def mono(audio: Audio) -> Signal:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.contract import InvalidInput
-from deployments.synth.lexicon import CHANGES, ROLES, SCENES, SOUNDS
+from deployments.synth.lexicon import CHANGES, ROLE_SOUNDS, SCENES, SOUNDS
 from deployments.synth.presets import library
 from deployments.synth.theory import SCALES, pitch_class, scale_name
 from deployments.synth.understand import Layer, understand
@@ -122,7 +122,7 @@ def test_any_known_words_give_layers(words: list[str]) -> None:
 
 def test_every_word_leads_to_a_patch() -> None:
     scenes = {sound for scene in SCENES.values() for sound in (*scene.sounds, *scene.nature)}
-    assert {*SOUNDS.values(), *ROLES.values()} | scenes <= set(library())
+    assert {*SOUNDS.values(), *ROLE_SOUNDS.values()} | scenes <= set(library())
     assert {scene.scale for scene in SCENES.values()} - {None} <= set(SCALES)
 
 

@@ -1,0 +1,78 @@
+"""Scores of rhythm: patterns in sixteenths that belong to the theme, ghost notes, fills before something new."""
+
+from collections.abc import Iterator
+
+from deployments.synth.compose.player import Player
+from deployments.synth.compose.song import Event, Note, Song
+
+# A bar in sixteenths: X strong, x weak, o a ghost that is there by chance.
+_KITS = (
+    {"kick": "X.....o.X.x.....", "snare": "....X..o....X..o", "hat": "x.x.x.x.x.x.x.xo"},
+    {"kick": "X..x....x.X.....", "snare": "....X.......X...", "hat": "x.xox.x.x.x.xox."},
+    {"kick": "X.......X.......", "snare": "....X.......X..o", "hat": "xoxoxoxoxoxoxoxo"},
+    {"kick": "X...X...X...X...", "snare": "....X.......X...", "hat": "..x...x...x...xo"},
+    {"kick": "X.x.......x..x..", "snare": "....X..o.o..X...", "hat": "x.x.x.x.x.x.x.x."},
+    {"kick": "X.........x.....", "snare": "........X......o", "hat": "x...x...x...x.o."},
+)
+_CALM = {"kick": "X...............", "snare": "........x.......", "hat": "....x.......x..."}
+_WALTZ = {"kick": "X...........", "snare": "....x...x..o", "hat": "x...x...x.o."}
+_NOTES = {"kick": 36, "snare": 38, "hat": 42}
+_LENGTHS_S = {"kick": 0.1, "snare": 0.1, "hat": 0.05}
+
+
+def drums(song: Song, player: Player) -> Iterator[Event]:
+    """Kick, snare and hat after a pattern of the theme; the last bar of a section has a fill."""
+    random = song.random(player.name)
+    kits: dict[int, dict[str, str]] = {}
+    step, bar = player.step_s(song, 0.25), 4 * song.beats
+    for index, start in song.grid(step, 0.08):
+        chord = song.chord_at(start)
+        kit = kits.setdefault(chord.section.theme, _KITS[int(random.integers(len(_KITS)))])
+        if song.beats == 3:
+            kit = _WALTZ
+        elif player.pace <= -0.75:
+            kit = _CALM
+        place = index % bar
+        filling = chord.ends_section and chord.index > 0 and place >= bar - 4 and player.fill > 0.5
+        for part, pattern in kit.items():
+            mark = pattern[place % len(pattern)]
+            if mark == "o":
+                mark = "g" if random.random() < player.fill - 0.3 else "."
+            if mark == "." and part == "snare" and filling and random.random() < 0.6:
+                mark = "x"
+            if mark != ".":
+                velocity = {"X": 0.86, "x": 0.58, "g": 0.28}[mark] + 0.1 * float(random.random())
+                velocity += 0.08 * (chord.section.energy - 0.5)
+                yield Note(start, _LENGTHS_S[part], _NOTES[part], min(1.0, velocity), part)
+
+
+def beats(song: Song, player: Player) -> Iterator[Event]:
+    """One stroke on every beat, the first of the bar a little louder."""
+    random = song.random(player.name)
+    for index, start in song.grid(player.step_s(song, 1.0), 0.08):
+        accent = 0.9 if index % song.beats == 0 else 0.78
+        yield Note(start, 0.1, _NOTES["kick"], accent + 0.06 * float(random.random()))
+
+
+def offbeats(song: Song, player: Player) -> Iterator[Event]:
+    """Eighths, louder between the beats: hats and shakers."""
+    random = song.random(player.name)
+    for index, start in song.grid(player.step_s(song, 0.5), 0.05):
+        if index % 2 or random.random() < player.fill:
+            yield Note(start, 0.05, _NOTES["hat"], (0.7 if index % 2 else 0.4) + 0.12 * float(random.random()))
+
+
+def rolls(song: Song, player: Player) -> Iterator[Event]:
+    """Hand drums: a low stroke on one, answers between, short rolls now and then; pitches around the player's."""
+    random = song.random(player.name)
+    patterns: dict[int, str] = {}
+    choices = ("L..h..h.L.h.h...", "L...h.h.L...h..h", "L.h.L..hh.h.L.h.", "L.......h...h.h.")
+    step = player.step_s(song, 0.25)
+    low = max(player.policy.notes[0], 12 * (player.octave + 1))
+    for index, start in song.grid(step, 0.08):
+        theme = song.chord_at(start).section.theme
+        mark = patterns.setdefault(theme, choices[int(random.integers(len(choices)))])[index % 16]
+        if mark == "." and random.random() > 0.1 * player.fill:
+            continue
+        pitch, velocity = {"L": (low, 0.85), "h": (low + 5, 0.6)}.get(mark, (low + 7, 0.3))
+        yield Note(start, 0.12, pitch, velocity + 0.1 * float(random.random()))

@@ -1,0 +1,89 @@
+"""Scores of broken chords: arpeggios in steady steps, keys and strings that are left to ring, strums."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from deployments.synth.compose.player import Player
+from deployments.synth.compose.song import Event, Note, Song
+from deployments.synth.theory import lead_voices
+
+_SHAPES = (
+    (0, 1, 2, 3), (0, 2, 1, 3), (0, 1, 2, 3, 2, 1), (3, 2, 1, 0), (0, 2, 3, 1), (0, 3, 2, 3), (0, 1, 2, 4, 3, 2),
+    (0, 2, 4, 3, 1, 2), (0, 1, 3, 2, 4, 3, 1, 2),
+)  # fmt: skip
+_STRUMS = ("D...D.U.", "D..UD.U.", "D.DU.UDU", "D.......", "D...D...", "D..U.UD.")
+
+
+def arp(song: Song, player: Player) -> Iterator[Event]:
+    """Eighths or sixteenths over the chord and its octave; shape and accents belong to the theme."""
+    random = song.random(player.name)
+    shapes: dict[int, tuple[int, ...]] = {}
+    step = player.step_s(song, 0.5)
+    low, high = player.window(24)
+    for index, start in song.grid(step, 0.1):
+        chord = song.chord_at(start)
+        shape = shapes.setdefault(chord.section.theme, _SHAPES[int(random.integers(len(_SHAPES)))])
+        if random.random() > player.fill + 0.25 and index % 4:
+            continue
+        tones = _rising(song.tonality.chord(chord.degree), low, high)
+        place = shape[index % len(shape)] + (chord.place % 4 == 3 and random.random() < 0.3)
+        pitch = tones[min(place, len(tones) - 1)]
+        velocity = (0.8 if index % 4 == 0 else 0.5) + 0.1 * chord.section.energy + 0.1 * float(random.random())
+        yield Note(start, song.held(start, 0.8 * step), pitch, velocity)
+
+
+def _rising(chord: list[int], low: int, high: int) -> list[int]:
+    """The notes of a chord from its root at or over `low` upwards, over two octaves."""
+    root = low + (chord[0] - low) % 12
+    tones = sorted(root + (pc - chord[0]) % 12 for pc in chord)
+    return [tone for tone in (*tones, *(tone + 12 for tone in tones)) if tone <= high + 4]
+
+
+def broken(song: Song, player: Player) -> Iterator[Event]:
+    """Broken chords that ring: a root, then the chord's notes in an order of the theme, a top note now and then."""
+    random = song.random(player.name)
+    low, high = player.window(19)
+    voices: tuple[int, ...] = (low + 4, low + 9, low + 14)
+    orders: dict[int, np.ndarray] = {}
+    step = player.step_s(song, 0.5)
+    before = -1
+    for index, start in song.grid(step, 0.15):
+        chord = song.chord_at(start)
+        order = orders.setdefault(chord.section.theme, random.permutation(4))
+        soft = 0.42 + 0.15 * chord.section.energy
+        if chord.index != before:
+            before = chord.index
+            voices = lead_voices(tuple(song.tonality.chord(chord.degree)), voices, low, high - 1)
+            root = player.pitch(song, chord.degree, -1)
+            yield Note(start, song.held(start, song.chord_s), root, soft + 0.18)
+            if random.random() < 0.35:
+                yield Note(start, song.held(start, 0.7 * song.chord_s), voices[-1], soft + 0.15)
+        elif random.random() < player.fill:
+            pitch = (*voices, voices[0] + 12)[order[index % 4]]
+            yield Note(start, song.held(start, 4 * step), pitch, soft + 0.2 * float(random.random()))
+
+
+def strum(song: Song, player: Player) -> Iterator[Event]:
+    """Whole chords struck string after string, down and up: guitars, ukuleles, harps."""
+    random = song.random(player.name)
+    low, high = player.window(19)
+    voices: tuple[int, ...] = (low + 2, low + 7, low + 12, low + 16)
+    patterns: dict[int, str] = {}
+    step = player.step_s(song, 0.5)
+    before = -1
+    for index, start in song.grid(step, 0.2):
+        chord = song.chord_at(start)
+        pattern = patterns.setdefault(chord.section.theme, _STRUMS[int(random.integers(len(_STRUMS)))])
+        if chord.index != before:
+            before = chord.index
+            tones = song.tonality.chord(chord.degree)
+            voices = lead_voices((*tones, tones[0]), voices, low, high)
+        stroke = pattern[index % 8]
+        if stroke == "." or (index % 8 and random.random() > player.fill + 0.25):
+            continue
+        strings = voices if stroke == "D" else voices[:0:-1]
+        gap = float(random.uniform(0.012, 0.026)) if stroke == "D" else 0.01
+        for string, pitch in enumerate(strings):
+            velocity = (0.7 if stroke == "D" else 0.45) - 0.04 * string + 0.1 * float(random.random())
+            yield Note(start + string * gap, song.held(start, 3 * step), pitch, velocity)

@@ -1,0 +1,49 @@
+"""Slow change over minutes: levels breathe, filters open and close, weather comes and goes. Never the same twice."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from deployments.synth.arrange import MUSICAL, Place
+from deployments.synth.compose import Move, Song
+
+# How far a parameter wanders around where it stands: octaves for those with a unit, else shares; and its limits.
+_OCTAVES: Mapping[str, tuple[float, float, float]] = {
+    "cutoff_hz": (0.45, 40, 18_000), "density_hz": (0.6, 2, 1800), "crackle_hz": (0.5, 0.6, 90), "rate": (0.3, 2, 390),
+    "gust_hz": (0.3, 0.02, 4), "period_s": (0.15, 2.5, 50),
+}  # fmt: skip
+_SHARES: Mapping[str, float] = {"brightness": 0.1, "speed": 0.12, "body": 0.08}
+_LEVEL_DB, _WEATHER_DB = 1.2, 2.0
+_STEP_S = (4.0, 9.0)  # between turning points
+_FIRST_S = 6.0  # a short sound stays as the words made it
+
+
+def evolve(song: Song, place: Place, nodes: Mapping[str, Mapping[str, Any]]) -> Iterator[Move]:
+    """Yield moves of the layer's level and of its nodes' parameters, each wandering around where it begins."""
+    random = song.random(place.name + " evolve")
+    depth_db = _LEVEL_DB if place.preset.role in MUSICAL else _WEATHER_DB
+    targets = list(_targets(place, nodes))
+    start = _FIRST_S
+    while start < song.end_s:
+        step = float(random.uniform(*_STEP_S))
+        yield Move(start, "level", "gain_db", place.gain_db + depth_db * float(random.uniform(-1, 1)), step)
+        for part, param, value in targets:
+            yield Move(start, part, param, _wandered(param, value, float(random.uniform(-1, 1))), step)
+        start += step
+
+
+def _targets(place: Place, nodes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, float]]:
+    """What can wander: the parameters of the preset's own nodes that are written there."""
+    for node in place.preset.graph.nodes:
+        params = nodes[f"{place.name}.{node.id}"]
+        for param in params:
+            if param in _SHARES or (param in _OCTAVES and params.get("mode", "lowpass") == "lowpass"):
+                yield node.id, param, float(params[param])
+
+
+def _wandered(param: str, value: float, by: float) -> float:
+    if param in _SHARES:
+        return float(np.clip(value + _SHARES[param] * by, 0, 1))
+    octaves, low, high = _OCTAVES[param]
+    return float(np.clip(value * 2 ** (octaves * by), low, high))

@@ -1,0 +1,79 @@
+"""What a request means, with nothing left open: fields beat the prompt, the seed fills the rest."""
+
+import difflib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from deployments.contract import InvalidInput
+from deployments.synth.arrange import GROUND, MUSICAL, Place, arrange, without_rivals
+from deployments.synth.compose import Song
+from deployments.synth.lexicon import ROLE_SOUNDS
+from deployments.synth.presets import library
+from deployments.synth.request import SynthRequest
+from deployments.synth.roles import ROLES, role_name
+from deployments.synth.theory import Tonality, scale_name
+from deployments.synth.understand import Interpretation, Layer, understand
+
+_KEYS = ("C", "D", "Eb", "F", "G", "A", "Bb")
+_USUAL_BPM = 90.0
+_TAIL_SHARE, _LONG_TAIL_SHARE, _LONGEST_TAIL_S = 0.25, 0.08, 5.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A request decided: what is heard, where each layer stands, and what they play together."""
+
+    meaning: Interpretation
+    places: tuple[Place, ...]
+    song: Song
+
+    @property
+    def loudness_lufs(self) -> float | None:
+        """The delivered sound's target where it is of one role alone; a mix has the usual one."""
+        roles = {place.preset.role for place in self.places}
+        return ROLES[roles.pop()].alone_lufs if len(roles) == 1 else None
+
+
+def interpret(request: SynthRequest, seed: int) -> Decision:
+    """Decide layers, key, scale and tempo. Raises InvalidInput, which names the field."""
+    meaning = understand(request.prompt, request.negative_prompt or "")
+    random = np.random.default_rng([seed, 1])
+    drawn_key, drawn_scale = _KEYS[int(random.integers(len(_KEYS)))], ("major", "minor")[int(random.integers(2))]
+    key = request.key.strip().capitalize() if request.key is not None else meaning.key or drawn_key
+    scale = scale_name(request.scale) if request.scale is not None else meaning.scale or drawn_scale
+    tempo_bpm = float(request.tempo_bpm or meaning.tempo_bpm or _USUAL_BPM)
+    layers = without_rivals(_demanded(meaning, request))
+    meaning = replace(meaning, layers=layers, tempo_bpm=tempo_bpm, key=key, scale=scale)
+    places = arrange(layers)
+    song = Song(
+        tonality=Tonality(key, scale),
+        tempo_bpm=tempo_bpm,
+        duration_s=request.duration_s,
+        release_s=_tail_s(request.duration_s),
+        seed=seed,
+        grounded=any(place.preset.role in GROUND for place in places),
+    )
+    return Decision(meaning, places, song)
+
+
+def _tail_s(duration_s: float) -> float:
+    """How long the end takes: a quarter of a short sound, some seconds of a long one."""
+    return min(_TAIL_SHARE * duration_s, max(1.0, min(_LONGEST_TAIL_S, _LONG_TAIL_SHARE * duration_s)))
+
+
+def _demanded(meaning: Interpretation, request: SynthRequest) -> tuple[Layer, ...]:
+    """The prompt's layers and what role and preset demand; those replace a default that was only guessed."""
+    role = role_name(request.role or "")
+    if request.preset is not None and request.preset not in library():
+        near = difflib.get_close_matches(request.preset, library(), 3, 0.3) or sorted(library())[:20]
+        raise InvalidInput(f"There is no preset '{request.preset}'; nearest: {', '.join(near)}", "/preset")
+    wanted = [request.preset] if request.preset is not None else []
+    musical = [layer for layer in meaning.layers if library()[layer.sound].role in MUSICAL | {"PERCUSSION"}]
+    if role is not None and not wanted and not (meaning.understood and musical):
+        wanted.append(ROLE_SOUNDS[role])
+    if not wanted:
+        return meaning.layers
+    kept = meaning.layers if meaning.understood else ()
+    named = {layer.sound for layer in kept}
+    return (*kept, *(Layer(sound) for sound in wanted if sound not in named))

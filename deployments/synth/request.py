@@ -1,0 +1,20 @@
+"""What a request to the synth may hold."""
+
+from pydantic import Field
+
+from deployments.contract import Request
+from deployments.synth.roles import ROLES
+
+MAX_DURATION_S = 600.0
+
+
+class SynthRequest(Request):
+    """A sound from words, made by the C++ synthesizer. A field beats what the prompt says."""
+
+    duration_s: float = Field(default=10.0, ge=0.05, le=MAX_DURATION_S, description="Length of the sound in seconds.")
+    negative_prompt: str | None = Field(default=None, max_length=4000, description="Sounds that must not be there.")
+    tempo_bpm: float | None = Field(default=None, ge=20, le=300, description="Beats per minute.")
+    key: str | None = Field(default=None, max_length=8, description="A letter from A to G with # or b: C, F#, Bb.")
+    scale: str | None = Field(default=None, max_length=40, description="major, minor, dorian, major_pentatonic, ...")
+    role: str | None = Field(default=None, max_length=20, description=f"One of {', '.join(ROLES)}, UNKNOWN.")
+    preset: str | None = Field(default=None, max_length=64, description="A preset that must be part of it, by its id.")

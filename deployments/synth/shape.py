@@ -1,0 +1,108 @@
+"""What words do to the parameters of a preset's nodes: darker is a lower cutoff, denser are more drops."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from deployments.synth.arrange import MUSICAL, Place
+from deployments.synth.compose import Song
+from deployments.synth.lexicon import Change
+from deployments.synth.presets import Value
+
+Params = dict[str, Value]
+
+# How far each rate may go, and by how many octaves one step of intensity moves it.
+_RATES: Mapping[str, tuple[float, float, float]] = {
+    "density_hz": (20, 1500, 1.0),
+    "crackle_hz": (2, 60, 1.0),
+    "rate": (15, 350, 1.0),
+    "gust_hz": (0.05, 0.8, 0.6),
+    "period_s": (4, 14, -0.5),
+}
+_CUTOFF_HZ = (60.0, 18_000.0)
+_SHORTEST_S = 0.003
+_MUSICAL_AIR_HZ = 5000.0
+_STEP = 0.3  # changes under this are not worth a node
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the caller allows for one layer's instruments."""
+
+    voices: int = 16
+    unison: int = 7
+
+
+def shaped(place: Place, kind: str, params: Mapping[str, Value], song: Song, limits: Limits) -> Params:
+    """Apply a layer's modifiers and the caller's limits to the parameters of one node."""
+    if params.get("mode") == "highpass":
+        return dict(params)
+    moved = {n: v if isinstance(v, str) else _moved(n, v, place, song, limits) for n, v in params.items()}
+    if kind == "poly":
+        return _lit(moved, place.change)
+    return moved
+
+
+def _lit(params: Params, change: Change) -> Params:
+    """An open filter cannot be opened: a bright sine gets overtones, and a dark sound a filter that it had not."""
+    if change.brightness >= 0.8 and params.get("waveform") == "sine":
+        return {**params, "waveform": "triangle"}
+    if change.brightness < 0 and "cutoff_hz" not in params:
+        return {**params, "cutoff_hz": _clamp(6000.0 * 2**change.brightness, *_CUTOFF_HZ)}
+    return params
+
+
+def _moved(name: str, value: float, place: Place, song: Song, limits: Limits) -> float:
+    """Return the value of one parameter after the modifiers."""
+    change = place.change
+    if name in _RATES:
+        low, high, octaves = _RATES[name]
+        return _clamp(value * 2 ** (octaves * change.intensity), low, high)
+    longest_s = max(_SHORTEST_S, 0.15 * song.duration_s)  # a short sound must still be heard
+    moved: Mapping[str, Callable[[], float]] = {
+        "cutoff_hz": lambda: _cutoff_hz(value, place),
+        "drop_hz": lambda: _clamp(value * 2 ** (0.4 * change.brightness), 2000, 9000),
+        "brightness": lambda: _clamp(value + 0.3 * change.brightness, 0.02, 1),
+        "speed": lambda: _clamp(value + 0.25 * change.intensity, 0.05, 1),
+        "body": lambda: _clamp(value + 0.12 * change.intensity, 0.1, 0.9),
+        "attack_s": lambda: _clamp(value * 2 ** (1.3 * change.attack), _SHORTEST_S, longest_s),
+        "release_s": lambda: _clamp(value * 2**change.attack, _SHORTEST_S, longest_s),
+        "voices": lambda: min(value, limits.voices),
+        "unison": lambda: min(value, limits.unison),
+        "time_s": lambda: _clamp(0.75 * song.beat_s, 0.1, 1.2),  # an echo on every dotted eighth
+    }
+    return moved[name]() if name in moved else value
+
+
+def _cutoff_hz(value: float, place: Place) -> float:
+    """Words move a cutoff within what the role allows, or a preset beyond it no further."""
+    change = place.change
+    if not change.brightness and not change.register:
+        return value
+    low, high = place.policy.cutoff_hz
+    return _clamp(value * 2 ** (change.brightness + 0.5 * change.register), min(low, value), max(high, value))
+
+
+def colour(place: Place) -> Iterator[tuple[str, str, Params]]:
+    """Yield (name, node type, parameters) of what follows the preset's own nodes: filters, room below, width."""
+    change, musical = place.change, place.preset.role in MUSICAL
+    filtered = any(node.type == "poly" for node in place.preset.graph.nodes)  # makes itself dark
+    octaves = 1.2 * change.brightness + 0.7 * min(0, change.register)
+    if not (musical and filtered) and octaves < -_STEP / 2:
+        air_hz = min(place.preset.air_hz, _MUSICAL_AIR_HZ if musical else place.preset.air_hz)
+        cutoff = _clamp(air_hz * 2**octaves, *_CUTOFF_HZ)
+        yield "dark", "svf", {"mode": "lowpass", "cutoff_hz": cutoff}
+    low_cut = place.low_cut_hz
+    if not musical and place.preset.role != "PERCUSSION" and (change.brightness > 0 or change.register > 0):
+        low_cut = max(low_cut, 60.0 * 2 ** (1.5 * change.brightness + max(0, change.register)))
+    elif musical and change.brightness > _STEP:
+        low_cut = max(low_cut, place.policy.low_cut_hz * 2 ** (0.4 * change.brightness))
+    if low_cut > 0:
+        yield "room", "svf", {"mode": "highpass", "cutoff_hz": _clamp(low_cut, *_CUTOFF_HZ)}
+    if change.width > _STEP and musical and place.preset.role != "BASS":
+        yield "wide", "chorus", {"rate_hz": 0.35, "depth_ms": 3.0, "mix": min(0.5, 0.4 * change.width)}
+    if abs(place.width - 1) > 0.05 or place.pan:
+        yield "pan", "pan", {"pan": place.pan, "width": place.width}
+
+
+def _clamp(value: float, low: float, high: float) -> float:
+    return float(min(high, max(low, value)))
