@@ -288,7 +288,7 @@ def test_measure_reports_every_key() -> None:
     report = synth_native.measure(noise(0.5, 4), RATE)
     assert {
         "loudness_lufs", "true_peak_dbtp", "peak", "dc_offset", "silence_ratio", "clipped_samples", "clicks",
-        "limited_by", "ok", "gain_db", "limited_db", "momentary_max_lufs", "loudness_range_lu",
+        "limited_by", "ok", "gain_db", "limited_db", "momentary_max_lufs", "short_term_max_lufs", "loudness_range_lu",
     } == set(report)  # fmt: skip
     assert synth_native.measure(np.zeros(RATE, np.float32), RATE)["silence_ratio"] == 1.0
 

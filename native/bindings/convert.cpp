@@ -136,6 +136,7 @@ py::dict dict_from(const synth::Report& r) {
   dict["gain_db"] = r.gain_db;
   dict["limited_db"] = r.limited_db;
   dict["momentary_max_lufs"] = r.momentary_max_lufs;
+  dict["short_term_max_lufs"] = r.short_term_max_lufs;
   dict["loudness_range_lu"] = r.loudness_range_lu;
   return dict;
 }

@@ -7,7 +7,7 @@
 
 #include <vector>
 
-#include "synth/finish.h"
+#include "synth/finish/finish.h"
 #include "synth/renderer.h"
 
 namespace convert {

@@ -2,8 +2,8 @@
 #include "finish.h"
 
 #include "convert.h"
-#include "synth/join.h"
-#include "synth/measure.h"
+#include "synth/finish/finish.h"
+#include "synth/finish/join.h"
 #include "synth/random.h"
 
 namespace {
@@ -35,13 +35,11 @@ py::tuple finish(const py::array& audio, double sample_rate_hz, double loudness_
   const Channels channels(out);
   std::vector<float*> pointers;
   for (const float* pointer : channels.pointers) pointers.push_back(const_cast<float*>(pointer));
-  const float* from = source.data();
-  float* to = out.mutable_data();
+  const Channels given(source);
   synth::Report report;
   {
     const py::gil_scoped_release release;
-    std::copy_n(from, pointers.size() * channels.frames, to);
-    report = synth::finish(pointers, channels.frames, sample_rate_hz, loudness_lufs, true_peak_dbtp);
+    report = synth::finish(given.view(sample_rate_hz), pointers, loudness_lufs, true_peak_dbtp);
   }
   return py::make_tuple(out, convert::dict_from(report));
 }

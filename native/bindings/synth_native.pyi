@@ -83,7 +83,7 @@ def finish(
     `audio` has shape (frames,) or (channels, frames), 1 to 8 channels. A DC offset over 1e-3 is taken out. At most 6 dB
     of limiting: audio that needs more stays quieter and reports limited_by "true_peak". Under 0.4 s only the peak is
     set. Report: loudness_lufs, true_peak_dbtp, peak, silence_ratio of the result; dc_offset, clipped_samples, clicks of
-    the input; limited_by, limited_db, gain_db, momentary_max_lufs, loudness_range_lu, ok.
+    the input; limited_by, limited_db, gain_db, momentary_max_lufs, short_term_max_lufs, loudness_range_lu, ok.
     Raises NotFinite, Silent (both ValueError), ValueError for a wrong shape or range.
     """
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "synth/finish/kernels.h"
 #include "synth/node.h"
 
 namespace synth {
@@ -17,6 +18,7 @@ namespace synth {
 struct Isa {
   const char* name;
   std::span<const NodeType* const> node_types;
+  const FinishKernels& finish;
 };
 
 // Best first: x86-64-v4 (AVX-512), x86-64-v3 (AVX2, FMA), then the baseline of the build.

@@ -2,10 +2,9 @@
 
 #include "check.h"
 #include "sound.h"
-#include "synth/finish.h"
-#include "synth/join.h"
+#include "synth/finish/finish.h"
+#include "synth/finish/join.h"
 #include "synth/random.h"
-#include "synth/true_peak.h"
 
 namespace {
 
@@ -45,7 +44,8 @@ Samples noise(double level, double seconds, std::uint64_t seed) {
 
 synth::Report finish(Samples& x, double lufs = -16.0, double dbtp = -1.0) {
   float* pointer = x.data();
-  return synth::finish(std::span(&pointer, 1), x.size(), 44100.0, lufs, dbtp);
+  const float* given = x.data();
+  return synth::finish({std::span(&given, 1), x.size(), 44100.0}, std::span(&pointer, 1), lufs, dbtp);
 }
 
 synth::Report measure(const Samples& x) {

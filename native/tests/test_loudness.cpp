@@ -2,8 +2,7 @@
 
 #include "check.h"
 #include "sound.h"
-#include "synth/loudness.h"
-#include "synth/true_peak.h"
+#include "synth/finish/meter.h"
 
 namespace {
 
@@ -18,16 +17,17 @@ Samples sine(double hz, double level_db, double seconds, double rate, double tur
   return x;
 }
 
-double loudness(const std::vector<Samples>& channels, double rate) {
+synth::Report measured(const std::vector<Samples>& channels, double rate) {
   std::vector<const float*> pointers;
   for (const Samples& c : channels) pointers.push_back(c.data());
-  return synth::LoudnessMeter({pointers, channels[0].size(), rate}).integrated().value_or(-999.0);
+  return synth::measure({pointers, channels[0].size(), rate});
 }
 
-double peak_db(const Samples& x, double rate) {
-  const float* pointer = x.data();
-  return sound::decibel(static_cast<double>(synth::true_peak({std::span(&pointer, 1), x.size(), rate})));
+double loudness(const std::vector<Samples>& channels, double rate) {
+  return measured(channels, rate).loudness_lufs.value_or(-999.0);
 }
+
+double peak_db(const Samples& x, double rate) { return measured({x}, rate).true_peak_dbtp; }
 
 Samples joined(std::initializer_list<Samples> parts) {
   Samples all;
@@ -74,8 +74,7 @@ TEST(surround_channels_weigh_more) {
 // EBU Tech 3342, case 1: 20 s at -20 dBFS then 20 s at -30 dBFS has a range of 10 LU.
 TEST(loudness_range) {
   const Samples x = joined({sine(1000, -20, 20, 48000), sine(1000, -30, 20, 48000)});
-  const float* both[] = {x.data(), x.data()};
-  CHECK_NEAR(synth::LoudnessMeter({both, x.size(), 48000.0}).range_lu().value_or(0.0), 10.0, 1.0);
+  CHECK_NEAR(measured({x, x}, 48000.0).loudness_range_lu.value_or(0.0), 10.0, 1.0);
 }
 
 TEST(short_or_silent_audio_has_no_loudness) {

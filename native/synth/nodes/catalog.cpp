@@ -1,6 +1,7 @@
 #include "synth/nodes/catalog.h"
 
 #include "synth/isa.h"
+#include "synth/kernels/finish.h"
 
 namespace synth {
 inline namespace SYNTH_ISA {
@@ -15,7 +16,7 @@ const NodeType* const kTypes[] = {
 }  // namespace
 
 extern const Isa kIsa;
-const Isa kIsa{SYNTH_ISA_NAME, kTypes};
+const Isa kIsa{SYNTH_ISA_NAME, kTypes, kFinishKernels};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

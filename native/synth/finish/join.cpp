@@ -1,4 +1,4 @@
-#include "synth/join.h"
+#include "synth/finish/join.h"
 
 #include <algorithm>
 #include <cmath>

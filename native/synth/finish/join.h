@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "synth/loudness.h"
+#include "synth/finish/audio.h"
 
 namespace synth {
 

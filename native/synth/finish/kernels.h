@@ -1,0 +1,44 @@
+// The inner loops of measuring and finishing, compiled once per instruction set (see isa.h).
+//
+// Everything here moves on a grid of hops of 16 frames, counted from the start of the audio: what a hop gives
+// depends on the audio alone, never on the pieces in which it came.
+#pragma once
+
+namespace synth {
+
+inline constexpr int kHop = 16;
+inline constexpr int kNear = 2;  // hops on each side of a hop that its true peak depends on
+
+// BS.1770's two filters in a form whose recursion is one multiplication long:
+// y = b0 x + z,  z' = c1 x + c2 x1 - a1 z - a2 z1, with x1 and z1 the values one frame ago.
+struct Weighting {
+  struct Stage {
+    double b0, c1, c2, a1, a2;
+  } shelf, cut;
+};
+// Of a pair of channels.
+struct WeightingState {
+  struct Stage {
+    double x1[2] = {}, z[2] = {}, z1[2] = {};
+  } shelf, cut;
+  double sum[2] = {};  // of the samples
+};
+
+struct FinishKernels {
+  // Per hop and channel the energy (sum of squares) of a pair of channels, K-weighted and as it is.
+  void (*weigh)(const Weighting& weighting, WeightingState& state, const float* left, const float* right,
+                int hops, float (*weighted)[2], float (*plain)[2]);
+  // Per hop the highest magnitude of the samples and of the signal between them. Reads kNear hops before and,
+  // with what it cannot use, kNear + 6 hops after. Where the true peak cannot reach `floor` it may be given
+  // as the sample peak.
+  void (*peaks)(const float* x, int hops, float floor, float* sample_peaks, float* true_peaks);
+  // Per hop the largest |x[n - 2] - 2 x[n - 1] + x[n]|: jumps and single wrong samples stand out there, tones
+  // do not. Reads two frames before.
+  void (*bends)(const float* x, int hops, float* bends);
+  bool (*finite)(const float* x, long frames);
+  void (*scale)(const float* x, long frames, float gain, float* out);
+  // Times a line from knots[j] to knots[j + 1] over hop j; the last hop may be a part of one.
+  void (*ride)(const float* x, const float* knots, long frames, float* out);
+};
+
+}  // namespace synth

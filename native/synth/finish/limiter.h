@@ -1,0 +1,38 @@
+// A look-ahead true-peak limiter: the gain that it asks for, hop by hop, and a stream through it.
+#pragma once
+
+#include <vector>
+
+#include "synth/finish/audio.h"
+
+namespace synth {
+
+// From the true peak of each hop to a gain that moves on straight lines and holds every peak at or under the
+// ceiling: the least gain asked for nearby, let go over about 60 ms, then smoothed by a window no wider than
+// "nearby". Smoothing averages values that are each low enough for the hop in the middle, so the gain never
+// comes too late (the look-ahead "peak limiter" of Giannoulis, Massberg, Reiss, JAES 60(6), 2012).
+class GainLine {
+ public:
+  GainLine(double sample_rate_hz, float gain, float ceiling);
+
+  // Takes the true peak of the next hop (before the gain). Returns the gain at the start of the hop that came
+  // delay() hops earlier.
+  float push(float peak) noexcept;
+  [[nodiscard]] int delay() const noexcept { return 2 * reach_; }
+  // The least factor so far, without the constant gain.
+  [[nodiscard]] float least() const noexcept { return least_; }
+
+ private:
+  float gain_, ceiling_, rise_;
+  int reach_;                                    // hops; about 1.5 ms
+  std::vector<float> needs_, releases_, means_;  // rings of the latest values of each step
+  std::size_t at_ = 0, ring_ = 0;
+  float now_ = 1.0f, least_ = 1.0f;
+  int calm_ = 0;  // hops since anything was other than 1
+};
+
+// The gain at the start of each hop and at the end of the last.
+std::vector<float> gain_line(const std::vector<float>& peaks, double sample_rate_hz, float gain,
+                             float ceiling);
+
+}  // namespace synth

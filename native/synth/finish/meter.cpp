@@ -1,0 +1,185 @@
+#include "synth/finish/meter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "synth/denormals.h"
+#include "synth/isa.h"
+
+namespace synth {
+namespace {
+
+constexpr double kSilentPower = 1e-6;
+
+double decibel(double value) { return 20.0 * std::log10(std::max(value, 1e-10)); }
+
+[[noreturn]] void name_first_not_finite(const AudioView& audio, std::size_t channel) {
+  const float* x = audio.channels[channel];
+  std::size_t frame = 0;
+  while (std::isfinite(x[frame])) ++frame;
+  throw NotFinite(std::string(std::isnan(x[frame]) ? "NaN" : "infinity") + " at channel " +
+                  std::to_string(channel) + ", frame " + std::to_string(frame) +
+                  ": the audio cannot be used");
+}
+
+}  // namespace
+
+void require_finite(const AudioView& audio) {
+  for (std::size_t c = 0; c < audio.channels.size(); ++c)
+    if (!isa().finish.finite(audio.channels[c], static_cast<long>(audio.frames)))
+      name_first_not_finite(audio, c);
+}
+
+Meter::Meter(double sample_rate_hz, std::size_t channels, Trace* trace)
+    : sample_rate_hz_(sample_rate_hz),
+      channels_(channels),
+      weighting_(k_weighting(sample_rate_hz)),
+      states_((channels + 1) / 2),
+      loudness_(sample_rate_hz),
+      window_clock_(sample_rate_hz, 20.0),
+      trace_(trace) {}
+
+void Meter::push(const AudioView& audio) {
+  require_finite(audio);
+  const FlushDenormals flush;
+  constexpr int kFrames = kBlock * kHop;
+  for (std::size_t done = 0; done < audio.frames;) {
+    const auto take = std::min(static_cast<std::size_t>(kFrames - gathered_), audio.frames - done);
+    for (std::size_t c = 0; c < channels_.size(); ++c)
+      std::copy_n(audio.channels[c] + done, take, channels_[c].x + kPast * kHop + gathered_);
+    gathered_ += static_cast<int>(take);
+    frames_ += static_cast<std::int64_t>(take);
+    done += take;
+    if (gathered_ == kFrames) block(kBlock, false);
+  }
+}
+
+void Meter::end() {
+  const FlushDenormals flush;
+  for (Channel& channel : channels_)
+    std::fill(channel.x + kPast * kHop + gathered_, std::end(channel.x), 0.0f);
+  block((gathered_ + kHop - 1) / kHop, true);
+  for (Channel& channel : channels_) channel.faults.end();
+  if (window_clock_.pending() > 0)
+    windows_.push_back(static_cast<float>(window_ / static_cast<double>(window_clock_.pending() * kHop)));
+}
+
+void Meter::block(int hops, bool last) {
+  weigh(hops);
+  search(last ? hops + kNear + 1 : hops, last);
+  hops_ += hops;
+  gathered_ = 0;
+  for (Channel& channel : channels_) std::copy_n(channel.x + kBlock * kHop, kPast * kHop, channel.x);
+}
+
+// The energies of the hops of this block.
+void Meter::weigh(int hops) {
+  float weighted[kBlock][2], plain[kBlock][2];
+  double loud[kBlock] = {}, energy[kBlock] = {};
+  for (std::size_t c = 0; c < channels_.size(); c += 2) {
+    const std::size_t other = std::min(c + 1, channels_.size() - 1);
+    isa().finish.weigh(weighting_, states_[c / 2], channels_[c].x + kPast * kHop,
+                       channels_[other].x + kPast * kHop, hops, weighted, plain);
+    for (std::size_t k = c; k <= other; ++k)
+      for (int j = 0; j < hops; ++j) {
+        loud[j] += channel_weight(k, channels_.size()) * static_cast<double>(weighted[j][k - c]);
+        energy[j] += static_cast<double>(plain[j][k - c]);
+      }
+  }
+  for (int j = 0; j < hops; ++j) {
+    loudness_.add(loud[j]);
+    window_ += energy[j];
+    if (window_clock_.tick()) {
+      windows_.push_back(static_cast<float>(window_ / window_clock_.frames(1)));
+      window_ = 0.0;
+    }
+    if (trace_) trace_->weighted.push_back(static_cast<float>(loud[j]));
+    if (trace_) trace_->plain.push_back(static_cast<float>(energy[j]));
+  }
+}
+
+// Peaks and faults, kNear hops behind, because they depend on what follows.
+void Meter::search(int hops, bool last) {
+  constexpr int kMost = kBlock + kNear + 1;
+  float samples[kMost], peaks[kMost], bends[kMost + 2 * kNear], highest[kMost] = {};
+  const std::int64_t first = hops_ - kNear, total = (frames_ + kHop - 1) / kHop;
+  const std::int64_t end = last ? frames_ : frames_ + kBlock * kHop;
+  const float floor = trace_ ? 0.5f * true_peak_ : true_peak_;
+  for (Channel& channel : channels_) {
+    const float* x = channel.x + (kPast - kNear) * kHop;
+    isa().finish.peaks(x, hops, floor, samples, peaks);
+    isa().finish.bends(x - kNear * kHop, hops + 2 * kNear, bends);
+    for (int j = 0; j < hops; ++j) {
+      highest[j] = std::max(highest[j], peaks[j]);
+      sample_peak_ = std::max(sample_peak_, samples[j]);
+      const std::int64_t hop = first + j;
+      if (hop < 0 || hop >= total) continue;
+      channel.faults.look({x + j * kHop, bends + j, hop, -hop * kHop, end - hop * kHop}, samples[j]);
+    }
+  }
+  for (int j = 0; j < hops; ++j) count_peak(std::clamp<std::int64_t>(first + j, 0, total - 1), highest[j]);
+}
+
+void Meter::count_peak(std::int64_t hop, float peak) {
+  true_peak_ = std::max(true_peak_, peak);
+  if (!trace_) return;
+  if (hop == static_cast<std::int64_t>(trace_->peaks.size()))
+    trace_->peaks.push_back(peak);
+  else
+    trace_->peaks.back() = std::max(trace_->peaks.back(), peak);
+}
+
+double Meter::dc_offset() const {
+  double largest = 0.0;
+  for (std::size_t c = 0; c < channels_.size(); ++c)
+    if (const double sum = states_[c / 2].sum[c % 2]; std::abs(sum) > std::abs(largest)) largest = sum;
+  return frames_ == 0 ? 0.0 : largest / static_cast<double>(frames_);
+}
+
+double Meter::silence_ratio(double gain) const {
+  if (windows_.empty()) return 1.0;
+  const double silent = kSilentPower * static_cast<double>(channels_.size()) / (gain * gain);
+  const auto count = std::count_if(windows_.begin(), windows_.end(),
+                                   [&](float power) { return static_cast<double>(power) <= silent; });
+  return static_cast<double>(count) / static_cast<double>(windows_.size());
+}
+
+Report Meter::report() const {
+  Meter ended(*this);
+  ended.trace_ = nullptr;
+  ended.end();
+  return ended.report(1.0);
+}
+
+Report Meter::report(double gain) const {
+  const auto louder = [&](std::optional<double> lufs) {
+    return lufs ? std::optional(*lufs + decibel(gain)) : lufs;
+  };
+  Report report;
+  report.loudness_lufs = loudness_.integrated(gain);
+  report.momentary_max_lufs = louder(loudness_.momentary_max());
+  report.short_term_max_lufs = louder(loudness_.short_term_max());
+  report.loudness_range_lu = loudness_.range_lu();
+  report.true_peak_dbtp = decibel(gain * true_peak());
+  report.peak = gain * sample_peak();
+  report.dc_offset = dc_offset();
+  report.silence_ratio = silence_ratio(gain);
+  for (const Channel& channel : channels_) {
+    report.clipped_samples += channel.faults.clipped_samples();
+    report.clicks += channel.faults.clicks();
+  }
+  return report;
+}
+
+Report measure(const AudioView& audio) {
+  Meter meter(audio.sample_rate_hz, audio.channels.size());
+  meter.push(audio);
+  meter.end();
+  Report report = meter.report(1.0);
+  report.ok = report.clipped_samples == 0 && report.silence_ratio < 0.9 &&
+              std::abs(report.dc_offset) <= 1e-3 && report.true_peak_dbtp <= 0.0;
+  return report;
+}
+
+}  // namespace synth

@@ -1,0 +1,9 @@
+#include "synth/kernels/finish.h"
+
+namespace synth {
+inline namespace SYNTH_ISA {
+
+const FinishKernels kFinishKernels{weigh, peaks, bends, finite, scale, ride};
+
+}  // namespace SYNTH_ISA
+}  // namespace synth

@@ -1,0 +1,20 @@
+// The kernels of finishing, for the table of this instruction set.
+#pragma once
+
+#include "synth/finish/kernels.h"
+
+namespace synth {
+inline namespace SYNTH_ISA {
+
+extern const FinishKernels kFinishKernels;
+
+void weigh(const Weighting& weighting, WeightingState& state, const float* left, const float* right, int hops,
+           float (*weighted)[2], float (*plain)[2]);
+void peaks(const float* x, int hops, float floor, float* sample_peaks, float* true_peaks);
+void bends(const float* x, int hops, float* bends);
+bool finite(const float* x, long frames);
+void scale(const float* x, long frames, float gain, float* out);
+void ride(const float* x, const float* knots, long frames, float* out);
+
+}  // namespace SYNTH_ISA
+}  // namespace synth

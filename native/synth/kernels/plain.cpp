@@ -1,0 +1,48 @@
+// The loops of finishing that work sample by sample.
+#include <algorithm>
+
+#include "synth/kernels/finish.h"
+#include "synth/kernels/wide.h"
+
+namespace synth {
+inline namespace SYNTH_ISA {
+
+void bends(const float* x, int hops, float* bends) {
+  for (int j = 0; j < hops; ++j) {
+    Wide top{};
+    for (int n = j * kHop; n < (j + 1) * kHop; n += kWide)
+      top = higher(top, magnitude(wide(x + n - 2) - 2.0f * wide(x + n - 1) + wide(x + n)));
+    bends[j] = highest(top);
+  }
+}
+
+// x - x is 0 for every finite x and NaN otherwise, and NaN survives a sum.
+bool finite(const float* x, long frames) {
+  Wide sums[4] = {};
+  long i = 0;
+  for (; i + 4 * kWide <= frames; i += 4 * kWide)
+    for (int r = 0; r < 4; ++r) {
+      const Wide v = wide(x + i + r * kWide);
+      sums[r] += v - v;
+    }
+  float sum = 0.0f;
+  for (; i < frames; ++i) sum += x[i] - x[i];
+  for (int r = 0; r < 4; ++r)
+    for (int lane = 0; lane < kWide; ++lane) sum += sums[r][lane];
+  return sum == 0.0f;
+}
+
+void scale(const float* x, long frames, float gain, float* out) {
+  for (long i = 0; i < frames; ++i) out[i] = x[i] * gain;
+}
+
+void ride(const float* x, const float* knots, long frames, float* out) {
+  for (long start = 0; start < frames; start += kHop, ++knots) {
+    const float from = knots[0], step = (knots[1] - from) * (1.0f / static_cast<float>(kHop));
+    const long count = std::min<long>(kHop, frames - start);
+    for (long i = 0; i < count; ++i) out[start + i] = x[start + i] * (from + step * static_cast<float>(i));
+  }
+}
+
+}  // namespace SYNTH_ISA
+}  // namespace synth

@@ -1,0 +1,80 @@
+// As many floats as one register holds. Only for loops whose result is the same for every width: element by
+// element, or a maximum.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "synth/dsp/lanes.h"
+
+namespace synth {
+inline namespace SYNTH_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int kWide = 16;
+#elif defined(__AVX__)
+inline constexpr int kWide = 8;
+#else
+inline constexpr int kWide = 4;
+#endif
+
+typedef float Wide __attribute__((vector_size(4 * kWide)));
+typedef std::uint32_t WideBits __attribute__((vector_size(4 * kWide)));
+
+SYNTH_INLINE Wide wide(const float* x) noexcept {
+  Wide lanes;
+  std::memcpy(&lanes, x, sizeof lanes);
+  return lanes;
+}
+SYNTH_INLINE void keep(const Wide& lanes, float* x) noexcept { std::memcpy(x, &lanes, sizeof lanes); }
+SYNTH_INLINE Wide splat_wide(float x) noexcept {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Wide>(_mm512_set1_ps(x));
+#elif defined(__AVX__)
+  return splat(x);
+#else
+  return Wide{x, x, x, x};
+#endif
+}
+SYNTH_INLINE Wide magnitude(const Wide& a) noexcept {
+  return reinterpret_cast<Wide>(reinterpret_cast<WideBits>(a) & 0x7fffffffu);
+}
+SYNTH_INLINE Wide higher(const Wide& a, const Wide& b) noexcept { return a > b ? a : b; }
+// a * b + c, see fma() in lanes.h.
+SYNTH_INLINE Wide fuse(const Wide& a, const Wide& b, const Wide& c) noexcept {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Wide>(
+      _mm512_fmadd_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), reinterpret_cast<__m512>(c)));
+#elif defined(__FMA__)
+  return fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+namespace detail {
+typedef float Four __attribute__((vector_size(16)));
+SYNTH_INLINE float highest(const Four& a) noexcept {
+  const Four b = __builtin_shufflevector(a, a, 2, 3, 2, 3), c = a > b ? a : b;
+  return c[0] > c[1] ? c[0] : c[1];
+}
+}  // namespace detail
+
+SYNTH_INLINE float highest(const Wide& a) noexcept {
+#if defined(__AVX512F__)
+  const F8 low = __builtin_shufflevector(a, a, 0, 1, 2, 3, 4, 5, 6, 7);
+  const F8 b = max(low, __builtin_shufflevector(a, a, 8, 9, 10, 11, 12, 13, 14, 15));
+#elif defined(__AVX__)
+  const F8& b = a;
+#else
+  return detail::highest(a);
+#endif
+#if defined(__AVX__)
+  const detail::Four low4 = __builtin_shufflevector(b, b, 0, 1, 2, 3),
+                     high4 = __builtin_shufflevector(b, b, 4, 5, 6, 7);
+  return detail::highest(low4 > high4 ? low4 : high4);
+#endif
+}
+
+}  // namespace SYNTH_ISA
+}  // namespace synth
