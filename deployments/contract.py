@@ -10,6 +10,9 @@ A model author writes one class:
         def __init__(self, options: ToneOptions) -> None: ...   # cheap: no files, no imports
         def load(self) -> None: ...       # weights, warm-up; may take minutes
         def generate(self, request: ToneRequest, context: Context) -> Audio: ...
+        # and, if it has something to tell there:
+        def download(self, report) -> folders ...   # for `continuo models pull`; report(file, bytes, of bytes)
+        def memory(self) -> {"in_use": bytes} ...   # shown as a metric
 
 Threads, batching, encoding, storage, retries and metrics belong to the replica wrapper.
 """
@@ -40,6 +43,7 @@ class Capability(StrEnum):
     KEY = "key"
     STEPS = "steps"
     GUIDANCE = "guidance"
+    SCHEDULER = "scheduler"
     VOICE_CLONING = "voice_cloning"
     STREAMING = "streaming"
     BATCH = "batch"
@@ -53,6 +57,7 @@ CAPABILITY_FIELDS: Mapping[Capability, frozenset[str]] = {
     Capability.KEY: frozenset({"key", "scale"}),
     Capability.STEPS: frozenset({"steps"}),
     Capability.GUIDANCE: frozenset({"guidance_scale"}),
+    Capability.SCHEDULER: frozenset({"scheduler"}),
 }
 
 
@@ -79,6 +84,7 @@ class Licence(Frozen):
 
     weights: str
     commercial: bool
+    url: str | None = Field(default=None, description="Its text; weights that are gated are asked for there.")
 
 
 class ModelInfo(Frozen):
@@ -91,6 +97,7 @@ class ModelInfo(Frozen):
     max_duration_s: float
     licence: Licence
     revision: str = Field(description="Changes whenever the same request would give other samples.")
+    memory_gib: float | None = Field(default=None, description="Of its largest checkpoint in half precision, serving.")
     max_batch: int = Field(default=1, ge=1, description="How many requests `generate_batch` takes at once.")
     loudness_lufs: float = Field(default=-16.0, description="Target loudness unless the request says otherwise.")
 

@@ -7,7 +7,7 @@ class TangoFlux(DiffusionModel[TangoFluxRequest]):
 """
 
 import asyncio
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from deployments.contract import Audio, Context, Frozen, ModelInfo, Request
 from deployments.denoise.denoiser import Denoiser, Plan
@@ -25,7 +25,7 @@ class DiffusionOptions(Frozen):
 class DiffusionModel(Generic[R]):
     """A model that runs on the step-level engine, alone in plain Python as well as in a replica."""
 
-    info: ModelInfo
+    info: ClassVar[ModelInfo]
 
     def __init__(self, options: DiffusionOptions) -> None:
         self.settings = options.engine

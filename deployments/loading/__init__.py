@@ -1,13 +1,25 @@
 """From published files to modules in memory: which files, where they lie, how they are read.
 
-checkpoint.py   what a model needs of a repository, where it is looked for, whether it is whole
+checkpoint.py   what a model needs of a repository, and whether a folder has all of it
 hub.py          fetching a repository of the Hugging Face hub, resumable and verified
+find.py         where a model's weights are; fetched when they are nowhere
 modules.py      files -> modules, without initialising what is overwritten
 """
 
 from deployments.loading.checkpoint import Checkpoint, WeightOptions, models_dir
-from deployments.loading.find import find
+from deployments.loading.find import Pulled, find
 from deployments.loading.hub import pull
-from deployments.loading.modules import fill, load_component, read_state
+from deployments.loading.modules import fill, load_component, load_tokenizer, read_state
 
-__all__ = ["Checkpoint", "WeightOptions", "fill", "find", "load_component", "models_dir", "pull", "read_state"]
+__all__ = [
+    "Checkpoint",
+    "Pulled",
+    "WeightOptions",
+    "fill",
+    "find",
+    "load_component",
+    "load_tokenizer",
+    "models_dir",
+    "pull",
+    "read_state",
+]

@@ -4,7 +4,19 @@ from pathlib import Path
 
 from deployments.contract import LoadFailed
 from deployments.loading.checkpoint import Checkpoint, WeightOptions, missing, record, told
-from deployments.loading.hub import pull
+from deployments.loading.hub import Report, pull
+
+
+class Pulled:
+    """A model whose weights `continuo models pull` fetches."""
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Everything that its options make it read."""
+        raise NotImplementedError
+
+    def download(self, report: Report) -> list[Path]:
+        """Fetch or complete the weights; returns the folders. Raises LoadFailed."""
+        return [pull(checkpoint, report) for checkpoint in self.checkpoints()]
 
 
 def find(published: Checkpoint, options: WeightOptions | None = None) -> Path:

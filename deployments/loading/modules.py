@@ -89,5 +89,16 @@ def load_component(kind: type[Any], folder: Path, dtype: "torch.dtype | None" = 
     return module.eval().requires_grad_(False)
 
 
+def load_tokenizer(folder: Path) -> Any:
+    """A tokenizer of transformers from its folder. Raises LoadFailed."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise LoadFailed(f"{folder} holds no tokenizer: {why}") from error
+
+
 def _first(item: Any) -> str:
     return str(item[0] if isinstance(item, tuple) else item)
