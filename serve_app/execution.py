@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from serve_app import logs, records
 from serve_app.database import Database
@@ -36,6 +36,8 @@ from serve_app.schemas import FINISHED
 from serve_app.slots import Slots
 from serve_app.storage import Storage
 from serve_app.work import Work
+
+T = TypeVar("T")
 
 MAX_LOSSES = 3
 PROGRESS_EVERY_S = 0.25
@@ -101,13 +103,13 @@ class Execution:
     async def resume(self, job_id: str) -> None:
         """Run a job from its record; what the workflow of an accepted job does, also after a restart."""
         if job_id not in self.running:
-            row = await self.database.read(records.get_job, job_id)
+            row = await self._insist(partial(self.database.read, records.get_job, job_id))
             if row is None or row["status"] in FINISHED:
                 return
             for attempt in row["attempts"]:
                 if attempt.get("ended_at") is None:
                     attempt.update(ended_at=time.time(), outcome="ingress_lost")
-            seq = await self.database.read(records.last_seq, job_id)
+            seq = await self._insist(partial(self.database.read, records.last_seq, job_id))
             self.start(Running(row, seq))
         task = self.running[job_id].task
         if task is not None:
@@ -201,13 +203,13 @@ class Execution:
         await self._announce(row, delivery)
         return row
 
-    async def _insist(self, write: Callable[[], Awaitable[str | None]]) -> str | None:
-        """Write what a job has come to, however long the database is away."""
+    async def _insist(self, access: Callable[[], Awaitable[T]]) -> T:
+        """Read or write what an accepted job needs, however long the database is away: that is no reason to fail it."""
         while True:
             try:
-                return await write()
+                return await access()
             except (DatabaseUnavailable, StorageFull) as error:
-                logs.log.warning("a job cannot be written yet", extra={"code": error.code})
+                logs.log.warning("a job waits for the database", extra={"code": error.code})
                 await asyncio.sleep(1.0)
 
     async def _announce(self, row: Row, delivery_id: str | None) -> None:
@@ -246,7 +248,8 @@ class Execution:
     async def _candidate(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
         """Find the sound in storage, join whoever is making it, or make it."""
         while True:
-            if not job.fresh and (found := await self.cached(candidate.key)) is not None:
+            found = None if job.fresh else await self._insist(partial(self.cached, candidate.key))
+            if found is not None:
                 return found
             flight = self.flights.get(candidate.key)
             if flight is None:

@@ -16,6 +16,7 @@ from standardwebhooks import Webhook
 
 from serve_app import keys, records, tables
 from serve_app.config import Limits, Retention
+from serve_app.errors import DatabaseUnavailable
 from serve_app.webhooks import secret_of
 from tests.support.models import CountingTone
 from tests.support.service import Collector, Json, Mortal, Service, args_in, entry, running, until
@@ -273,6 +274,25 @@ async def test_a_row_without_a_workflow_is_finished_after_a_restart(start: Start
         await service.reach(job, "progress")
         await cancel(service, job)
         assert (await service.get(job))["status"] == "canceled"
+
+
+async def test_an_accepted_job_waits_for_a_database_that_is_away(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[str] = []
+
+    def away_at_first(connection: sa.Connection, key: str) -> Any:
+        if not refused:
+            refused.append(key)
+            raise DatabaseUnavailable("the job database does not answer")
+        return find_output(connection, key)
+
+    async with start() as service:
+        job = await service.job("patient", model="single", steps=20, step_s=0.05, seed=5)
+        await service.reach(job, "started")
+    find_output = records.find_output
+    monkeypatch.setattr(records, "find_output", away_at_first)
+    async with start() as service:
+        assert (await service.ended(job))["status"] == "succeeded"
+    assert refused
 
 
 async def test_a_cancel_that_was_asked_before_the_restart_is_obeyed(start: Start) -> None:

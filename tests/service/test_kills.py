@@ -77,8 +77,8 @@ def test_200_jobs_outlive_three_kills_of_ingress_and_model(tmp_path: Path) -> No
         stored = len(list((tmp_path / "objects" / "audio").glob("*/*@")))
         figures = {"recovery_s": recovery_s, "runs": runs, "stored": stored, "attempts": attempts, "outcomes": outcomes}
         print(json.dumps(figures))
+        assert [job for job in jobs if job["status"] != "succeeded"] == []
         assert stored == JOBS  # whatever was run twice was stored once
-        assert Counter(job["status"] for job in jobs) == {"succeeded": JOBS}
         assert outcomes["replica_lost"] >= 1
         assert outcomes["ingress_lost"] >= 1
         for job in jobs[::20]:
