@@ -13,16 +13,21 @@ from typing import Any
 
 from pydantic import Field
 
-from deployments.contract import Cancelled, Context, Frozen, Samples
+from deployments.contract import Cancelled, Context, Frozen, OutOfMemory, Samples
 from deployments.denoise.decoder import decode_together
 from deployments.denoise.denoiser import Denoiser, Plan
-from deployments.denoise.policy import StepCost, choose
+from deployments.denoise.policy import Waiting, measured
 from deployments.denoise.stepper import Job, Stepper
+
+SWEEP_EVERY_S = 0.1
 
 
 class Settings(Frozen):
     """How the engine batches; part of the options of every model that runs on it."""
 
+    step_tokens: float | None = Field(
+        default=None, gt=0, description="Tokens of a full step; if absent, measured while the model loads."
+    )
     max_rows: int = Field(default=32, ge=2, le=512, description="Most rows of one forward; a guided request has two.")
     fixed_rows: int | None = Field(
         default=None,
@@ -53,18 +58,29 @@ class PromptCache:
 
 
 class Engine:
-    """Runs the requests of one model; `submit` from any thread, `close` at the end."""
+    """Runs the requests of one model; `submit` from any thread, `close` at the end.
+
+    Making one warms the model up: it measures the cost of a step, which may take seconds.
+    """
 
     def __init__(self, denoiser: Denoiser, settings: Settings | None = None) -> None:
+        import torch
+
         self.denoiser, self.settings = denoiser, settings or Settings()
+        with torch.inference_mode():
+            cost = measured(denoiser, time.perf_counter)
+        fixed = self.settings.fixed_rows
+        self.stepper = Stepper(denoiser, fixed)
+        self.waiting: Waiting[Job] = Waiting(
+            cost, fixed or self.settings.max_rows, self.settings.step_tokens, same_shape=fixed is not None
+        )
         self.prompts = PromptCache(denoiser.encode, self.settings.prompt_cache)
-        self.stepper = Stepper(denoiser, self.settings.fixed_rows)
-        self.cost = StepCost(1e-3, 1e-6)
         self.changed = threading.Condition()
         self.to_encode: deque[Job] = deque()
-        self.active: list[Job] = []
+        self.encoded: deque[Job] = deque()
         self.to_decode: deque[Job] = deque()
         self.closed = False
+        self.swept_s = 0.0
         self.threads = [
             threading.Thread(target=self._guarded, args=(loop,), name=name, daemon=True)
             for loop, name in ((self._denoise, "denoise"), (self._side, "denoise-side"))
@@ -90,10 +106,9 @@ class Engine:
             self.changed.notify_all()
         for thread in self.threads:
             thread.join()
-        for waiting in (self.to_encode, self.active, self.to_decode):
-            for job in waiting:
+        for job in (*self.to_encode, *self.encoded, *self.waiting, *self.to_decode):
+            if not job.done.done():
                 job.done.set_exception(Cancelled())
-            waiting.clear()
 
     def _guarded(self, loop: Callable[[], None]) -> None:
         import torch
@@ -104,35 +119,47 @@ class Engine:
     def _denoise(self) -> None:
         while True:
             with self.changed:
-                self.changed.wait_for(lambda: self.closed or self.active)
+                self.changed.wait_for(lambda: self.closed or self.encoded or self.waiting)
                 if self.closed:
                     return
-                active = list(self.active)
-            gone = [job for job in active if self._ended(job)]
-            running = choose([job for job in active if job not in gone], self.cost, time.perf_counter(), self._rows())
-            finished: list[Job] = []
+                while self.encoded:
+                    self.waiting.add(self.encoded.popleft())
+            self._sweep()
+            running = [job for job in self.waiting.take() if not ended(job)]
             if running:
-                gone += self._stepped(running, finished)
-            with self.changed:
-                self.active = [job for job in self.active if job not in gone and job not in finished]
-                self.to_decode.extend(finished)
-                self.changed.notify_all()
+                self._run(running)
 
-    def _rows(self) -> int:
-        return self.settings.fixed_rows or self.settings.max_rows
+    def _sweep(self) -> None:
+        """Let go of the cancelled among those who wait; those who run are looked at before every step."""
+        if time.perf_counter() - self.swept_s > SWEEP_EVERY_S:
+            self.waiting.drop(ended)
+            self.swept_s = time.perf_counter()
 
-    def _stepped(self, running: list[Job], finished: list[Job]) -> list[Job]:
-        """Run one step; returns who failed, and adds to `finished` who has all steps done."""
+    def _run(self, running: list[Job], *, split: bool = True) -> None:
+        """One step; without enough memory for all of them, once more in halves."""
         try:
             self.stepper.step(running)
+            self.stepper.settle(ahead=1)
         except Exception as error:  # noqa: BLE001  (the edge between a model's code and the loop that must go on)
+            if split and out_of_memory(error):
+                half = (len(running) + 1) // 2
+                for part in (running[:half], running[half:]):
+                    if part:
+                        self._run(part, split=False)
+                return
             for job in running:
-                job.done.set_exception(error)
-            return running
+                job.done.set_exception(told(error, len(running)))
+            return
+        finished = [job for job in running if job.remaining == 0]
+        if finished:
+            self.stepper.settle()
         for job in running:
             job.context.progress(job.plan.steps - job.remaining, job.plan.steps)
-        finished += [job for job in running if job.remaining == 0]
-        return []
+            if job.remaining:
+                self.waiting.add(job)
+        with self.changed:
+            self.to_decode.extend(finished)
+            self.changed.notify_all()
 
     def _side(self) -> None:
         while True:
@@ -145,33 +172,56 @@ class Engine:
             if fresh is not None:
                 self._encode(fresh)
             else:
-                decode_together(self.denoiser, [job for job in ready if not self._ended(job)])
+                decode_together(self.denoiser, [job for job in ready if not ended(job)])
 
     def _alike(self) -> list[Job]:
-        """Finished requests whose latents can be decoded together, the oldest first."""
-        shape = self.to_decode[0].plan.shape
-        alike = [job for job in self.to_decode if job.plan.shape == shape][: self.settings.max_decodes]
+        """Finished requests that can be decoded together, the oldest first; each alone where bits must not change."""
+        first = self.to_decode[0].plan
+        most = 1 if self.settings.fixed_rows else self.settings.max_decodes
+        alike = [job for job in self.to_decode if (job.plan.shape, job.plan.frames) == (first.shape, first.frames)][
+            :most
+        ]
         for job in alike:
             self.to_decode.remove(job)
         return alike
 
     def _encode(self, job: Job) -> None:
-        if self._ended(job):
+        if ended(job):
             return
         try:
             job.condition = self.prompts.condition(job.plan.prompt)
         except Exception as error:  # noqa: BLE001  (as above)
-            job.done.set_exception(error)
+            job.done.set_exception(told(error, 1))
             return
         with self.changed:
-            self.active.append(job)
+            self.encoded.append(job)
             self.changed.notify_all()
 
-    def _ended(self, job: Job) -> bool:
-        """Whether the request was cancelled or its deadline passed; it is told so."""
-        try:
-            job.context.check()
-        except Cancelled as error:
-            job.done.set_exception(error)
-            return True
+
+def ended(job: Job) -> bool:
+    """Whether the request was cancelled or its deadline passed; it is told so."""
+    try:
+        job.context.check()
+    except Cancelled as error:
+        job.done.set_exception(error)
+        return True
+    return False
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether a step failed for memory; what the failed attempt holds is given back."""
+    import torch
+
+    if not isinstance(error, torch.OutOfMemoryError | OutOfMemory | MemoryError):
         return False
+    error.__traceback__ = None  # its frames hold the tensors of the failed attempt
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return True
+
+
+def told(error: Exception, requests: int) -> Exception:
+    """The error as the job tells it."""
+    if not out_of_memory(error):
+        return error
+    return OutOfMemory(f"a step for {requests} request(s) did not fit, tried twice: {error}")

@@ -1,6 +1,5 @@
 """One denoising step for a running set of requests: gather, forward, guide, advance."""
 
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -38,28 +37,48 @@ class Stepper:
         self.denoiser, self.fixed_rows = denoiser, fixed_rows
         self.members: tuple[Job, ...] = ()
         self.packed: Any = None
-        self.lock = threading.Lock()
+        self.ends: list[Any] = []  # CUDA events at the ends of steps that may still be under way
 
     def step(self, jobs: Sequence[Job]) -> None:
-        """Bring every one of these requests one step further."""
-        jobs = sorted(jobs, key=lambda job: job.plan.shape)
+        """Bring every one of these requests one step further; if it fails, none of them has moved."""
+        try:
+            self._step(sorted(jobs, key=lambda job: job.plan.shape))
+        except BaseException:
+            self.members, self.packed = (), None
+            raise
+
+    def settle(self, ahead: int = 0) -> None:
+        """Wait until all steps but the last `ahead` are done on the device. A CPU is never behind."""
+        while len(self.ends) > ahead:
+            self.ends.pop(0).synchronize()
+
+    def _step(self, jobs: list[Job]) -> None:
         for job in jobs:
             if job.sampler is None:
                 self._begin(job)
         if tuple(jobs) != self.members:
+            self.packed = None  # free the old one first
             self.packed = self.denoiser.pack(self._filled([row for job in jobs for row in rows_of(job)]))
             self.members = tuple(jobs)
         latents, times = [], []
         for job in jobs:
             assert job.sampler is not None
-            seen = job.sampler.scaled(job.latent)  # type: ignore[arg-type]
+            assert job.latent is not None
+            seen = job.sampler.scaled(job.latent)
             latents += [seen] * job.plan.rows
             times += [job.sampler.timestep] * job.plan.rows
         predictions = self.denoiser.forward(self._filled(latents), self._filled(times), self.packed)
         at = 0
         for job in jobs:
-            job.latent = job.sampler.advance(job.latent, guided(job.plan, predictions, at))  # type: ignore
+            assert job.sampler is not None
+            assert job.latent is not None
+            job.latent = job.sampler.advance(job.latent, guided(job.plan, predictions, at))
             at += job.plan.rows
+        if predictions[0].is_cuda:
+            import torch
+
+            self.ends.append(torch.cuda.Event())  # type: ignore[no-untyped-call]
+            self.ends[-1].record()
 
     def _begin(self, job: Job) -> None:
         import torch

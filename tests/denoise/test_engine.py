@@ -21,7 +21,8 @@ def start() -> Iterator[Start]:
     engines: list[Engine] = []
 
     def build(net: SmallDiT, **settings: Any) -> Engine:
-        engines.append(Engine(net, Settings(**settings)))
+        engines.append(Engine(net, Settings(step_tokens=1000, **settings)))
+        net.encoded.clear()
         return engines[-1]
 
     yield build
