@@ -7,7 +7,7 @@ Every rule here is linear in what it combines, so a run is a table of coefficien
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +34,16 @@ class Step:
 
 
 class LinearSampler:
-    """Runs a table of steps for one request. `initial_scale` multiplies unit noise to give its first latent."""
+    """Runs a table of steps for one request. `initial_scale` multiplies unit noise to give its first latent.
+
+    `noise` gives the unit noise of a step for a latent like the given one; a model may put its own there.
+    """
 
     def __init__(
         self, table: list[Step], initial_scale: float = 1.0, generator: "torch.Generator | None" = None
     ) -> None:
         self.table, self.initial_scale, self.generator = table, initial_scale, generator
+        self.noise: Callable[[torch.Tensor, int], torch.Tensor] = self._drawn
         self.step, self.steps = 0, len(table)
         self.before: torch.Tensor | None = None
 
@@ -69,10 +73,10 @@ class LinearSampler:
             moved = (now.keep + now.towards * now.skip) * latent
             moved.add_(prediction, alpha=now.towards * now.out)
         if now.spread:
-            moved.add_(self._noise(latent), alpha=now.spread)
+            moved.add_(self.noise(latent, self.step - 1), alpha=now.spread)
         return moved
 
-    def _noise(self, like: "torch.Tensor") -> "torch.Tensor":
+    def _drawn(self, like: "torch.Tensor", _step: int) -> "torch.Tensor":
         import torch
 
         return torch.randn(like.shape, generator=self.generator).to(like.device)
