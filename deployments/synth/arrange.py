@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deployments.synth.lexicon import Change
+from deployments.synth.modifiers import Change
 from deployments.synth.presets import Preset, library
 from deployments.synth.roles import ROLES, RolePolicy
 from deployments.synth.understand import Layer

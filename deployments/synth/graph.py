@@ -63,7 +63,7 @@ def events(graph: Graph, places: Sequence[Place], song: Song) -> Iterator[Timed]
 
 
 def _timed(graph: Graph, place: Place, song: Song) -> Iterator[Timed]:
-    octave = max(1, place.preset.octave + place.change.register)
+    octave = max(1, place.preset.octave + round(place.change.register))
     player = Player(place.name, place.preset.score, octave, place.policy, place.change.intensity)
     known = {node["id"]: node["params"] for node in graph["nodes"] if node["id"].startswith(place.name + ".")}
     score: Iterator[Event] = heapq.merge(

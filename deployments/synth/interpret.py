@@ -52,6 +52,8 @@ def interpret(request: SynthRequest, seed: int) -> Decision:
         duration_s=request.duration_s,
         release_s=_tail_s(request.duration_s),
         seed=seed,
+        swing=meaning.swing,
+        beats=meaning.beats,
         grounded=any(place.preset.role in GROUND for place in places),
     )
     return Decision(meaning, places, song)

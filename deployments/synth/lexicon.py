@@ -1,7 +1,7 @@
-"""The words that the synth knows, as data: phrases -> sounds, and phrases -> what they change about a sound.
+"""The things that can be heard and the words for them, as data: phrase -> kind, and what a scene consists of.
 
-A sound is the id of a preset (native/presets/). Phrases are lower case; plurals are found by themselves. To
-teach a word, add it to its line.
+A kind is a preset (native/presets/) that stands for others like it: which of its role's presets is meant in the
+end, the search decides by all the words around. Phrases are lower case; plurals are found by themselves.
 """
 
 from collections.abc import Mapping
@@ -60,24 +60,26 @@ VAGUE = frozenset(
     | {"soundscape", "ambience", "atmosphere", "wash", "lead", "swell"}
 )
 
-# Words for many sounds at once; used where a prompt excludes something.
+# Words for many sounds at once, as kinds or as roles; used where a prompt excludes something.
 GROUPS: Mapping[str, frozenset[str]] = {
-    "music": TONAL | RHYTHM,
-    "musical": TONAL | RHYTHM,
-    "instrument": TONAL | RHYTHM,
-    "tone": TONAL,
-    "note": TONAL,
-    "nature": NATURE,
-    "nature sound": NATURE,
-    "noise": NOISE,
-    "percussion": RHYTHM,
-    "drum": RHYTHM,
-    "beat": RHYTHM,
-    "rhythm": RHYTHM,
-    "bell": frozenset({"bell", "bowl"}),
-    "vocal": frozenset({"choir"}),
-    "piano": frozenset({"keys", "electric_piano"}),
-    "string": frozenset({"strings"}),
+    phrase: frozenset(line.split())
+    for phrases, line in {
+        "music|musical|instrument|tonal sound": "PAD BASS LEAD ARP KEYS PLUCK BELL STRINGS DRONE PERCUSSION",
+        "tone|note|harmony|pitched sound": "PAD BASS LEAD ARP KEYS PLUCK BELL STRINGS DRONE",
+        "melody|lead|tune|solo": "LEAD ARP",
+        "nature|nature sound|weather": "rain thunder wind surf stream fire birds crickets",
+        "noise|hiss|static": "hiss pink_noise brown_noise vinyl",
+        "percussion|drum|beat|rhythm|drumming|percussive sound": "PERCUSSION",
+        "bass|low end|sub": "BASS",
+        "bell|chime": "bell bowl",
+        "vocal|voice|singing|lyric|speech|talking": "choir",
+        "piano|keyboard|key": "keys electric_piano",
+        "string|orchestra": "strings",
+        "water|water sound": "rain surf stream",
+        "animal|wildlife": "birds crickets",
+        "synth|synthesizer": "PAD LEAD ARP",
+    }.items()
+    for phrase in phrases.split("|")
 }
 
 
@@ -124,65 +126,45 @@ SCENES: Mapping[str, Scene] = _scenes(
 )
 
 
-@dataclass(frozen=True)
-class Change:
-    """What a modifier does to a sound; the fields of several add up."""
-
-    level_db: float = 0.0
-    brightness: float = 0.0  # octaves of every cutoff
-    intensity: float = 0.0  # octaves of rates: drops, gusts, notes
-    register: int = 0  # octaves of pitch
-    distance: float = 0.0  # 0 here, 1 far: more reverb
-    width: float = 0.0  # -1 mono, 1 wide
-    attack: float = 0.0  # octaves of attack and release times
-
-
-_CHANGES = {
-    "soft|softly|quiet|quietly|subtle|hushed|faint|faintly|mellow|whispering": Change(level_db=-6, brightness=-0.3),
-    "gentle|gently|light|delicate|tender|mild|calm": Change(level_db=-3, intensity=-0.7, brightness=-0.2),
-    "loud|loudly|prominent|powerful": Change(level_db=4),
-    "heavy|strong|intense|hard|torrential|roaring|driving|aggressive|raging|massive|pouring": Change(
-        level_db=3, intensity=1, brightness=0.2
-    ),
-    "distant|far|faraway|remote|in the distance|far away|in the background|background|muffled": Change(
-        level_db=-9, brightness=-1, distance=1
-    ),
-    "close|near|intimate|dry|nearby": Change(distance=-0.3),
-    "dark|darker|moody|gloomy|sombre|somber|brooding|dull|murky": Change(brightness=-1.4),
-    "warm|warmly|lush|rich|analog|analogue|round|smooth|mellow tone": Change(brightness=-0.6),
-    "bright|brighter|shiny|brilliant|crisp|sparkling|glassy|airy|shimmering|sharp|clear": Change(brightness=1.2),
-    "low|deep|lower|sub-bass": Change(register=-1, brightness=-0.2),
-    "high|higher|tiny|small": Change(register=1),
-    "slow|slowly|evolving|long|sustained|lazy|sparse|occasional": Change(intensity=-1, attack=0.7),
-    "fast|quick|rapid|busy|energetic|rolling|frantic|dense": Change(intensity=1, attack=-1),
-    "short|staccato|punchy|tight|snappy": Change(attack=-1.5),
-    "wide|stereo|immersive|surround|panoramic": Change(width=1),
-    "mono|narrow|centered|centred": Change(width=-1),
-    "reverb|reverberant|spacious|echoing|vast|cathedral|hall|cavernous|cave|big|huge|epic|wet": Change(distance=0.6),
-}
-CHANGES: Mapping[str, Change] = {phrase: change for key, change in _CHANGES.items() for phrase in key.split("|")}
-# These stand behind what they change ("thunder in the distance").
-TRAILING = frozenset({"in the distance", "far away", "in the background", "softly", "quietly", "gently", "slowly"})
-
+# Modes that a mood asks for; sad and happy are in modifiers.py.
 MOOD_SCALES: Mapping[str, str] = {
     word: scale
-    for line, scale in {
-        "sad|dark|melancholic|melancholy|moody|gloomy|sombre|somber|brooding|mournful|lonely|noir": "minor",
-        "happy|cheerful|joyful|uplifting|hopeful|bright|playful|sunny|triumphant": "major",
-        "mysterious|mystical|medieval": "dorian",
-        "dreamy|magical|floating|wonder": "lydian",
-        "exotic|eastern|middle eastern": "phrygian",
+    for scale, line in {
+        "dorian": "mysterious|mystical|medieval|celtic|funky",
+        "lydian": "wonder|magical|weightless|wondrous|starry",
+        "phrygian": "exotic|flamenco|sinister|ominous|menacing",
+        "phrygian_dominant": "arabian|arabic|middle eastern|desert caravan|egyptian|oriental",
+        "hirajoshi": "japanese|kyoto|zen garden",
+        "blues": "bluesy|delta blues",
+        "whole_tone": "dream sequence|underwater dream",
+        "mixolydian": "irish|folk rock",
+        "major_pentatonic": "chinese|lullaby",
     }.items()
     for word in line.split("|")
 }
-MOOD_TEMPI: Mapping[str, float] = {
-    "slow": 60.0, "calm": 66.0, "relaxed": 72.0, "relaxing": 66.0, "upbeat": 124.0, "energetic": 128.0,
-    "fast": 140.0, "driving": 128.0, "lively": 120.0, "frantic": 160.0, "steady": 100.0, "midtempo": 100.0,
-}  # fmt: skip
 
-NEGATIONS = frozenset({"no", "without", "not", "minus", "except", "excluding", "never", "remove", "avoid"})
+_NEGATIONS = (
+    "no|without|not|minus|except|except for|excluding|never|remove|avoid|omit|leave out|free of"
+    "|instead of|rather than|don't|dont|lacking|skip|not any|devoid of"
+)
+NEGATIONS = frozenset(_NEGATIONS.split("|"))
 # A stop ends a clause: modifiers and negations do not reach over it.
-STOPS = frozenset({",", ".", ";", ":", "with", "but", "over", "under", "beneath", "behind", "while", "plus", "then"})
+_STOPS = (
+    ",|.|;|:|with|but|over|under|beneath|behind|while|plus|then|featuring|above|alongside|accompanied by"
+    "|together with|on top of|as well as|including|amid|amidst|along with|underneath|joined by|against"
+    "|backed by|where|atop|and then|followed by|layered with"
+)
+STOPS = frozenset(_STOPS.split("|"))
+# Words that name and change nothing.
+_FILLERS = (
+    "a|an|the|of|in|on|at|to|for|from|by|into|it|its|it's|is|are|be|that|which|who|as|like|some|something"
+    "|sort|kind|bit|me|my|i|we|you|your|our|us|want|wanted|need|would|please|make|create|generate|give"
+    "|play|add|use|have|has|having|get|let|put|very|really|quite|so|too|more|most|rather|fairly|extremely"
+    "|super|pretty|somewhat|slightly|just|only|this|these|there|sound|sounds|sounding|audio|track|piece"
+    "|loop|sample|recording|effect|clip|feel|feeling|feels|vibe|style|type|mood|and|or|nor|can|could"
+    "|should|will|such|up|down|out|any|all|both|also|even|around|about|thing|things"
+)
+FILLERS = frozenset(_FILLERS.split("|"))
 
 # What stands for a role when the prompt names no instrument.
 ROLE_SOUNDS: Mapping[str, str] = {

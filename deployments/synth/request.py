@@ -1,8 +1,12 @@
 """What a request to the synth may hold."""
 
-from pydantic import Field
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, model_validator
 
 from deployments.contract import Request
+from deployments.synth.musical import read_terms
 from deployments.synth.roles import ROLES
 
 MAX_DURATION_S = 600.0
@@ -18,3 +22,13 @@ class SynthRequest(Request):
     scale: str | None = Field(default=None, max_length=40, description="major, minor, dorian, major_pentatonic, ...")
     role: str | None = Field(default=None, max_length=20, description=f"One of {', '.join(ROLES)}, UNKNOWN.")
     preset: str | None = Field(default=None, max_length=64, description="A preset that must be part of it, by its id.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _length_from_words(cls, given: Any) -> Any:
+        """A length that the prompt names holds where the field is left out."""
+        if isinstance(given, Mapping) and given.get("duration_s") is None and isinstance(given.get("prompt"), str):
+            said_s = read_terms(given["prompt"]).duration_s
+            if said_s is not None:
+                return {**given, "duration_s": min(MAX_DURATION_S, max(1.0, said_s))}
+        return given

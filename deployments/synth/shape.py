@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from deployments.synth.arrange import MUSICAL, Place
 from deployments.synth.compose import Song
-from deployments.synth.lexicon import Change
+from deployments.synth.modifiers import Change
 from deployments.synth.presets import Value
 
 Params = dict[str, Value]

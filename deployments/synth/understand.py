@@ -1,59 +1,49 @@
-"""A prompt becomes layers: which sounds, how loud, how bright, and at what tempo and in which key.
+"""A prompt becomes layers: each thing that it mentions finds the preset that fits all words around it.
 
-No model is asked: phrases are looked up in lexicon.py. Modifiers belong to the sound that they stand
-before; what stands alone is for all. A prompt without a known word still gives music, chosen by its hash.
+Things that the lexicon knows are sought among the presets of their kind; any other words are sought by meaning
+alone and kept when something fits well. Words beside a thing that no table knows are judged by axes.py. A
+prompt in which nothing is known still gives music: what comes nearest to it.
 """
 
-import itertools
-import re
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from typing import Any
 
 from deployments.synth import lexicon
-from deployments.synth.lexicon import (
-    CHANGES,
-    GROUPS,
-    NATURE,
-    NOISE,
-    RHYTHM,
-    SCENES,
-    SOUNDS,
-    STOPS,
-    Change,
-    Scene,
-)
-from deployments.synth.theory import SCALES, scale_name
+from deployments.synth.axes import axes
+from deployments.synth.lexicon import FILLERS, NATURE, NOISE, RHYTHM, SOUNDS
+from deployments.synth.modifiers import Change, total
+from deployments.synth.musical import Terms, read_terms
+from deployments.synth.presets import Preset, library
+from deployments.synth.reading import Mention, Reading, read
+from deployments.synth.roles import ROLES
+from deployments.synth.search import Hit, preset_search, words
 
-_TOKEN = re.compile(r"[a-z0-9#♯♭'\-]+|[,.;:]")
-_TEMPO = re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*-?\s*(?:bpm|beats per minute)\b")
-_TEMPO_WORD = re.compile(r"\btempo\s*(?:of|:|=)?\s*(\d{2,3}(?:\.\d+)?)\b")
-_KEY = re.compile(
-    r"(?:\b(?:in|key of|key:)\s+(?:the key of\s+)?)?"
-    r"\b([A-Ga-g])(?:\s?(#|♯|♭|b)|[\s-]?(sharp|flat))?(?![a-zA-Z])[\s-]+"
-    r"((?:major|minor|harmonic|natural)[\s-]pentatonic|harmonic[\s-]minor|natural[\s-]minor|"
-    r"major|minor|dorian|phrygian|lydian|mixolydian|locrian|aeolian|ionian|pentatonic)\b",
-)
-_KEY_ALONE = re.compile(r"\b(?:key of|in the key of)\s+([A-G])\s?(#|♯|♭|b)?(?![a-zA-Z])")
-_DEFAULTS = ("bell", "keys", "electric_piano", "arp", "pluck", "mallet", "strings", "drone")
-_FILLERS = frozenset({"very", "really", "quite", "so", "too", "more", "please", "sounding", "sound", "it", "and"})
-_BEATS = frozenset({"lofi", "lo fi", "lo-fi"})  # "lofi beats" is music, "techno drums" are drums
-_LONGEST = 4  # words in a phrase
+_HITS = 40  # how far down the list of presets a kind's own is looked for
+_FITS = 0.42  # a search without a kind: less is no understanding
+_KIND_FITS = 0.2  # of a kind's presets the best, if it is at least this; else the one that the kind is named after
+_REFUSED_FITS = 0.5
+_MOST_LAYERS = 6
+_BEATS = frozenset({"lofi", "lo fi"})  # "lofi beats" is music, "techno drums" are drums
+_USUAL_BPM = 90.0
+_SPACE = 1.2  # octaves of the shared reverb for a wholly distant mix
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One sound of the mix. `change` is the sum of its modifiers."""
+    """One sound of the mix: a preset's id, the words that asked for it, how well it fits them, what they change."""
 
     sound: str
     words: str = ""
     change: Change = field(default_factory=Change)
+    score: float = 1.0
 
     def facts(self) -> dict[str, Any]:
-        """What the job shows of it: the sound, the words that named it and the changes that are not zero."""
+        """What the job shows of it; changes that are zero are left out."""
         changes = {name: round(value, 2) for name, value in vars(self.change).items() if value}
-        return {"sound": self.sound, "words": self.words, **changes}
+        role = library()[self.sound].role
+        return {"preset": self.sound, "role": role, "words": self.words, "score": round(self.score, 3), **changes}
 
 
 @dataclass(frozen=True)
@@ -64,9 +54,12 @@ class Interpretation:
     tempo_bpm: float | None = None
     key: str | None = None
     scale: str | None = None
-    excluded: tuple[str, ...] = ()
-    understood: bool = True
+    beats: int = 4
+    swing: float = 0.0
     space: float = 0.0  # octaves of the shared reverb's length
+    excluded: tuple[str, ...] = ()
+    not_understood: tuple[str, ...] = ()
+    understood: bool = True
 
     def facts(self) -> dict[str, Any]:
         """The interpretation as JSON."""
@@ -75,245 +68,156 @@ class Interpretation:
             "tempo_bpm": self.tempo_bpm,
             "key": self.key,
             "scale": self.scale,
+            "beats_per_bar": self.beats,
             "excluded": list(self.excluded),
+            "not_understood": list(self.not_understood),
             "understood": self.understood,
         }
 
 
-@dataclass
-class _Reading:
-    """What has been found while going through the words."""
-
-    layers: dict[str, Layer] = field(default_factory=dict)
-    scenes: list[tuple[str, Scene]] = field(default_factory=list)
-    excluded: set[str] = field(default_factory=set)
-    pending: list[Change] = field(default_factory=list)  # modifiers that wait for their sound
-    everywhere: list[Change] = field(default_factory=list)
-    loose: list[Change] = field(default_factory=list)  # modifiers of words that are not known
-    strayed: bool = False  # whether an unknown word came after the last modifier
-    negation: str = ""  # the word that excludes what follows
-    taken: bool = False  # whether it has excluded something yet
-    last: tuple[str, ...] = ()  # the sounds that a trailing modifier belongs to
-    beside: str | None = None  # the phrase of a sound that stands directly before
-
-    def sound(self, name: str, words: str) -> None:
-        """Add a sound with the modifiers that wait for it, or exclude it."""
-        if self.negation:
-            self.exclude(GROUPS.get(singular(words), frozenset()) | {name})
-            return
-        if self.beside is not None and self.last and {name, *self.last} <= lexicon.TONAL:
-            if words in lexicon.VAGUE or singular(words) in lexicon.VAGUE:
-                return
-            self._compound(name)
-        self.add((name,), words)
-
-    def add(self, names: tuple[str, ...], words: str) -> None:
-        """Enter sounds that share the modifiers that wait."""
-        change = total(self.pending)
-        self.pending.clear()
-        self.strayed = False
-        for name in names:
-            known = self.layers.get(name, Layer(name, words))
-            self.layers[name] = replace(known, change=total([known.change, change]))
-        self.last = names
-
-    def _compound(self, name: str) -> None:
-        """In "bass drone" and "synth pad" the last word is the sound; the first only colours it."""
-        first = self.layers.pop(self.last[0], None)
-        if first is not None:
-            self.pending.append(first.change)
-            self.pending += [Change(register=-1)] if self.last[0] == "bass" and name != "bass" else []
-
-    def exclude(self, sounds: frozenset[str]) -> None:
-        """Note what must not be heard."""
-        self.excluded |= sounds
-        self.taken = True
-
-    def modifier(self, phrase: str) -> None:
-        """Keep it for the next sound; some stand behind theirs. A negated modifier means nothing."""
-        if self.negation:
-            if self.negation in {"not", "never"}:
-                self.negation = ""  # "not too loud, with bells"
-            return
-        self.strayed = False
-        if phrase in lexicon.TRAILING and self.last:
-            self._trail([CHANGES[phrase]])
-        else:
-            self.pending.append(CHANGES[phrase])
-
-    def _trail(self, changes: Sequence[Change]) -> None:
-        for name in self.last:
-            self.layers[name] = replace(self.layers[name], change=total([self.layers[name].change, *changes]))
-
-    def stop(self) -> None:
-        """End a clause: what still waits belongs to the clause's last sound, else to the next one."""
-        self.negation, self.taken = "", False
-        if self.strayed:  # "a distant owl" says nothing about the campfire
-            self.loose += self.pending
-            self.pending.clear()
-            self.strayed = False
-        if self.last:
-            self._trail(self.pending)
-            self.pending.clear()
-        self.last = ()
-
-    def finish(self) -> None:
-        """Apply what found no sound to all."""
-        self.stop()
-        self.everywhere += self.pending
-
-
+@lru_cache(maxsize=1024)
 def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
     """Return what the prompt asks for; `negative_prompt` names sounds that must not be there."""
-    text = prompt.lower()
-    reading = _read(_TEMPO.sub(" ", _KEY.sub(" ", prompt)).lower())
-    refused = (
-        _read("no " + re.sub(r"[,.;:]", " or ", negative_prompt.lower())) if negative_prompt.strip() else _Reading()
-    )
-    excluded = reading.excluded | refused.excluded
-    tempo_bpm, scale = _scenery(reading)
-    key, named_scale = _key(prompt)
-    words = [phrase for phrase, _ in _phrases(_TOKEN.findall(text))]
-    mood = next((lexicon.MOOD_SCALES[w] for w in words if w in lexicon.MOOD_SCALES), None)
-    pace = next((lexicon.MOOD_TEMPI[w] for w in words if w in lexicon.MOOD_TEMPI), None)
-    layers = [layer for layer in reading.layers.values() if layer.sound not in excluded]
+    terms = read_terms(prompt)
+    reading = read(terms.rest)
+    banned = _banned(reading, negative_prompt)
+    scene_bpm, scene_scale = _scenery(reading)
+    layers, missing = _found(reading.mentions, banned)
     understood = bool(layers)
-    if not layers:
-        layers = _default(text, excluded, total([*reading.pending, *reading.loose]))
-    everywhere = total(reading.everywhere) if understood else Change()
+    everything = [*reading.everywhere, *(mention.change for mention in reading.mentions)]
+    if layers:
+        common = total(reading.everywhere)
+        layers = [replace(layer, change=total([layer.change, common])) for layer in layers]
+    else:
+        layers = _nearest(prompt, banned, total(everything))
     return Interpretation(
-        layers=tuple(replace(layer, change=total([layer.change, everywhere])) for layer in layers),
-        tempo_bpm=_tempo(text) or tempo_bpm or pace,
-        key=key,
-        scale=named_scale or mood or scale,
-        excluded=tuple(sorted(excluded)),
+        layers=tuple(layers[:_MOST_LAYERS]),
+        tempo_bpm=_tempo(terms, scene_bpm, total(everything)),
+        key=terms.key,
+        scale=terms.scale or _scale(reading, scene_scale, total(everything)),
+        beats=terms.beats,
+        swing=terms.swing or (0.35 if scene_bpm in {76, 86, 112} else 0.0),
+        space=_SPACE * min((layer.change.distance for layer in layers), default=0.0),
+        excluded=tuple(sorted(banned)),
+        not_understood=tuple(missing),
         understood=understood,
     )
 
 
-def singular(word: str) -> str:
-    """The word without a plural ending; the lexicon holds singulars."""
-    for ending, instead in (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("s", "")):
-        if len(word) > 3 and word.endswith(ending) and not word.endswith("ss"):
-            return word[: -len(ending)] + instead
-    return word
+def _tempo(terms: Terms, scene_bpm: float | None, change: Change) -> float | None:
+    """The tempo that is given, else that of the style, else what the pace of the words makes of the usual one."""
+    if terms.tempo_bpm is not None:
+        return terms.tempo_bpm
+    if scene_bpm is None and not change.tempo:
+        return None
+    return round((scene_bpm or _USUAL_BPM) * 2 ** (change.tempo * (0.3 if scene_bpm else 1.0)), 1)
 
 
-def total(changes: Sequence[Change]) -> Change:
-    """Sum modifiers; repeating them does not go on for ever."""
-    sums = {name: sum(getattr(c, name) for c in changes) for name in vars(Change())}
-    limits = {
-        "level_db": 15,
-        "brightness": 2.5,
-        "intensity": 2,
-        "register": 2,
-        "distance": 1,
-        "width": 1,
-        "attack": 2,
-    }
-    return Change(**{name: max(-limit, min(limit, sums[name])) for name, limit in limits.items()})
+def _scale(reading: Reading, scene_scale: str | None, change: Change) -> str | None:
+    """The scale that a mood asks for, else that of the scene, else minor for sad and major for happy words."""
+    mood = next((lexicon.MOOD_SCALES[p] for p in reading.phrases if p in lexicon.MOOD_SCALES), None)
+    if mood is None and abs(change.valence) >= 0.5:
+        mood = "major" if change.valence > 0 else "minor"
+    return mood or scene_scale
 
 
-def _phrases(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield (phrase as in the lexicon, words as written), the longest that is known at each place."""
-    at = 0
-    while at < len(tokens):
-        for size in range(min(_LONGEST, len(tokens) - at), 0, -1):
-            words = " ".join(tokens[at : at + size]).replace("-", " ")
-            stem = " ".join((*words.split(" ")[:-1], singular(words.split(" ")[-1]))) if words else words
-            known = next((p for p in (words, stem) if _known(p)), None)
-            if known is not None or size == 1:
-                yield known or words, words
-                at += size
-                break
+def _banned(reading: Reading, negative_prompt: str) -> set[str]:
+    """Ids of presets that must not be heard, from kinds, roles, and words that only a search knows."""
+    kinds, refused = set(reading.excluded), list(reading.refused)
+    if negative_prompt.strip():
+        negative = read("no " + negative_prompt.translate(str.maketrans(".;:!?", ",,,,,")).replace(",", ", no "))
+        kinds |= negative.excluded
+        refused += negative.refused
+    ids = {preset.id for preset in library().values() for kind in kinds if _is(preset, kind)}
+    for hits in preset_search().search_many(refused, 3) if refused else []:
+        ids |= {hit.preset.id for hit in hits if hit.score >= _REFUSED_FITS}
+    return ids
 
 
-def _known(phrase: str) -> bool:
-    return any(phrase in table for table in (SOUNDS, CHANGES, SCENES, GROUPS, lexicon.MOOD_SCALES))
+def _is(preset: Preset, kind: str) -> bool:
+    """Whether a preset is of a kind, or of a role where the kind is one's name."""
+    if kind in ROLES:
+        return preset.role == kind
+    if preset.id == kind:
+        return True
+    return preset.role == library()[kind].role and bool(_stems(kind) & _named(preset.id))
 
 
-def _read(text: str) -> _Reading:
-    reading = _Reading()
-    phrases = list(_phrases(_TOKEN.findall(text)))
-    for at, (phrase, words) in enumerate(phrases):
-        if phrase in lexicon.NEGATIONS:
-            reading.negation, reading.taken = phrase, False
-        elif _ends_clause(reading, phrases, at):
-            reading.stop()
-        elif phrase == "and":
-            reading.last = ()
-        else:
-            _take(reading, phrase, words)
-        reading.beside = phrase if phrase in SOUNDS else None
-    reading.finish()
-    return reading
+@cache
+def _stems(kind: str) -> frozenset[str]:
+    """The stems of all words for a kind."""
+    return frozenset(stem for phrase, name in SOUNDS.items() if name == kind for stem in words(phrase)[-1:])
 
 
-def _take(reading: _Reading, phrase: str, words: str) -> None:
-    """Enter one phrase: a sound, a modifier, a scene, or a group that is excluded."""
-    if reading.negation and phrase in GROUPS:
-        reading.exclude(GROUPS[phrase] | ({SOUNDS[phrase]} if phrase in SOUNDS else set()))
-    elif phrase in SOUNDS:
-        reading.sound(SOUNDS[phrase], words)
-    else:
-        if phrase in CHANGES:
-            reading.modifier(phrase)
-        elif phrase not in _FILLERS:
-            reading.strayed = bool(reading.pending)
-        if phrase in SCENES and not reading.negation:
-            reading.scenes.append((words, SCENES[phrase]))
-            if SCENES[phrase].nature:
-                reading.add(SCENES[phrase].nature, words)
+@cache
+def _named(id_: str) -> frozenset[str]:
+    """The stems of a preset's name and of its tags of one word."""
+    preset = library()[id_]
+    return frozenset(words(" ".join((preset.name, *(tag for tag in preset.tags if " " not in tag)))))
 
 
-def _ends_clause(reading: _Reading, phrases: Sequence[tuple[str, str]], at: int) -> bool:
-    """Whether the clause ends: not at the comma of "no bass, drums or bells", but at "a" in "no bass a pad"."""
-    phrase = phrases[at][0]
-    if phrase == "," and reading.negation:
-        clause = itertools.takewhile(lambda p: p[0] not in STOPS, phrases[at + 1 :])
-        return not any(p[0] in {"or", "nor"} for p in clause)
-    return phrase in STOPS or (phrase in {"a", "an", "the", "only", "just"} and reading.taken)
-
-
-def _scenery(reading: _Reading) -> tuple[float | None, str | None]:
-    """Add the layers of scenes where the prompt names none; return their tempo and scale."""
-    named = {name for name, layer in reading.layers.items() if layer.words not in _scene_words(reading)}
+def _scenery(reading: Reading) -> tuple[float | None, str | None]:
+    """Add the sounds of scenes where the prompt names none; return their tempo and scale."""
+    scenic = {words for words, _ in reading.scenes}
+    kinds = {mention.kind for mention in reading.mentions}
+    named = {mention.kind for mention in reading.mentions if mention.words not in scenic}
     musical = named - NATURE - NOISE
-    for words, scene in sorted(reading.scenes, key=lambda entry: entry[0] in {"music", "musical"}):
+    for said, scene in sorted(reading.scenes, key=lambda entry: entry[0] in {"music", "musical"}):
         styled = bool({"bass", *RHYTHM} & set(scene.sounds))  # a style brings its band, a mood only fills silence
-        wanted = not named or (styled and (not musical or (words in _BEATS and musical <= RHYTHM)))
-        sounds = scene.sounds if wanted and set(reading.layers) - NATURE - NOISE <= musical else ()
-        for sound in sounds:
-            reading.layers.setdefault(sound, Layer(sound, words))
+        wanted = not named or (styled and (not musical or (said in _BEATS and musical <= RHYTHM)))
+        sounds = scene.sounds if wanted and kinds - NATURE - NOISE <= musical else ()
+        wanted_sounds = [sound for sound in sounds if sound not in kinds]
+        reading.mentions += [Mention(said, sound, [said, library()[sound].name]) for sound in wanted_sounds]
     tempi = [scene.tempo_bpm for _, scene in reading.scenes if scene.tempo_bpm]
     scales = [scene.scale for _, scene in reading.scenes if scene.scale]
     return next(iter(tempi), None), next(iter(scales), None)
 
 
-def _scene_words(reading: _Reading) -> set[str]:
-    return {words for words, _ in reading.scenes}
+def _found(mentions: Sequence[Mention], banned: set[str]) -> tuple[list[Layer], list[str]]:
+    """A layer for each mention that something fits, and the words that nothing fits."""
+    queries = [" ".join(mention.query) or mention.words for mention in mentions]
+    results = preset_search().search_many(queries, _HITS) if queries else []
+    layers: dict[str, Layer] = {}
+    missing = []
+    for mention, hits in zip(mentions, results, strict=True):
+        hit = _best(mention, [hit for hit in hits if hit.preset.id not in banned], banned)
+        if hit is None:
+            missing += [] if mention.kind is not None else [mention.words]
+            continue
+        id_, change = hit.preset.id, total([mention.change, *_judged(mention, hit.preset)])
+        if id_ in layers:
+            change = total([layers[id_].change, change])
+        layers[id_] = Layer(id_, mention.words, change, min(1.0, hit.score))
+    return list(layers.values()), missing
 
 
-def _tempo(text: str) -> float | None:
-    match = _TEMPO.search(text) or _TEMPO_WORD.search(text)
-    return min(300.0, max(20.0, float(match[1]))) if match else None
+def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None:
+    """The hit that is meant: the best of its kind, or the best at all when it fits well."""
+    if mention.kind is None:
+        return hits[0] if hits and hits[0].score >= _FITS else None
+    for hit in hits:
+        if _is(hit.preset, mention.kind):
+            if hit.score >= _KIND_FITS:
+                return hit
+            break
+    usual = library()[mention.kind]
+    return None if usual.id in banned else Hit(usual, 1.0)
 
 
-def _key(prompt: str) -> tuple[str | None, str | None]:
-    """Find "D minor", "f# dorian", "E flat major" or "key of G"; else a scale alone."""
-    for match in _KEY.finditer(prompt.replace("Minor", "minor").replace("Major", "major")):
-        if match[1] == "a" and not re.match(r"(?:in|key of)\b", match[0]):
-            continue  # "a minor change" is no key
-        sign = {"sharp": "#", "flat": "b", "♯": "#", "♭": "b"}.get(match[2] or match[3] or "", match[2] or "")
-        return match[1].upper() + sign, scale_name(match[4])
-    alone = _KEY_ALONE.search(prompt)
-    scale = next((name for name in SCALES if name in prompt.lower().replace(" ", "_")), None)
-    return (alone[1] + (alone[2] or "") if alone else None), scale
+def _judged(mention: Mention, preset: Preset) -> list[Change]:
+    """What the strange words beside a thing do to it; those that are in the preset's texts have found it already."""
+    judge = axes()
+    if judge is None or mention.kind is None:
+        return []
+    known = set(words(preset.text()))
+    strange = [word for word in mention.strange if word not in FILLERS and not set(words(word)) <= known]
+    return [judge.change(phrase) for phrase in (strange if len(strange) <= 2 else [" ".join(strange)])]
 
 
-def _default(text: str, excluded: set[str], change: Change) -> list[Layer]:
-    """A pad and one more sound that the prompt's hash chooses, so that other words give another sound."""
-    choices = [sound for sound in _DEFAULTS if sound not in excluded]
-    chosen = [choices[zlib.crc32(text.encode()) % len(choices)]] if choices else []
-    sounds = [s for s in ("pad", *chosen) if s not in excluded] or [s for s in ("wind", "hiss") if s not in excluded]
-    return [Layer(sound, "", change) for sound in sounds[:2] or ["hiss"]]
+def _nearest(prompt: str, banned: set[str], change: Change) -> list[Layer]:
+    """Nothing is known: what comes nearest among the pads and among everything else that can carry a piece."""
+    hits = [hit for hit in preset_search().search(prompt, _HITS) if hit.preset.id not in banned]
+    pads = [hit for hit in hits if hit.preset.role in {"PAD", "STRINGS", "DRONE"}]
+    others = [hit for hit in hits if hit.preset.role in {"KEYS", "PLUCK", "BELL", "ARP", "LEAD"}]
+    chosen = [*pads[:1], *others[:1]] or hits[:1]
+    return [Layer(hit.preset.id, "", change, hit.score) for hit in chosen]

@@ -23,7 +23,7 @@ def mono(audio: Audio) -> Signal:
 
 
 def sounds(audio: Audio) -> list[str]:
-    return [layer["sound"] for layer in audio.facts["interpretation"]["layers"]]
+    return [layer["preset"] for layer in audio.facts["interpretation"]["layers"]]
 
 
 def spectrum(signal: Signal, size: int = 32_768) -> tuple[Signal, Signal]:

@@ -121,7 +121,7 @@ def test_many_loud_layers_stay_within_full_scale() -> None:
 
 def test_an_unknown_prompt_is_music_and_other_words_are_other_music() -> None:
     made = [make(prompt, duration_s=1) for prompt in ("xyzzy", "plugh", "qwerty", "foo", "bar")]
-    assert all("pad" in sounds(audio) and len(sounds(audio)) == 2 for audio in made)
+    assert all(sounds(audio) for audio in made)
     assert len({tuple(sounds(audio)) for audio in made}) > 1
     assert not made[0].facts["interpretation"]["understood"]
 

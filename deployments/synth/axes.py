@@ -1,0 +1,72 @@
+"""What a word that is in no table does to a sound, judged by its neighbours in the space of sentence vectors.
+
+Kernel ridge regression (Saunders et al., 1998) from the vector of a phrase to the `Change` that the table of
+modifiers gives for it. What presets are called is in it as well, as changing nothing, so that "wooden" or "harbour"
+stay nouns.
+"""
+
+from collections.abc import Sequence
+from functools import cache, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deployments.synth.modifiers import CHANGES, LIMITS, NAMES, Change
+from deployments.synth.presets import library
+from deployments.synth.search import Embedder, cache_folder, preset_search, stored
+
+Vectors = NDArray[np.float32]
+_RIDGE = 0.1
+_NEUTRAL = 0.3  # how much a noun weighs beside a modifier
+_CERTAIN = 0.12  # a smaller share of a strong change is noise
+_BOOST = 2.2  # what a regression takes from extremes, given back
+
+
+class Axes:
+    """The regression, fitted once; `change` remembers the phrases that it was asked for."""
+
+    def __init__(self, embedder: Embedder, nouns: Sequence[str]) -> None:
+        self.embedder = embedder
+        plain = [noun for noun in nouns if noun not in CHANGES]
+        texts = [_framed(phrase) for phrase in (*CHANGES, *plain)]
+        self.known = stored(cache_folder(), [embedder.digest, *texts], lambda: embedder.encode(texts))
+        self.scale = np.array([max(abs(getattr(change, name)) for change in CHANGES.values()) for name in NAMES])
+        taught = np.zeros((len(texts), len(NAMES)))
+        taught[: len(CHANGES)] = [[getattr(change, name) for name in NAMES] for change in CHANGES.values()]
+        weight = np.where(np.arange(len(texts)) < len(CHANGES), 1.0, _NEUTRAL)
+        gram = _kernel(self.known, self.known) + np.diag(_RIDGE / weight)
+        self.weights = np.linalg.solve(gram, taught / self.scale)
+        self.change = lru_cache(maxsize=4096)(self._change)
+
+    def strengths(self, phrases: Sequence[str]) -> NDArray[np.float64]:
+        """Each field's share of a strong change, (phrases, fields of Change), however small."""
+        vectors = self.embedder.encode([_framed(phrase) for phrase in phrases])
+        return np.asarray(_kernel(vectors, self.known) @ self.weights, np.float64)
+
+    def _change(self, phrase: str) -> Change:
+        """What a phrase does to a sound: nothing where no field stands out."""
+        shares = self.strengths([phrase])[0]
+        shares[np.abs(shares) < max(_CERTAIN, 0.5 * float(np.abs(shares).max()))] = 0
+        values = _BOOST * shares * self.scale
+        limits = np.array([getattr(LIMITS, name) for name in NAMES])
+        return Change(**dict(zip(NAMES, np.clip(values, -limits, limits).tolist(), strict=True)))
+
+
+def _kernel(a: Vectors, b: Vectors) -> NDArray[np.float64]:
+    """A cubic kernel over cosines."""
+    return np.asarray(4 * ((1 + a @ b.T) / 2) ** 3, np.float64)
+
+
+def _framed(phrase: str) -> str:
+    """A word in the company that shows how it is meant."""
+    return f"a {phrase} sound"
+
+
+@cache
+def axes() -> Axes | None:
+    """The axes of this process's sentence model; None where there is none, and unknown words then change nothing."""
+    embedder = preset_search().embedder
+    if embedder is None:
+        return None
+    names = {word for preset in library().values() for word in preset.name.lower().split()}
+    return Axes(embedder, sorted(names))
