@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "synth/isa.h"
-#include "synth/wavetable.h"
+#include "synth/blep.h"
 
 namespace synth {
 namespace {
@@ -153,7 +153,7 @@ int Plan::find(std::string_view id) const noexcept {
 }
 
 std::shared_ptr<const Plan> compile(const GraphSpec& graph) {
-  saw_wavetable(), triangle_wavetable();  // built here so that no render waits for them
+  blep_table();  // built here so that no render waits for them
   const auto plan = std::make_shared<Plan>();
   std::vector<std::string> ids;
   if (graph.nodes.size() > kMaxNodes)

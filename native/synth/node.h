@@ -13,7 +13,7 @@
 namespace synth {
 
 inline constexpr int kMaxBlock = 512;
-inline constexpr int kMaxParams = 20;
+inline constexpr int kMaxParams = 80;
 
 struct Stereo {
   float* left;

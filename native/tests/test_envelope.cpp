@@ -6,48 +6,62 @@ using namespace sound;
 
 namespace {
 
-struct Levels {
-  std::vector<float> at;
-};
+constexpr float kRate = 48000.0f;
+constexpr int kLane = 3;
 
-Levels run(synth::Adsr& envelope, int frames) {
-  Levels levels{std::vector<float>(static_cast<std::size_t>(frames))};
-  envelope.fill(levels.at.data(), frames);
+// The way that an instrument runs it: at most 64 frames at a time, control lines in between.
+std::vector<float> run(synth::LaneAdsr& envelope, const synth::AdsrTimes& times, int frames) {
+  std::vector<float> levels;
+  synth::F8 out[64];
+  for (int at = 0; at < frames; at += 64) {
+    const int n = std::min(64, frames - at);
+    envelope.settle(times);
+    envelope.fill(out, n);
+    for (int i = 0; i < n; ++i) levels.push_back(out[i][kLane]);
+  }
   return levels;
 }
 
 }  // namespace
 
 TEST(adsr_keeps_its_times) {
-  synth::Adsr envelope;
-  envelope.set_times(0.1f, 0.2f, 0.5f, 0.3f, 48000.0f);
-  CHECK(!envelope.active());
-  envelope.on();
-  const Levels attack = run(envelope, 4800);
-  CHECK_NEAR(attack.at[2399], 0.5, 0.001);
-  CHECK_NEAR(attack.at[4799], 1.0, 0.001);
-  const Levels decay = run(envelope, 9600);
-  CHECK_NEAR(decay.at[9599], 0.5 + 0.01 * 0.5, 0.001);  // 99 % of the way
-  run(envelope, 48000);
-  CHECK_NEAR(envelope.level(), 0.5, 1e-4);
-  const float before = envelope.level();
-  envelope.off();
-  const Levels release = run(envelope, 14400);
-  CHECK_NEAR(decibel(release.at[14399] / before), -60.0, 0.1);
-  run(envelope, 14400);
-  CHECK(!envelope.active());
-  CHECK_NEAR(envelope.level(), 0.0, 0.0);
+  const auto times = synth::AdsrTimes::of(0.1f, 0.2f, 0.5f, 0.3f, kRate);
+  synth::LaneAdsr envelope;
+  CHECK(!envelope.active(kLane));
+  envelope.on(kLane, times);
+  const auto attack = run(envelope, times, 4800);
+  CHECK_NEAR(attack[2399], 0.5, 0.001);
+  CHECK_NEAR(attack[4799], 1.0, 0.001);
+  CHECK_NEAR(run(envelope, times, 9600)[9599], 0.5 + 0.01 * 0.5, 0.001);  // 99 % of the way
+  const float before = run(envelope, times, 48000).back();
+  CHECK_NEAR(before, 0.5, 1e-4);
+  envelope.off(kLane, times);
+  CHECK_NEAR(decibel(run(envelope, times, 14400)[14399] / before), -60.0, 0.1);
+  CHECK_NEAR(run(envelope, times, 14400).back(), 0.0, 0.0);
+  CHECK(!envelope.active(kLane));
 }
 
 TEST(adsr_struck_again_rises_from_where_it_is) {
-  synth::Adsr envelope;
-  envelope.set_times(0.01f, 0.1f, 0.8f, 0.5f, 48000.0f);
-  envelope.on();
-  run(envelope, 9600);
-  envelope.off();
-  const float level = run(envelope, 2400).at[2399];
-  envelope.on();
-  CHECK_NEAR(run(envelope, 1).at[0], level, 0.003);
+  const auto times = synth::AdsrTimes::of(0.01f, 0.1f, 0.8f, 0.5f, kRate);
+  synth::LaneAdsr envelope;
+  envelope.on(kLane, times);
+  run(envelope, times, 9600);
+  envelope.off(kLane, times);
+  const float level = run(envelope, times, 2400).back();
+  envelope.on(kLane, times);
+  CHECK_NEAR(run(envelope, times, 1)[0], level, 0.003);
+}
+
+TEST(lanes_of_an_envelope_do_not_touch_each_other) {
+  const auto times = synth::AdsrTimes::of(0.02f, 0.1f, 0.6f, 0.2f, kRate);
+  synth::LaneAdsr alone, crowd;
+  for (synth::LaneAdsr* envelope : {&alone, &crowd}) envelope->on(kLane, times);
+  for (int lane : {0, 1, 7}) crowd.on(lane, times);
+  for (int i = 0; i < 8; ++i) {
+    crowd.off(i % 3, times);
+    CHECK(run(alone, times, 640) == run(crowd, times, 640));
+    crowd.on(i % 3, times);
+  }
 }
 
 TEST(layer_envelope_fades_in_and_out) {

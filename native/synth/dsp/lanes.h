@@ -59,7 +59,7 @@ SYNTH_INLINE void transpose(F8 (&rows)[8]) noexcept {
     t[i] = __builtin_shufflevector(rows[i], rows[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
     t[i + 1] = __builtin_shufflevector(rows[i], rows[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
   }
-  for (int i : {0, 1, 4, 5}) {
+  for (int i = 0; i < 6; i += i == 1 ? 3 : 1) {  // 0, 1, 4, 5
     u[i] = __builtin_shufflevector(t[i], t[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
     u[i + 2] = __builtin_shufflevector(t[i], t[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
   }

@@ -1,15 +1,14 @@
-// Node poly: a polyphonic subtractive instrument. Oscillators -> low-pass -> envelope, per voice.
-#include "synth/dsp/envelope.h"
-#include "synth/dsp/filter.h"
+// Node poly: a polyphonic subtractive instrument. Oscillators -> filter -> envelope, per voice.
+#include "synth/dsp/instrument.h"
 #include "synth/dsp/oscillator.h"
-#include "synth/dsp/voice.h"
 #include "synth/nodes/catalog.h"
 
 namespace synth {
 inline namespace SYNTH_ISA {
 namespace {
 
-constexpr int kMaxVoices = 32, kMaxUnison = 7;
+constexpr int kMaxUnison = 7;
+static_assert(kSpan == 64);
 
 enum {
   kWaveform,
@@ -17,179 +16,216 @@ enum {
   kUnison,
   kDetune,
   kSpread,
-  kVoices,
-  kAttack,
-  kDecay,
-  kSustain,
-  kRelease,
-  kCutoff,
-  kResonance,
-  kFilterEnv,
-  kKeyTrack,
-  kVibratoRate,
-  kVibratoDepth,
-  kDrift,
-  kGain
+  kQuality,
+  kWaveform2,
+  kSemitones2,
+  kCents2,
+  kLevel2,
+  kSubLevel,
+  kNoiseLevel,
+  kOwn
 };
 constexpr const char* kWaveforms[] = {"saw", "square", "triangle", "sine"};
-constexpr ParamSpec kSpec[] = {
+constexpr const char* kQualities[] = {"high", "draft"};
+constexpr auto kSpec = instrument_spec<kOwn>({
     {"waveform", "", 0, 3, 0, "shape of the oscillators", kWaveforms},
-    {"pulse_width", "", 0.02f, 0.98f, 0.5f, "duty of the square"},
+    {"pulse_width", "", 0.02f, 0.98f, 0.5f, "duty of the squares"},
     {"unison", "count", 1, kMaxUnison, 1, "oscillators per voice"},
     {"detune_cents", "cent", 0, 100, 10, "between the outermost unison oscillators and the middle"},
     {"spread", "", 0, 1, 0.5f, "unison oscillators across the stereo field"},
-    {"voices", "count", 1, kMaxVoices, 8, "notes at once"},
-    {"attack_s", "s", 0.0005f, 60, 0.01f, "rise"},
-    {"decay_s", "s", 0.001f, 60, 0.3f, "99 % of the way to sustain"},
-    {"sustain", "", 0, 1, 0.7f, "level of a held note"},
-    {"release_s", "s", 0.002f, 60, 0.3f, "fall by 60 dB"},
-    {"cutoff_hz", "Hz", 20, 20000, 8000, "low-pass of each voice"},
-    {"resonance", "", 0, 1, 0, "0 is Q 0.707, 1 is Q 12"},
-    {"filter_env_octaves", "octave", -4, 8, 0, "how far the envelope moves the cutoff"},
-    {"key_track", "", 0, 1, 0, "1 moves the cutoff with the note, from middle C"},
-    {"vibrato_hz", "Hz", 0, 20, 5, "speed of the vibrato"},
-    {"vibrato_cents", "cent", 0, 200, 0, "depth of the vibrato"},
-    {"drift_cents", "cent", 0, 50, 0, "slow random detuning of each oscillator"},
-    {"gain_db", "dB", -60, 24, 0, "level; a full-velocity saw is at -12 dBFS"},
+    {"quality", "", 0, 1, 0, "high: aliases below -85 dB; draft: below -35 dB, at less cost", kQualities},
+    {"osc2_waveform", "", 0, 3, 0, "shape of the second oscillator", kWaveforms},
+    {"osc2_semitones", "semitone", -36, 36, 0, "pitch against the note"},
+    {"osc2_cents", "cent", -100, 100, 0, "fine pitch"},
+    {"osc2_level", "", 0, 1, 0, "against the first oscillator"},
+    {"sub_level", "", 0, 1, 0, "of a square an octave below"},
+    {"noise_level", "", 0, 1, 0, "white noise before the filter"},
+});
+
+// The sources of eight voices. Oscillators of one voice write along time into its tracks, because a jump is a
+// row of 64 frames; the tracks are then turned so that the rest of the voice runs in lanes.
+struct Sources {
+  Track left[kLanes], right[kLanes];
+  Oscillator first[kMaxUnison][kLanes], second[kLanes], sub[kLanes];
+  LaneSmooth second_level, sub_level, noise_level;
+  F8 tuned_to;          // what the increments were computed from
+  U8 phase, increment;  // of a single sine, which needs no tracks
+  U8 noise;
+  bool plain;
 };
 
-struct Voice : VoiceState {
-  std::array<Oscillator, kMaxUnison> oscillators;
-  std::array<float, kMaxUnison> drift{};
-  std::array<float, kMaxUnison> detune{}, gain_left{}, gain_right{};
-  Adsr envelope;
-  Smooth level_ramp;
-  float velocity = 0.0f;
-  StereoLowPass low_pass;
-  SvfRamp filter;
-
-  [[nodiscard]] bool active() const noexcept { return envelope.active(); }
-  [[nodiscard]] float level() const noexcept { return envelope.level() * velocity; }
-};
-
-class Poly final : public Node {
+class Poly final : public Instrument {
  public:
-  void note_on(float note, float velocity) noexcept override {
-    Voice& v = pick_voice(std::span(voices_).first(static_cast<std::size_t>(whole(kVoices))), note);
-    const bool fresh = !v.active();
-    static_cast<VoiceState&>(v) = {note, true, ++notes_};
-    v.velocity = velocity;
-    if (fresh) wake(v);
-    v.envelope.on();
-    tune(v);
-    if (!fresh) return aim(v);
-    v.level_ramp.jump(voice_gain(v));
-    v.filter.jump(design(v));
-  }
-
-  void note_off(float note) noexcept override {
-    for (Voice& v : voices_) {
-      if (!v.held || v.note != note) continue;
-      v.held = false;
-      v.envelope.off();
-    }
-  }
-
-  void process(const StereoView&, const Stereo& out, int frames) noexcept override {
-    std::fill_n(out.left, frames, 0.0f);
-    std::fill_n(out.right, frames, 0.0f);
-    for (Voice& v : voices_)
-      if (v.active()) play(v, out, frames);
-    vibrato_.advance(frames);
-  }
+  Poly() : Instrument(kOwn) {}
 
  protected:
-  void control() noexcept override {
-    vibrato_.set_rate(param(kVibratoRate), rate());
-    for (Voice& v : voices_) {
-      if (!v.active()) continue;
-      drift(v);
-      tune(v);
-      aim(v);
+  void prepare_source(int groups) override {
+    const std::size_t bytes = static_cast<std::size_t>(groups) * sizeof(Sources);
+    sources_ = reinterpret_cast<Sources*>(arena().floats(bytes / sizeof(float)));
+    groups_ = groups;
+  }
+
+  void configure() noexcept override {
+    waveform_ = static_cast<Waveform>(whole(kWaveform));
+    waveform2_ = static_cast<Waveform>(whole(kWaveform2));
+    quality_ = static_cast<Quality>(whole(kQuality));
+    unison_ = whole(kUnison);
+    stereo_ = unison_ > 1 && param(kSpread) > 0.0f;
+    const float share = 1.0f / std::sqrt(static_cast<float>(unison_));
+    for (int u = 0; u < unison_; ++u) {
+      place_[u] = unison_ == 1 ? 0.0f : 2.0f * static_cast<float>(u) / static_cast<float>(unison_ - 1) - 1.0f;
+      // Alternate sides, so that pitch does not lean to one ear.
+      const float side = param(kSpread) * (u % 2 == 0 ? place_[u] : -place_[u]);
+      level_[u] = {share * std::sqrt(1.0f - side), share * std::sqrt(1.0f + side)};
     }
+    for (int g = 0; g < groups_; ++g) sources_[g].tuned_to = splat(-1.0f);
+  }
+
+  void wake(int g, int lane) noexcept override {
+    Sources& s = sources_[g];
+    for (auto& copies : s.first) {
+      copies[lane].phase = unison_ == 1 ? 0u : static_cast<std::uint32_t>(random_.bits());
+      copies[lane].set_width(param(kPulseWidth));
+    }
+    s.second[lane].phase = s.sub[lane].phase = 0;
+    s.second[lane].set_width(param(kPulseWidth));
+    s.sub[lane].set_width(0.5f);
+    s.phase[lane] = 0;
+    s.noise[lane] = static_cast<std::uint32_t>(random_.bits()) | 1u;
+    s.tuned_to[lane] = -1.0f;
+  }
+
+  void tune(int g, const Modulation& m) noexcept override {
+    Sources& s = sources_[g];
+    const F8 zero = splat(0.0f);
+    s.second_level.aim(clamp(splat(param(kLevel2)) + m.mix, 0.0f, 1.0f), m.frames);
+    s.sub_level.aim(splat(param(kSubLevel)), m.frames);
+    s.noise_level.aim(splat(param(kNoiseLevel)), m.frames);
+    if (voice_param(kDrift) > 0.0f || any((s.tuned_to != m.note) | (m.pitch2 != zero))) pitch(g, m);
+    if (waveform_ == Waveform::square || waveform2_ == Waveform::square) width(s, m);
+    const bool plain = waveform_ == Waveform::sine && unison_ == 1 && audible(s.second_level) == false &&
+                       audible(s.sub_level) == false;
+    if (plain != s.plain) become(g, plain);
+  }
+
+  void start(int g, int lane) noexcept override {
+    Sources& s = sources_[g];
+    for (LaneSmooth* level : {&s.second_level, &s.sub_level, &s.noise_level}) level->arrive(lane);
+    s.left[lane].clear();
+    s.right[lane].clear();
+    if (s.plain) return;
+    run(s, lane, Track::kLead);  // the oscillators write ahead
+    s.left[lane].advance(Track::kLead);
+    s.right[lane].advance(Track::kLead);
+  }
+
+  bool fill(int g, F8* left, F8* right, int frames) noexcept override {
+    Sources& s = sources_[g];
+    if (s.plain) {
+      for (int i = 0; i < frames; ++i, s.phase += s.increment) left[i] = sine(s.phase);
+    } else {
+      for (int lane = 0; lane < kLanes; ++lane)
+        if (sounds(g, lane)) run(s, lane, frames);
+      turn(g, s.left, left, frames);
+      if (stereo_) turn(g, s.right, right, frames);
+    }
+    const bool stereo = stereo_ && !s.plain;
+    if (audible(s.noise_level)) add_noise(s, left, stereo ? right : nullptr, frames);
+    for (LaneSmooth* level : {&s.second_level, &s.sub_level, &s.noise_level}) level->advance(frames);
+    return stereo;
   }
 
  private:
-  void wake(Voice& v) noexcept {
-    v.low_pass = {};
-    const bool single = whole(kUnison) == 1;
-    for (Oscillator& o : v.oscillators) o.phase = single ? 0u : static_cast<std::uint32_t>(random_.bits());
-    for (float& d : v.drift) d = random_.gauss();
+  static bool audible(const LaneSmooth& level) noexcept {
+    return any((level.from != splat(0.0f)) | (level.target != splat(0.0f)));
   }
 
-  // A walk with unit variance and about one second of memory.
-  void drift(Voice& v) noexcept {
-    if (param(kDrift) == 0.0f) return;
-    const float keep = std::exp(-block_s());
-    const float kick = std::sqrt(1.0f - keep * keep);
-    for (float& d : v.drift) d = keep * d + kick * random_.gauss();
+  void pitch(int g, const Modulation& m) noexcept {
+    Sources& s = sources_[g];
+    s.tuned_to = any(m.pitch2 != splat(0.0f)) ? splat(-1.0f) : m.note;
+    const bool drifts = voice_param(kDrift) > 0.0f;
+    const auto give = [&](Oscillator* lanes, const F8& note, int index) {
+      const U8 steps = increments(drifts ? note + drift(g, index) : note);
+      for (int lane = 0; lane < kLanes; ++lane)
+        lanes[lane].increment = lanes[lane].second_increment = steps[lane];
+      return steps;
+    };
+    for (int u = 0; u < unison_; ++u)
+      s.increment = give(s.first[u], m.note + splat(0.01f * place_[u] * param(kDetune)), u);
+    give(s.second, m.note + m.pitch2 + splat(param(kSemitones2) + 0.01f * param(kCents2)), kMaxUnison);
+    give(s.sub, m.note - splat(12.0f), kMaxUnison + 1);
   }
 
-  void tune(Voice& v) noexcept {
-    const int unison = whole(kUnison);
-    const float vibrato = param(kVibratoDepth) * vibrato_.sine(0);
-    const float share = 1.0f / std::sqrt(static_cast<float>(unison));
-    v.envelope.set_times(param(kAttack), param(kDecay), param(kSustain), param(kRelease), rate());
-    for (int u = 0; u < unison; ++u) {
-      const auto i = static_cast<std::size_t>(u);
-      const float place =
-          unison == 1 ? 0.0f : 2.0f * static_cast<float>(u) / static_cast<float>(unison - 1) - 1.0f;
-      const float cents = place * param(kDetune) + vibrato + param(kDrift) * v.drift[i];
-      v.oscillators[i].increment = phase_increment(hz_from_note(v.note + cents / 100.0f), rate());
-      // Alternate sides, so that pitch does not lean to one ear.
-      const float side = param(kSpread) * (u % 2 == 0 ? place : -place);
-      v.gain_left[i] = share * std::sqrt(1.0f - side);
-      v.gain_right[i] = share * std::sqrt(1.0f + side);
+  void width(Sources& s, const Modulation& m) noexcept {
+    const F8 width = clamp(fma(splat(0.5f), m.shape, splat(param(kPulseWidth))), 0.02f, 0.98f);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      for (int u = 0; u < unison_; ++u) s.first[u][lane].aim_width(width[lane], m.frames);
+      s.second[lane].aim_width(width[lane], m.frames);
     }
   }
 
-  [[nodiscard]] float voice_gain(const Voice& v) const noexcept { return 0.25f * v.velocity * gain(kGain); }
-
-  [[nodiscard]] SvfCoefficients design(const Voice& v) const noexcept {
-    const float octaves =
-        param(kFilterEnv) * v.envelope.level() + param(kKeyTrack) * (v.note - 60.0f) / 12.0f;
-    const float cutoff = std::clamp(param(kCutoff) * std::exp2(octaves), 20.0f, 20000.0f);
-    return SvfCoefficients::design(cutoff, q_from_resonance(param(kResonance)), rate());
+  // A single sine runs in lanes without tracks; a parameter may end or begin that.
+  void become(int g, bool plain) noexcept {
+    Sources& s = sources_[g];
+    s.plain = plain;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      if (plain)
+        s.phase[lane] = s.first[0][lane].phase;
+      else
+        s.first[0][lane].phase = s.phase[lane];
+      if (!plain && sounds(g, lane)) start(g, lane);
+    }
   }
 
-  void aim(Voice& v) noexcept {
-    v.level_ramp.aim(voice_gain(v), block());
-    v.filter.aim(design(v), block());
+  // One voice's oscillators.
+  void run(Sources& s, int lane, int frames) noexcept {
+    const Tracks out{&s.left[lane], stereo_ ? &s.right[lane] : nullptr};
+    for (int u = 0; u < unison_; ++u) s.first[u][lane].add(waveform_, quality_, level_[u], 0, out, frames);
+    const auto add = [&](Oscillator& oscillator, Waveform waveform, const LaneSmooth& line) {
+      if (!audible(line)) return;
+      const float from = line.from[lane], step = line.step[lane];
+      oscillator.add(waveform, quality_, {from, from, step, step}, line.done, out, frames);
+    };
+    add(s.second[lane], waveform2_, s.second_level);
+    add(s.sub[lane], Waveform::square, s.sub_level);
   }
 
-  void play(Voice& v, const Stereo& out, int frames) noexcept {
-    alignas(16) float left[kMaxBlock], right[kMaxBlock], envelope[kMaxBlock];
-    std::fill_n(left, frames, 0.0f);
-    std::fill_n(right, frames, 0.0f);
-    const auto waveform = static_cast<Waveform>(whole(kWaveform));
-    for (std::size_t u = 0; u < static_cast<std::size_t>(whole(kUnison)); ++u)
-      v.oscillators[u].add(waveform, param(kPulseWidth), v.gain_left[u], v.gain_right[u], left, right,
-                           frames);
-    v.envelope.fill(envelope, frames);
-    for (int i = 0; i < frames; ++i) envelope[i] *= v.level_ramp.at(i);
-    SvfRamp::Span c;
-    v.filter.fill(c, frames);
-    StereoLowPass low_pass = v.low_pass;
+  // From eight voices' tracks to eight lanes, and on in time.
+  void turn(int g, Track* tracks, F8* lanes, int frames) noexcept {
+    for (int i = 0; i < frames; i += kLanes) {
+      F8 rows[kLanes];
+      for (int lane = 0; lane < kLanes; ++lane) rows[lane] = tracks[lane].read(i);
+      transpose(rows);
+      for (int j = 0; j < kLanes; ++j) lanes[i + j] = rows[j] * splat(1.0f / Track::kUnit);
+    }
+    for (int lane = 0; lane < kLanes; ++lane)
+      if (sounds(g, lane)) tracks[lane].advance(frames);
+  }
+
+  // Marsaglia, "Xorshift RNGs", 2003.
+  static void add_noise(Sources& s, F8* left, F8* right, int frames) noexcept {
     for (int i = 0; i < frames; ++i) {
-      const StereoLowPass::Lanes low =
-          low_pass.step(StereoLowPass::Lanes{left[i], right[i], 0.0f, 0.0f}, c.c1[i], c.c2[i], c.c3[i]);
-      out.left[i] += envelope[i] * low[0];
-      out.right[i] += envelope[i] * low[1];
+      s.noise ^= s.noise << 13;
+      s.noise ^= s.noise >> 17;
+      s.noise ^= s.noise << 5;
+      const F8 x = to_float(reinterpret_cast<I8>(s.noise)) * splat(0x1p-31f) * s.noise_level.at(i);
+      left[i] += x;
+      if (right) right[i] += x;
     }
-    v.low_pass = low_pass;
-    v.level_ramp.advance(frames);
-    v.filter.advance(frames);
-    if (!v.active()) v.held = false;
   }
 
-  std::array<Voice, kMaxVoices> voices_;
-  std::uint32_t notes_ = 0;
-  Lfo vibrato_;
+  Sources* sources_ = nullptr;
+  Waveform waveform_ = Waveform::saw, waveform2_ = Waveform::saw;
+  Quality quality_ = Quality::high;
+  int groups_ = 0, unison_ = 1;
+  bool stereo_ = false;
+  float place_[kMaxUnison]{};
+  Level level_[kMaxUnison]{};
 };
 
 }  // namespace
 
-const NodeType kPolyType{"poly", "polyphonic subtractive instrument", false, true, kSpec, make_node<Poly>};
+const NodeType kPolyType{"poly", "polyphonic subtractive instrument", false, true, kSpec.at, make_node<Poly>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

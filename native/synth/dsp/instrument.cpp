@@ -1,0 +1,264 @@
+#include "synth/dsp/instrument.h"
+
+#include <algorithm>
+#include <new>
+
+namespace synth {
+inline namespace SYNTH_ISA {
+namespace {
+
+// Eight lanes added up in a fixed order: eight frames at a time, by a transpose.
+void add_lanes(const F8* lanes, float* out, int frames) noexcept {
+  for (int i = 0; i < frames; i += kLanes) {
+    F8 rows[kLanes];
+    for (int j = 0; j < kLanes; ++j) rows[j] = lanes[i + j];
+    transpose(rows);
+    const F8 sum = ((rows[0] + rows[1]) + (rows[2] + rows[3])) + ((rows[4] + rows[5]) + (rows[6] + rows[7]));
+    if (frames - i >= kLanes)
+      store(out + i, sum);
+    else
+      for (int j = 0; j < frames - i; ++j) out[i + j] = sum[j];
+  }
+}
+
+// A soft limit at 1, 3 dB down where the input reaches it.
+void drive(F8* x, float gain, int frames) noexcept {
+  const F8 by = splat(gain), one = splat(1.0f);
+  for (int i = 0; i < frames; ++i) {
+    const F8 y = by * x[i];
+    x[i] = y / sqrt(fma(y, y, one));
+  }
+}
+
+}  // namespace
+
+void Instrument::prepare() {
+  group_count_ = (voice_word(kVoices) + kLanes - 1) / kLanes;
+  const std::size_t bytes = static_cast<std::size_t>(group_count_) * sizeof(Group);
+  groups_ = reinterpret_cast<Group*>(arena().floats((bytes + sizeof(float) - 1) / sizeof(float)));
+  for (int g = 0; g < group_count_; ++g) new (&groups_[g]) Group{};
+  period_ = std::min(block(), kControlFrames);
+  vibrato_.set(VoiceLfo::kSine, 0.0f, rate());
+  drift_clock_.set(VoiceLfo::kSine, 2.0f, rate());
+  seen_.fill(-1e30f);
+  prepare_source(group_count_);
+}
+
+void Instrument::control() noexcept {
+  until_ = 0;
+  bool changed = false;
+  for (int i = 0; i < own_ + kVoiceParams; ++i) {
+    float& seen = seen_[static_cast<std::size_t>(i)];
+    changed |= seen != param(i);
+    seen = param(i);
+  }
+  if (!changed) return;
+  refresh_settings();
+  configure();
+}
+
+void Instrument::refresh_settings() noexcept {
+  Settings& s = settings_;
+  const auto v = [this](int index) { return voice_param(index); };
+  s.amp = AdsrTimes::of(v(kAttack), v(kDecay), v(kSustain), v(kRelease), rate());
+  s.mod_env = AdsrTimes::of(v(kModAttack), v(kModDecay), v(kModSustain), v(kModRelease), rate());
+  s.filter = static_cast<FilterKind>(voice_word(kFilter));
+  s.level = 0.25f * gain(own_ + kGain);
+  s.drive = gain(own_ + kDrive);
+  std::fill_n(s.uses, static_cast<int>(kSources), false);
+  for (int i = 0; i < kModSlots; ++i) {
+    const int at = kMod1Source + 3 * i;
+    s.slots[i] = {voice_word(at), voice_word(at + 1), v(at + 2)};
+    s.uses[s.slots[i].source] |= s.slots[i].amount != 0.0f;
+  }
+  lfo_[0].set(voice_word(kLfo1Shape), v(kLfo1Rate), rate());
+  lfo_[1].set(voice_word(kLfo2Shape), v(kLfo2Rate), rate());
+  vibrato_.set(VoiceLfo::kSine, v(kVibratoRate), rate());
+}
+
+void Instrument::note_on(float note, float velocity) noexcept {
+  const int most = std::min(voice_word(kVoices), group_count_ * kLanes);
+  Slot& slot = pick_voice(std::span(slots_.data(), static_cast<std::size_t>(most)), note);
+  const int index = static_cast<int>(&slot - slots_.data()), g = index / kLanes, lane = index % kLanes;
+  Group& group = groups_[g];
+  const bool fresh = !slot.sounding;
+  slot = {{note, true, ++notes_}, true, slot.loudness};
+  const float glide_from = last_note_ < 0.0f ? note : last_note_;
+  last_note_ = group.goal[lane] = note;
+  group.velocity[lane] = velocity;
+  if (fresh) {
+    group.note[lane] = voice_param(kGlide) > 0.0f ? glide_from : note;
+    group.seed[lane] = static_cast<std::uint32_t>(random_.bits());
+    group.luck[lane] = random_.bipolar();
+    group.age_s[lane] = 0.0f;
+    group.amp.silence(lane);
+    group.mod_env.silence(lane);
+    wake(g, lane);
+  }
+  group.amp.on(lane, settings_.amp);
+  group.mod_env.on(lane, settings_.mod_env);
+  control_line(g);
+  if (!fresh) return;
+  group.left.arrive(lane);
+  group.right.arrive(lane);
+  group.filter.start(lane);
+  start(g, lane);
+}
+
+void Instrument::note_off(float note) noexcept {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (!slots_[i].held || slots_[i].note != note) continue;
+    slots_[i].held = false;
+    Group& group = groups_[i / kLanes];
+    group.amp.off(static_cast<int>(i % kLanes), settings_.amp);
+    group.mod_env.off(static_cast<int>(i % kLanes), settings_.mod_env);
+  }
+}
+
+void Instrument::process(const StereoView&, const Stereo& out, int frames) noexcept {
+  for (int done = 0; done < frames;) {
+    if (until_ == 0) {
+      for (int g = 0; g < group_count_; ++g) control_line(g);
+      until_ = period_;
+    }
+    const int n = std::min(frames - done, until_);
+    span({out.left + done, out.right + done}, n);
+    for (VoiceLfo* lfo : {&lfo_[0], &lfo_[1], &vibrato_, &drift_clock_}) lfo->advance(n);
+    done += n;
+    until_ -= n;
+  }
+}
+
+void Instrument::span(const Stereo& out, int frames) noexcept {
+  F8 left[kControlFrames], right[kControlFrames];
+  bool silent = true;
+  for (int g = 0; g < group_count_; ++g) {
+    if (!groups_[g].amp.active()) continue;
+    if (silent) {
+      const int rounded = (frames + kLanes - 1) / kLanes * kLanes;
+      std::fill_n(left, rounded, F8{});
+      std::fill_n(right, rounded, F8{});
+      silent = false;
+    }
+    play(g, left, right, frames);
+  }
+  if (silent) {
+    std::fill_n(out.left, frames, 0.0f);
+    std::fill_n(out.right, frames, 0.0f);
+    return;
+  }
+  add_lanes(left, out.left, frames);
+  add_lanes(right, out.right, frames);
+}
+
+void Instrument::play(int g, F8* left, F8* right, int frames) noexcept {
+  Group& group = groups_[g];
+  F8 x[kControlFrames], y[kControlFrames], envelope[kControlFrames];
+  const bool stereo = fill(g, x, y, frames);
+  if (settings_.drive > 1.0f) {
+    drive(x, settings_.drive, frames);
+    if (stereo) drive(y, settings_.drive, frames);
+  }
+  group.filter.process(x, stereo ? y : nullptr, frames);
+  if (settings_.uses[kFromModEnv]) group.mod_env.fill(envelope, frames);
+  group.amp.fill(envelope, frames);
+  const F8* other = stereo ? y : x;
+  for (int i = 0; i < frames; ++i) {
+    left[i] = fma(x[i], envelope[i] * group.left.at(i), left[i]);
+    right[i] = fma(other[i], envelope[i] * group.right.at(i), right[i]);
+  }
+  group.left.advance(frames);
+  group.right.advance(frames);
+  group.since += frames;
+}
+
+void Instrument::control_line(int g) noexcept {
+  Group& group = groups_[g];
+  group.amp.settle(settings_.amp);
+  group.mod_env.settle(settings_.mod_env);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    Slot& slot = slots_[static_cast<std::size_t>(g * kLanes + lane)];
+    slot.sounding = group.amp.active(lane);
+    slot.loudness = group.amp.level()[lane] * group.velocity[lane];
+    slot.held = slot.held && slot.sounding;
+  }
+  if (!group.amp.active()) return;
+  group.age_s += splat(static_cast<float>(group.since) / rate());
+  glide(group);
+  group.since = 0;
+  F8 targets[kTargets] = {};
+  modulate(group, targets);
+  aim(group, targets);
+  const F8 vibrato = vibrato_.value(group.seed) * splat(voice_param(kVibratoDepth) / 100.0f);
+  tune(g, {fma(splat(12.0f), targets[kToPitch], group.note + vibrato), splat(12.0f) * targets[kToPitch2],
+           targets[kToShape], targets[kToMix], targets[kToTimbre], group.velocity, period_});
+}
+
+void Instrument::glide(Group& group) noexcept {
+  const float glide_s = voice_param(kGlide);
+  if (glide_s == 0.0f) {
+    group.note = group.goal;
+    return;
+  }
+  const float keep = std::exp(-4.60517f * static_cast<float>(group.since) / (glide_s * rate()));
+  const F8 away = (group.note - group.goal) * splat(keep);
+  group.note = abs(away) < splat(1e-4f) ? group.goal : group.goal + away;
+}
+
+void Instrument::modulate(const Group& group, F8 (&targets)[kTargets]) const noexcept {
+  const auto faded = [&](const VoiceLfo& lfo, float fade_s) {
+    const F8 value = lfo.value(group.seed);
+    return fade_s == 0.0f ? value : value * min(group.age_s * splat(1.0f / fade_s), splat(1.0f));
+  };
+  const auto source = [&](int which) -> F8 {
+    switch (which) {
+      case kFromLfo1:
+        return faded(lfo_[0], voice_param(kLfo1Fade));
+      case kFromLfo2:
+        return faded(lfo_[1], voice_param(kLfo2Fade));
+      case kFromEnv:
+        return group.amp.level();
+      case kFromModEnv:
+        return group.mod_env.level();
+      case kFromVelocity:
+        return group.velocity;
+      case kFromKey:
+        return (group.note - splat(60.0f)) * splat(1.0f / 60.0f);
+      case kFromRandom:
+        return group.luck;
+      default:
+        return F8{};
+    }
+  };
+  for (const ModSlot& slot : settings_.slots)
+    if (slot.amount != 0.0f && slot.source != kFromNone && slot.target != kToNone)
+      targets[slot.target] = fma(splat(slot.amount), source(slot.source), targets[slot.target]);
+}
+
+void Instrument::aim(Group& group, const F8 (&targets)[kTargets]) noexcept {
+  const F8 from_middle_c = group.note - splat(60.0f), one = splat(1.0f), zero = splat(0.0f);
+  F8 octaves = fma(splat(voice_param(kFilterEnv)), group.amp.level(), splat(8.0f) * targets[kToCutoff]);
+  octaves = fma(splat(voice_param(kKeyTrack) / 12.0f), from_middle_c, octaves);
+  const F8 cutoff = clamp(splat(voice_param(kCutoff)) * exp2(clamp(octaves, -30.0f, 30.0f)), 20.0f, 20000.0f);
+  const F8 resonance = clamp(splat(voice_param(kResonance)) + targets[kToResonance], 0.0f, 1.0f);
+  group.filter.aim(settings_.filter, cutoff, resonance, rate(), period_);
+  const F8 place = clamp(from_middle_c * splat(1.0f / 24.0f), -1.0f, 1.0f);
+  const F8 side = clamp(fma(splat(voice_param(kPanSpread)), place, targets[kToPan]), -1.0f, 1.0f);
+  const F8 level = splat(settings_.level) * group.velocity * max(one + targets[kToLevel], zero);
+  group.left.aim(level * sqrt(one - side), period_);
+  group.right.aim(level * sqrt(one + side), period_);
+}
+
+F8 Instrument::drift(int g, int oscillator) const noexcept {
+  const U8 key = groups_[g].seed + static_cast<std::uint32_t>(oscillator + 1) * 0x632be5abu;
+  return drift_clock_.noise(key) * splat(1.8f * voice_param(kDrift) / 100.0f);
+}
+
+U8 Instrument::increments(const F8& note) const noexcept {
+  const F8 octaves = clamp((note - splat(69.0f)) * splat(1.0f / 12.0f), -40.0f, 20.0f);
+  const F8 turns = clamp(exp2(octaves) * splat(440.0f / rate()), 0.0f, 0.49f);
+  return reinterpret_cast<U8>(to_int(turns * splat(0x1p32f)));
+}
+
+}  // namespace SYNTH_ISA
+}  // namespace synth

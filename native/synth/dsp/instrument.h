@@ -1,0 +1,107 @@
+// What all keyboard instruments have in common: voices in lanes, envelopes, a filter, modulation, the stereo
+// sum.
+#pragma once
+
+#include "synth/dsp/envelope.h"
+#include "synth/dsp/modulation.h"
+#include "synth/dsp/smooth.h"
+#include "synth/dsp/voice.h"
+#include "synth/dsp/voice_filter.h"
+#include "synth/dsp/voice_params.h"
+#include "synth/node.h"
+
+namespace synth {
+inline namespace SYNTH_ISA {
+
+// What the modulation asks of the sound source of eight voices, as of a control line.
+struct Modulation {
+  F8 note;      // MIDI number with glide, vibrato and modulation
+  F8 pitch2;    // semitones more for the second oscillator
+  F8 shape;     // -1 .. 1: pulse width, wavetable position
+  F8 mix;       // -1 .. 1: level of the second oscillator
+  F8 timbre;    // -1 .. 1: frequency modulation
+  F8 velocity;  // 0 .. 1
+  int frames;   // to the next control line
+};
+
+// Voices go through in groups of eight, one per lane; a group without a sounding voice costs nothing.
+// Everything slow is computed at control lines, at most kControlFrames apart, and moves on straight lines in
+// between.
+class Instrument : public Node {
+ public:
+  void note_on(float note, float velocity) noexcept final;
+  void note_off(float note) noexcept final;
+  void process(const StereoView& in, const Stereo& out, int frames) noexcept final;
+
+ protected:
+  static constexpr int kControlFrames = 64;
+  explicit Instrument(int own_params) : own_(own_params) {}
+
+  void prepare() final;
+  void control() noexcept final;
+
+  // The sound source. `prepare_source` may allocate; the other calls come in the order wake, tune, start for
+  // a voice that begins from silence, tune at control lines, fill for every span of at most kControlFrames
+  // frames.
+  virtual void prepare_source(int groups) = 0;
+  virtual void configure() noexcept = 0;  // a parameter changed
+  virtual void wake(int group, int lane) noexcept = 0;
+  virtual void tune(int group, const Modulation& modulation) noexcept = 0;
+  virtual void start(int group, int lane) noexcept = 0;
+  // Returns whether left and right differ; when not, only left was written.
+  virtual bool fill(int group, F8* left, F8* right, int frames) noexcept = 0;
+
+  [[nodiscard]] float voice_param(int index) const noexcept { return param(own_ + index); }
+  [[nodiscard]] int voice_word(int index) const noexcept { return whole(own_ + index); }
+  [[nodiscard]] bool sounds(int group, int lane) const noexcept { return groups_[group].amp.active(lane); }
+  [[nodiscard]] const U8& seeds(int group) const noexcept { return groups_[group].seed; }
+  // Slow random detuning of one oscillator, in semitones.
+  [[nodiscard]] F8 drift(int group, int oscillator) const noexcept;
+  // Phase steps per frame of MIDI notes.
+  [[nodiscard]] U8 increments(const F8& note) const noexcept;
+
+ private:
+  struct Slot : VoiceState {
+    bool sounding = false;
+    float loudness = 0.0f;
+    [[nodiscard]] bool active() const noexcept { return sounding; }
+    [[nodiscard]] float level() const noexcept { return loudness; }
+  };
+  struct Group {
+    F8 note, goal, velocity, luck, age_s;
+    U8 seed;
+    int since;  // frames since the last control line
+    LaneAdsr amp, mod_env;
+    LaneSmooth left, right;
+    VoiceFilter filter;
+  };
+  struct Settings {
+    AdsrTimes amp, mod_env;
+    FilterKind filter = FilterKind::lowpass;
+    float level = 0.0f, drive = 1.0f;
+    ModSlot slots[kModSlots];
+    bool uses[kSources] = {};
+  };
+
+  void refresh_settings() noexcept;
+  void control_line(int group) noexcept;
+  void glide(Group& group) noexcept;
+  void modulate(const Group& group, F8 (&targets)[kTargets]) const noexcept;
+  void aim(Group& group, const F8 (&targets)[kTargets]) noexcept;
+  void play(int group, F8* left, F8* right, int frames) noexcept;
+  void span(const Stereo& out, int frames) noexcept;
+
+  int own_;
+  std::array<Slot, kMostVoices> slots_{};
+  Group* groups_ = nullptr;
+  int group_count_ = 0;
+  Settings settings_;
+  std::array<float, kMaxParams> seen_{};
+  VoiceLfo lfo_[2], vibrato_, drift_clock_;
+  int until_ = 0, period_ = kControlFrames;
+  std::uint32_t notes_ = 0;
+  float last_note_ = -1.0f;
+};
+
+}  // namespace SYNTH_ISA
+}  // namespace synth

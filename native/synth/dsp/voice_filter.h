@@ -1,0 +1,66 @@
+// The filters of eight voices, one per lane.
+#pragma once
+
+#include "synth/dsp/lane_math.h"
+
+namespace synth {
+inline namespace SYNTH_ISA {
+
+enum class FilterKind { lowpass, highpass, bandpass, notch, ladder };
+
+// Two or four integrators per channel, and coefficients on straight lines between control lines.
+//
+// The first four are the state variable filter of filter.h with its update written out, which shortens the
+// chain from one frame's state to the next. The ladder is four one-pole low-passes in a loop solved without
+// delay, with a saturating input (Zavalishin, "The Art of VA Filter Design", chapter 5); it oscillates by
+// itself at resonance 1, and the saturation bounds it.
+class VoiceFilter {
+ public:
+  // Cutoffs in Hz, resonance 0 .. 1 per lane: Q 0.707 to 12, or a loop gain of 0 to 4.3.
+  void aim(FilterKind kind, const F8& cutoff_hz, const F8& resonance, float rate, int frames) noexcept {
+    kind_ = kind;
+    const F8 g = tan_pi(clamp(cutoff_hz * splat(1.0f / rate), 1e-5f, 0.49f));
+    const F8 one = splat(1.0f);
+    if (kind == FilterKind::ladder) {
+      c_[0].aim(g / (one + g), frames);
+      c_[3].aim(splat(4.3f) * resonance, frames);
+      return;
+    }
+    const F8 k = splat(1.41421356f) * exp2(splat(-4.08495f) * resonance);
+    const F8 a = splat(2.0f) / fma(g, g + k, one);
+    c_[0].aim(a - one, frames);
+    c_[1].aim(g * a, frames);
+    c_[2].aim(g * g * a, frames);
+    c_[3].aim(k, frames);
+  }
+  // A voice that starts: no state, and coefficients that are already there.
+  void start(int lane) noexcept {
+    for (LaneSmooth& c : c_) c.arrive(lane);
+    for (auto& channel : state_)
+      for (F8& s : channel) s[lane] = 0.0f;
+  }
+  void process(F8* left, F8* right, int frames) noexcept {
+    if (right && !stereo_) std::memcpy(state_[1], state_[0], sizeof state_[0]);
+    stereo_ = right != nullptr;
+    const bool moves = c_[0].moves || c_[1].moves || c_[2].moves || c_[3].moves;
+    if (kind_ == FilterKind::ladder) {
+      ladder(left, state_[0], frames);
+      if (right) ladder(right, state_[1], frames);
+    } else {
+      svf(left, right, moves, frames);
+    }
+    for (LaneSmooth& c : c_) c.advance(frames);
+  }
+
+ private:
+  void svf(F8* left, F8* right, bool moves, int frames) noexcept;
+  void ladder(F8* x, F8* state, int frames) noexcept;
+
+  FilterKind kind_ = FilterKind::lowpass;
+  LaneSmooth c_[4];
+  F8 state_[2][4]{};
+  bool stereo_ = false;
+};
+
+}  // namespace SYNTH_ISA
+}  // namespace synth
