@@ -60,6 +60,146 @@ class Renderer:
     def reset(self) -> None:
         """Back to frame 0 with the same seed; forgets all events."""
 
+@final
+class Meter:
+    """Measures audio as it comes: the report of measure(), the same however the audio is cut into chunks.
+
+    ITU-R BS.1770-4, EBU R 128, EBU Tech 3341 and 3342, at 8000 to 384000 Hz and 1 to 8 channels (5: L R C Ls Rs;
+    6: L R C LFE Ls Rs). Momentary and short-term values move in steps of 10 ms. About 200 bytes per second of audio
+    stay in memory.
+    """
+
+    def __init__(self, sample_rate_hz: float, channels: int = 2) -> None: ...
+    @property
+    def frames(self) -> int:
+        """Frames measured so far."""
+
+    @property
+    def momentary_lufs(self) -> float | None:
+        """Loudness of the latest 400 ms; None before that, and for digital silence."""
+
+    @property
+    def short_term_lufs(self) -> float | None:
+        """Loudness of the latest 3 s; None before that, and for digital silence."""
+
+    def push(self, audio: NDArray[np.floating[Any]]) -> None:
+        """The next frames, shape (channels, frames) or (frames,). Raises NotFinite; then none of them counts."""
+
+    def report(self) -> dict[str, Any]:
+        """What measure() says of all frames so far; more may follow."""
+
+@final
+class Limiter:
+    """A gain and a look-ahead true-peak limiter over an endless stream.
+
+    `gain_db` is -60 to 60, `true_peak_dbtp` -40 to 0. The gain is down 1.5 ms before a peak and comes back over about
+    60 ms (after the peak limiter of Giannoulis, Massberg, Reiss, JAES 60(6), 2012, on fourfold oversampled peaks).
+    Not for two threads at once: that raises RuntimeError, here and in the streams below.
+    """
+
+    def __init__(
+        self, sample_rate_hz: float, channels: int = 2, gain_db: float = 0.0, true_peak_dbtp: float = -1.0
+    ) -> None: ...
+    @property
+    def latency(self) -> int:
+        """Frames by which the output is late; about 4.5 ms."""
+
+    @property
+    def limited_db(self) -> float:
+        """The most that was taken away so far."""
+
+    def process(self, audio: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """As many frames as are given, those of `latency` frames ago; silence at first. Raises NotFinite."""
+
+    def flush(self) -> NDArray[np.float32]:
+        """The last `latency` frames, shape (channels, latency): what process() gives for as much silence."""
+
+@final
+class Crossfader:
+    """From one stream to the next: all of `a` until frame `at`, all of `b` `frames` later.
+
+    equal_power (sine and cosine) for streams that differ, equal_gain for streams that are nearly the same. Any split
+    gives the same samples.
+    """
+
+    def __init__(
+        self, frames: int, curve: Literal["equal_power", "equal_gain"] = "equal_power", at: int = 0
+    ) -> None: ...
+    @property
+    def frame(self) -> int:
+        """Frames processed so far."""
+
+    @property
+    def done(self) -> bool:
+        """Only `b` is left."""
+
+    def process(self, a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """The next frames of both, of the same shape."""
+
+@final
+class Fader:
+    """A level (linear, 0 to 16) that fades at exact frames: fade in and out, sleep timers, scheduled ducking.
+
+    Any split gives the same samples.
+    """
+
+    def __init__(self, level: float = 1.0) -> None: ...
+    @property
+    def frame(self) -> int:
+        """Frames processed so far."""
+
+    @property
+    def level(self) -> float:
+        """The level at that frame."""
+
+    def fade(
+        self, level: float, frames: int, at: int | None = None, curve: Literal["smooth", "linear"] = "smooth"
+    ) -> None:
+        """Goes to `level` within `frames`, from frame `at` on, counted from the start (now: None, or a past frame).
+
+        A fade that begins while another moves takes over where that one is. smooth is a raised cosine.
+        """
+
+    def process(self, audio: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """The next frames, at their level."""
+
+@final
+class Ducker:
+    """Mixes a voice over a bed that goes down by `amount_db` while the voice's level (10 ms) is over the threshold.
+
+    The bed is down one attack before the voice begins: that look-ahead is the latency. `amount_db` is -60 to 0,
+    `attack_s` 0 to 5, `release_s` 0 to 30, `threshold_db` -100 to 0; the voice has one channel or the bed's. For a voice
+    whose time is known beforehand, use a Fader.
+    """
+
+    def __init__(
+        self,
+        sample_rate_hz: float,
+        channels: int = 2,
+        voice_channels: int = 1,
+        amount_db: float = -12.0,
+        attack_s: float = 0.05,
+        release_s: float = 0.4,
+        threshold_db: float = -40.0,
+    ) -> None: ...
+    @property
+    def latency(self) -> int:
+        """Frames by which the mix is late."""
+
+    def process(self, bed: NDArray[np.floating[Any]], voice: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """As many frames of the mix as are given of each, those of `latency` frames ago. Raises NotFinite."""
+
+    def flush(self) -> NDArray[np.float32]:
+        """The last `latency` frames of the mix, shape (channels, latency)."""
+
+@final
+class Dither:
+    """Floats to integers of 16 or 24 bits, with triangular dither of +-1 step (Lipshitz et al., JAES 40(5), 1992)."""
+
+    def __init__(self, bits: int = 16, seed: int = 0, channels: int = 2) -> None: ...
+    def process(self, audio: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
+        """The next frames as integers; the same as dither() of the whole. Raises NotFinite."""
+
 def compile(graph: dict[str, Any]) -> Plan:
     """Checks a graph {"nodes": [{"id", "type", "params", "inputs": {"in": [ids]}}], "output": id} and plans it.
 
@@ -100,6 +240,14 @@ def crossfade(
 
     equal_power for material that differs, equal_gain for material that is nearly the same.
     """
+
+def fade(
+    audio: NDArray[np.floating[Any]],
+    frames_in: int = 0,
+    frames_out: int = 0,
+    curve: Literal["smooth", "linear"] = "smooth",
+) -> NDArray[np.float32]:
+    """Fades the first frames in and the last ones out; smooth is a raised cosine. Both lie within the audio."""
 
 def duck(
     bed: NDArray[np.floating[Any]],

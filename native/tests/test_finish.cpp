@@ -3,7 +3,6 @@
 #include "check.h"
 #include "sound.h"
 #include "synth/finish/finish.h"
-#include "synth/finish/join.h"
 #include "synth/random.h"
 
 namespace {
@@ -149,39 +148,4 @@ TEST(silence_is_counted_in_windows) {
   Samples x = noise(0.3, 2, 7);
   std::fill(x.begin() + 44100, x.end(), 0.0f);
   CHECK_NEAR(measure(x).silence_ratio, 0.5, 0.03);
-}
-
-TEST(crossfades_keep_power_or_level) {
-  const Samples a = noise(0.5, 1, 8), b = noise(0.5, 1, 9), ones(44100, 1.0f);
-  Samples out(a.size() + b.size() - 22050);
-  synth::crossfade(a.data(), a.size(), b.data(), b.size(), 22050, synth::FadeCurve::equal_power, out.data());
-  CHECK_NEAR(sound::decibel(sound::rms(out, 22050, 44100) / sound::rms(a, 0, 44100)), 0.0, 0.15);
-  CHECK(out.front() == a.front() && out.back() == b.back());
-  synth::crossfade(ones.data(), 44100, ones.data(), 44100, 22050, synth::FadeCurve::equal_gain, out.data());
-  for (const float x : out) CHECK_NEAR(x, 1.0, 1e-6);
-}
-
-TEST(ducking_goes_down_in_time_and_comes_back) {
-  Samples voice(44100 * 4);
-  std::fill(voice.begin() + 44100, voice.begin() + 88200, 0.3f);
-  const float* pointer = voice.data();
-  Samples gains(voice.size());
-  synth::duck_gains({std::span(&pointer, 1), voice.size(), 44100.0}, {}, gains.data(), gains.size());
-  CHECK_NEAR(gains[20000], 1.0, 0.001);
-  CHECK_NEAR(sound::decibel(static_cast<double>(gains[44100 + 441])), -12.0, 2.0);
-  CHECK_NEAR(sound::decibel(static_cast<double>(gains[80000])), -12.0, 0.1);
-  CHECK_NEAR(sound::decibel(static_cast<double>(gains[44100 * 4 - 1])), 0.0, 0.1);
-}
-
-TEST(dither_keeps_the_mean_and_its_error_is_noise) {
-  const Samples x(200000, 0.3f / 32767.0f);  // a third of a step
-  std::vector<std::int32_t> out(x.size());
-  synth::dither(x.data(), x.size(), 16, 1, out.data());
-  double sum = 0.0, square = 0.0;
-  for (const std::int32_t v : out) sum += v, square += (v - 0.3) * (v - 0.3);
-  CHECK_NEAR(sum / 200000.0, 0.3, 0.01);
-  CHECK_NEAR(square / 200000.0, 0.25, 0.01);  // a quarter of a step squared, whatever the signal: 1/12 + 1/6
-  const Samples loud = {2.0f, -2.0f};
-  synth::dither(loud.data(), 2, 24, 1, out.data());
-  CHECK(out[0] == 8388607 && out[1] == -8388607);
 }

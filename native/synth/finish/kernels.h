@@ -4,6 +4,8 @@
 // depends on the audio alone, never on the pieces in which it came.
 #pragma once
 
+#include <cstdint>
+
 namespace synth {
 
 inline constexpr int kHop = 16;
@@ -39,6 +41,14 @@ struct FinishKernels {
   void (*scale)(const float* x, long frames, float gain, float* out);
   // Times a line from knots[j] to knots[j + 1] over hop j; the last hop may be a part of one.
   void (*ride)(const float* x, const float* knots, long frames, float* out);
+  // Frame i is at (first + i + 1/2) * step of the way, from 0 to 1.
+  struct Way {
+    double first, step;
+  };
+  void (*fade)(const float* x, Way way, bool smooth, float from, float to, long frames, float* out);
+  void (*cross)(const float* a, const float* b, Way way, bool equal_power, long frames, float* out);
+  // `state` is that of a Random, which goes on by one draw a sample.
+  void (*dither)(const float* x, long frames, double full_scale, std::uint64_t& state, std::int32_t* out);
 };
 
 }  // namespace synth

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "synth/denormals.h"
+#include "synth/isa.h"
+
 namespace synth {
 namespace {
 
@@ -46,6 +49,64 @@ float GainLine::push(float peak) noexcept {
   least_ = std::min(least_, factor);
   return gain_ * factor;
 }
+
+namespace {
+
+// What the search may read too low and a moving gain may add; there is no second look at a stream.
+constexpr double kStreamMarginDb = 0.1;
+
+float linear(double db) { return static_cast<float>(std::pow(10.0, db / 20.0)); }
+
+// A hop's gain line needs the lines of both its ends, those the peaks of `delay` hops, these kNear hops more.
+std::size_t latency_of(const GainLine& line) {
+  return static_cast<std::size_t>((line.delay() + kNear + 2) * kHop);
+}
+
+}  // namespace
+
+Limiter::Limiter(double sample_rate_hz, std::size_t channels, double gain_db, double true_peak_dbtp)
+    : floor_(linear(true_peak_dbtp - kStreamMarginDb - gain_db) * 0.999f),
+      line_(sample_rate_hz, linear(gain_db), linear(true_peak_dbtp - kStreamMarginDb)),
+      buffer_(channels, latency_of(line_)) {}
+
+void Limiter::process(const AudioView& audio, std::span<float* const> out) {
+  const FlushDenormals flush;
+  for (std::size_t done = 0; done < audio.frames;) {
+    const std::size_t frames = std::min(HopBuffer::kMost, audio.frames - done);
+    buffer_.add(audio.channels, done, frames);
+    search();
+    buffer_.take(out, done, frames);
+    done += frames;
+  }
+}
+
+void Limiter::search() {
+  constexpr int kMost = HopBuffer::kMost / kHop + 1;
+  float samples[kMost], peaks[kMost], highest[kMost] = {};
+  const auto hops = static_cast<int>(buffer_.hops() - kNear - searched_);
+  if (hops <= 0) return;
+  for (std::size_t c = 0; c < buffer_.channels(); ++c) {
+    isa().finish.peaks(buffer_.hop(c, searched_), hops, floor_, samples, peaks);
+    for (int j = 0; j < hops; ++j) highest[j] = std::max(highest[j], peaks[j]);
+  }
+  ride(searched_ - line_.delay() - 1, hops, highest);
+  searched_ += hops;
+}
+
+// The gain of the hops from `first` on, which these peaks have settled.
+void Limiter::ride(std::int64_t first, int hops, const float* peaks) {
+  float knots[HopBuffer::kMost / kHop + 2];
+  knots[0] = knot_;
+  for (int j = 0; j < hops; ++j) knots[j + 1] = line_.push(peaks[j]);
+  knot_ = knots[hops];
+  const int before = static_cast<int>(std::clamp<std::int64_t>(-first, 0, hops));  // hops before the first
+  for (std::size_t c = 0; c < buffer_.channels(); ++c) {
+    float* x = buffer_.hop(c, first + before);
+    isa().finish.ride(x, knots + before, static_cast<long>(hops - before) * kHop, x);
+  }
+}
+
+double Limiter::limited_db() const noexcept { return -20.0 * std::log10(static_cast<double>(line_.least())); }
 
 std::vector<float> gain_line(const std::vector<float>& peaks, double sample_rate_hz, float gain,
                              float ceiling) {

@@ -1,9 +1,9 @@
-// A look-ahead true-peak limiter: the gain that it asks for, hop by hop, and a stream through it.
+// A look-ahead true-peak limiter: the gain that it asks for, hop by hop, and a stream that gets it.
 #pragma once
 
 #include <vector>
 
-#include "synth/finish/audio.h"
+#include "synth/finish/hop_buffer.h"
 
 namespace synth {
 
@@ -29,6 +29,29 @@ class GainLine {
   std::size_t at_ = 0, ring_ = 0;
   float now_ = 1.0f, least_ = 1.0f;
   int calm_ = 0;  // hops since anything was other than 1
+};
+
+// A stream through a gain and the limiter.
+class Limiter {
+ public:
+  Limiter(double sample_rate_hz, std::size_t channels, double gain_db, double true_peak_dbtp);
+
+  // As many frames as come in, those of latency() frames ago. `out` may be the same samples.
+  void process(const AudioView& audio, std::span<float* const> out);
+  [[nodiscard]] std::size_t latency() const noexcept { return buffer_.latency(); }
+  [[nodiscard]] std::size_t channels() const noexcept { return buffer_.channels(); }
+  // Most that was taken away so far, from 0 up.
+  [[nodiscard]] double limited_db() const noexcept;
+
+ private:
+  void search();
+  void ride(std::int64_t first, int hops, const float* peaks);
+
+  float floor_;
+  GainLine line_;
+  HopBuffer buffer_;
+  std::int64_t searched_ = 0;  // hops
+  float knot_ = 1.0f;          // the latest
 };
 
 // The gain at the start of each hop and at the end of the last.

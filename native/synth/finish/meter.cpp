@@ -169,6 +169,8 @@ Report Meter::report(double gain) const {
     report.clipped_samples += channel.faults.clipped_samples();
     report.clicks += channel.faults.clicks();
   }
+  report.ok = report.clipped_samples == 0 && report.silence_ratio < 0.9 &&
+              std::abs(report.dc_offset) <= 1e-3 && report.true_peak_dbtp <= 0.0;
   return report;
 }
 
@@ -176,10 +178,7 @@ Report measure(const AudioView& audio) {
   Meter meter(audio.sample_rate_hz, audio.channels.size());
   meter.push(audio);
   meter.end();
-  Report report = meter.report(1.0);
-  report.ok = report.clipped_samples == 0 && report.silence_ratio < 0.9 &&
-              std::abs(report.dc_offset) <= 1e-3 && report.true_peak_dbtp <= 0.0;
-  return report;
+  return meter.report(1.0);
 }
 
 }  // namespace synth

@@ -54,6 +54,7 @@ class Meter {
   [[nodiscard]] double true_peak() const noexcept { return static_cast<double>(true_peak_); }
   [[nodiscard]] double sample_peak() const noexcept { return static_cast<double>(sample_peak_); }
   [[nodiscard]] std::int64_t frames() const noexcept { return frames_; }
+  [[nodiscard]] std::size_t channels() const noexcept { return channels_.size(); }
 
  private:
   static constexpr int kBlock = 96;  // hops

@@ -15,6 +15,9 @@ void bends(const float* x, int hops, float* bends);
 bool finite(const float* x, long frames);
 void scale(const float* x, long frames, float gain, float* out);
 void ride(const float* x, const float* knots, long frames, float* out);
+void fade(const float* x, FinishKernels::Way way, bool smooth, float from, float to, long frames, float* out);
+void cross(const float* a, const float* b, FinishKernels::Way way, bool equal_power, long frames, float* out);
+void dither(const float* x, long frames, double full_scale, std::uint64_t& state, std::int32_t* out);
 
 }  // namespace SYNTH_ISA
 }  // namespace synth
