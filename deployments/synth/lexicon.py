@@ -10,6 +10,7 @@ from dataclasses import dataclass
 _SOUNDS = {
     # nature
     "rain": "rain|rainfall|raindrop|drizzle|shower|downpour|rainy|raining|rainstorm|monsoon|pitter patter",
+    "thunderstorm": "thunderstorm|thunder storm|electrical storm",
     "thunder": "thunder|lightning|rumble|rumbling",
     "wind": "wind|breeze|gust|gale|windy|blizzard|howling|draft",
     "surf": "sea|ocean|wave|surf|beach|shore|seaside|coast|tide|seashore",
@@ -49,7 +50,7 @@ _SOUNDS = {
 }
 SOUNDS: Mapping[str, str] = {phrase: sound for sound, line in _SOUNDS.items() for phrase in line.split("|")}
 
-NATURE = frozenset({"rain", "thunder", "wind", "surf", "stream", "fire", "birds", "crickets"})
+NATURE = frozenset({"rain", "thunder", "thunderstorm", "wind", "surf", "stream", "fire", "birds", "crickets"})
 NOISE = frozenset({"hiss", "pink_noise", "brown_noise", "vinyl"})
 RHYTHM = frozenset({"drums", "kick", "hats"})
 TONAL = frozenset(_SOUNDS) - NATURE - NOISE - RHYTHM
@@ -98,7 +99,7 @@ def _scenes(**lines: Scene) -> dict[str, Scene]:
 
 
 SCENES: Mapping[str, Scene] = _scenes(
-    storm__stormy__tempest__thunderstorm=Scene((), ("rain", "wind", "thunder")),
+    storm__stormy__tempest=Scene((), ("rain", "wind", "thunder")),
     forest__woods__jungle__nature__meadow__garden__park=Scene((), ("birds", "wind")),
     night__evening__swamp=Scene((), ("crickets",)),
     mountain__desert__arctic__winter=Scene((), ("wind",)),

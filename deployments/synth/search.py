@@ -1,7 +1,7 @@
 """Search over presets: what a person would mean, by sentence vectors, and what they wrote, by BM25.
 
-Every preset gives several vectors, one of its whole text and one of each tag, because a query of two words is
-nearer to a tag than to a paragraph. The index is built once for a library and an encoder and kept in a file
+A query of two words is nearer to a tag than to a paragraph, so each preset is seen as a description, as a list of
+tags and tag by tag. The index is built once for a library and an encoder and kept in a file
 named by the content of both.
 """
 
@@ -27,6 +27,9 @@ from deployments.synth.presets import Preset, library
 Vectors = NDArray[np.float32]
 log = logging.getLogger(__name__)
 
+_NEAREST = 3  # tags; one alone may match by accident. At least as many tags has every preset.
+_WORDING = 0.1  # the weight of shared words, where a cosine weighs 1
+_USUAL_BM25 = 4.0
 _WORD = re.compile(r"[a-z0-9]+")
 _COMMON = """
 a an and are as at be by for from has have i in into is it its like of on or some something sound sounds that the then
@@ -101,13 +104,23 @@ class PresetSearch:
         self.presets = tuple(presets.values())
         self.bm25 = Bm25([preset.text() for preset in self.presets])
         self.embedder = embedder
-        texts = [(at, text) for at, preset in enumerate(self.presets) for text in (preset.text(), *preset.tags)]
-        self.owner = np.array([at for at, _ in texts])
-        self.whole = np.flatnonzero(np.diff(self.owner, prepend=-1))  # where each preset's texts begin
         if embedder is not None:
-            self.vectors = stored(
-                index_folder, [embedder.digest, *(t for _, t in texts)], lambda: embedder.encode([t for _, t in texts])
-            )
+            self._index(embedder, index_folder)
+
+    def _index(self, embedder: Embedder, folder: Path | None) -> None:
+        """Three views of each preset: what is heard, all tags at once, each tag alone."""
+        views = [
+            (f"{preset.name}. {preset.description}", ", ".join((*preset.tags, *preset.mood)), *preset.tags)
+            for preset in self.presets
+        ]
+        texts = list(dict.fromkeys(text for view in views for text in view))
+        row = {text: at for at, text in enumerate(texts)}
+        self.vectors = stored(folder, [embedder.digest, *texts], lambda: embedder.encode(texts))
+        self.heard = [row[view[0]] for view in views]
+        self.tags = [row[view[1]] for view in views]
+        most = max(len(view) for view in views) - 2
+        padded = [[row[tag] for tag in view[2:]] + [len(texts)] * (most + 2 - len(view)) for view in views]
+        self.single = np.array(padded)  # (presets, most tags), filled up with a row that is like nothing
 
     def search(self, query: str, limit: int = 3, role: str | None = None) -> list[Hit]:
         """The presets that fit best, best first; `role` keeps only its own."""
@@ -120,23 +133,22 @@ class PresetSearch:
 
     def _best(self, scores: Vectors, limit: int, role: str | None) -> list[Hit]:
         order = np.argsort(-scores, kind="stable").tolist()
-        fitting = (at for at in order if role is None or self.presets[at].role == role)
-        return [
-            Hit(self.presets[at], round(float(scores[at]), 4)) for at, _ in zip(fitting, range(limit), strict=False)
-        ]
+        fitting = [at for at in order if role is None or self.presets[at].role == role]
+        return [Hit(self.presets[at], round(float(scores[at]), 4)) for at in fitting[:limit]]
 
     def _nearness(self, queries: Sequence[str]) -> Vectors:
-        """Cosine of each query to each preset: the whole text and its nearest tag in equal parts."""
+        """Mean of three cosines, (queries, presets): to what is heard, to all tags, to the three nearest tags."""
         if self.embedder is None:
             return np.zeros((len(queries), len(self.presets)), np.float32)
         cosine = self.embedder.encode_queries(queries) @ self.vectors.T
-        nearest = np.maximum.reduceat(cosine, self.whole, axis=1)
-        return np.asarray(0.5 * cosine[:, self.whole] + 0.5 * nearest, np.float32)
+        with_filler = np.pad(cosine, ((0, 0), (0, 1)), constant_values=-1)
+        nearest = np.partition(with_filler[:, self.single], -_NEAREST, axis=-1)[..., -_NEAREST:].mean(axis=-1)
+        return np.asarray((cosine[:, self.heard] + cosine[:, self.tags] + nearest) / 3, np.float32)
 
     def _wording(self, query: str) -> Vectors:
-        """BM25 as a share of the best, weighed by how much of the query the library knows at all."""
+        """BM25 as a share of the best, less where even the best shares only common words."""
         scores = self.bm25.scores(query)
-        return np.asarray(0.25 * scores / (scores.max() + 4.0), np.float32)
+        return np.asarray(_WORDING * scores / (scores.max() + _USUAL_BM25), np.float32)
 
 
 @cache
@@ -151,8 +163,8 @@ def preset_search() -> PresetSearch:
 
 
 def cache_folder() -> Path:
-    """Where indexes are kept: CONTINUO_HOME/cache, by default ~/.continuo/cache."""
-    return Path(os.environ.get("CONTINUO_HOME", "~/.continuo")).expanduser() / "cache"
+    """Where indexes are kept: `continuo` in XDG_CACHE_HOME (~/.cache)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "continuo"
 
 
 def stored(cache_to: Path | None, content: Sequence[str], make: Callable[[], Vectors]) -> Vectors:

@@ -56,11 +56,11 @@ def _moved(name: str, value: float, place: Place, song: Song, limits: Limits) ->
     change = place.change
     if name in _RATES:
         low, high, octaves = _RATES[name]
-        return _clamp(value * 2 ** (octaves * change.intensity), low, high)
+        return _clamp(value * 2 ** (octaves * change.intensity), min(low, value), max(high, value))
     longest_s = max(_SHORTEST_S, 0.15 * song.duration_s)  # a short sound must still be heard
     moved: Mapping[str, Callable[[], float]] = {
         "cutoff_hz": lambda: _cutoff_hz(value, place),
-        "drop_hz": lambda: _clamp(value * 2 ** (0.4 * change.brightness), 2000, 9000),
+        "drop_hz": lambda: _clamp(value * 2 ** (0.4 * change.brightness), min(2000, value), 9000),
         "brightness": lambda: _clamp(value + 0.3 * change.brightness, 0.02, 1),
         "speed": lambda: _clamp(value + 0.25 * change.intensity, 0.05, 1),
         "body": lambda: _clamp(value + 0.12 * change.intensity, 0.1, 0.9),
@@ -68,7 +68,8 @@ def _moved(name: str, value: float, place: Place, song: Song, limits: Limits) ->
         "release_s": lambda: _clamp(value * 2**change.attack, _SHORTEST_S, longest_s),
         "voices": lambda: min(value, limits.voices),
         "unison": lambda: min(value, limits.unison),
-        "time_s": lambda: _clamp(0.75 * song.beat_s, 0.1, 1.2),  # an echo on every dotted eighth
+        # An echo on every dotted eighth; shorter ones are resonances and doublings.
+        "time_s": lambda: value if value < 0.1 else _clamp(0.75 * song.beat_s, 0.1, 1.2),
     }
     return moved[name]() if name in moved else value
 

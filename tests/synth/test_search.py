@@ -1,5 +1,6 @@
 """Search finds presets by meaning and by word, keeps its index, and works by words alone."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from deployments.sentence import SentenceEncoder, open_encoder
 from deployments.synth import search
 from deployments.synth.presets import library
 from deployments.synth.search import PresetSearch, preset_search, stem, words
+
+PROMPTS = Path(__file__).parents[1] / "data" / "prompts_presets.json"
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,26 @@ def ids(hits: Sequence[search.Hit]) -> list[str]:
 def test_words_and_meanings_find_their_preset(indexed: PresetSearch) -> None:
     assert ids(indexed.search("vinyl crackle"))[0] == "vinyl"
     assert {"surf", "sea_calm"} & set(ids(indexed.search("the Atlantic rolling ashore")))
+
+
+def hit_rate(indexed: PresetSearch, cases: list[dict[str, Any]]) -> float:
+    hits = [set(ids(indexed.search(case["prompt"]))) & set(case["expected"]) for case in cases]
+    return float(np.mean([bool(hit) for hit in hits]))
+
+
+def test_what_people_ask_for_is_among_the_first_three(indexed: PresetSearch) -> None:
+    cases = json.loads(PROMPTS.read_text())
+    unlike = [case for case in cases if not case["overlap"]]
+    assert (len(cases), len(unlike)) == (60, 30)
+    assert hit_rate(indexed, cases) >= 0.9
+    assert hit_rate(indexed, unlike) >= 0.75
+
+
+@pytest.mark.parametrize("case", json.loads(PROMPTS.read_text()), ids=lambda case: case["prompt"])
+def test_a_prompt_said_to_share_no_word_shares_none(case: dict[str, Any]) -> None:
+    for name in case["expected"]:
+        shared = set(words(case["prompt"])) & set(words(library()[name].text()))
+        assert case["overlap"] or not shared
 
 
 def test_best_first_as_many_as_asked_and_only_of_the_role(indexed: PresetSearch) -> None:

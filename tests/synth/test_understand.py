@@ -22,18 +22,18 @@ def layers(prompt: str, negative_prompt: str = "") -> dict[str, Layer]:
         ("gentle rain with a warm low pad", ["rain", "pad"]),
         ("Soft rainfall, over a deep synth pad!", ["rain", "pad"]),
         ("ocean waves, singing bowls", ["surf", "bowl"]),
-        ("wind chimes in a gentle breeze", ["bell", "wind"]),
+        ("wind chimes in a gentle breeze", ["wind_chimes", "breeze"]),
         ("piano chords over an electric bass line", ["keys", "bass"]),
         ("electric piano with bass guitar and drum kit", ["electric_piano", "bass", "drums"]),
         ("string pad", ["pad"]),
-        ("thunderstorm", ["rain", "wind", "thunder"]),
+        ("thunderstorm", ["thunderstorm"]),
         ("rain and wind but no thunder", ["rain", "wind"]),
         ("rain without a pad", ["rain"]),
-        ("no drums, bass or bells: only a soft pad", ["pad"]),
+        ("no drums, bass or bells: only a soft pad", ["velvet_pad"]),
         ("not too loud pad with bells", ["pad", "bell"]),
         ("music without drums", ["pad", "keys", "bass"]),
         ("techno without bass", ["kick", "hats", "arp"]),
-        ("lofi beat with rain", ["drums", "rain", "electric_piano", "bass", "vinyl"]),
+        ("lofi beat with rain", ["lofi_drums", "rain", "electric_piano", "bass", "vinyl"]),
         ("white noise for sleep", ["hiss"]),
         ("ambient", ["pad"]),
         ("ambient rain", ["rain"]),
@@ -49,9 +49,9 @@ def test_modifiers_belong_to_their_sound() -> None:
     found = layers("soft rain with a dark low pad, and thunder in the distance")
     assert found["rain"].change.level_db < 0
     assert found["rain"].change.register == 0
-    assert found["pad"].change.level_db == 0
-    assert (found["pad"].change.register, found["pad"].change.brightness < -1) == (-1, True)
-    assert found["thunder"].change.distance == 1
+    assert found["dark_pad"].change.level_db == 0
+    assert (found["dark_pad"].change.register, found["dark_pad"].change.brightness < -1) == (-1, True)
+    assert found["thunder_far"].change.distance == 1
     assert found["rain"].change.distance == 0
 
 
