@@ -204,11 +204,10 @@ def tangoflux(folder: Path) -> None:
 @seeded
 def clap(folder: Path) -> None:
     """The layout of laion/clap-htsat-unfused."""
-    from transformers import ClapProcessor
-
     tokenizer = roberta_tokenizer()
     clap_model(len(tokenizer)).save_pretrained(folder)
-    ClapProcessor(feature_extractor=clap_features(), tokenizer=tokenizer).save_pretrained(folder)
+    clap_features().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def save_pipeline(folder: Path, pipeline: str, **components: Any) -> None:
