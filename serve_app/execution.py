@@ -31,7 +31,7 @@ from serve_app.errors import (
 from serve_app.graph import Candidate, Catalogue, Plan
 from serve_app.metrics import Metrics
 from serve_app.records import Row
-from serve_app.running import Handle, Made, ReplicaGone, Running, close_attempt, failure, log_end, timings
+from serve_app.running import Handle, Made, ReplicaGone, Running, close_attempt, failure, log_end, ranked, timings
 from serve_app.schemas import FINISHED
 from serve_app.slots import Slots
 from serve_app.storage import Storage
@@ -147,7 +147,7 @@ class Execution:
             if row["cancel_requested"]:
                 raise JobCanceled("cancelled")
             async with asyncio.timeout(max(0.0, row["deadline"] - time.time())):
-                made = job.found or await self._serve(job)
+                made = ranked(job.found or await self._serve(job))
             values: Row = {
                 "status": "succeeded",
                 "facts": made[0].facts | row["facts"],

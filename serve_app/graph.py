@@ -143,6 +143,9 @@ class Catalogue:
     def plan_for(self, name: str, given: Mapping[str, Any], *, prefix: str) -> Plan:
         """Check `given` against the model `name`; a seed is drawn for an absent one."""
         entry = self[name]
+        if entry.info.task == "scoring":
+            detail = f"model '{name}' scores the sounds of other models; it makes none"
+            raise Invalid(detail, [_at("/model", detail)])
         self._refuse_unknown(entry, given, prefix)
         request, settings = parse_input(entry, given, prefix)
         seed_given = request.seed is not None
@@ -156,7 +159,7 @@ class Catalogue:
         return Plan(name, entry.info.task, stored, first, seed_given, candidates)
 
     def _route(self, given: Mapping[str, Any], prefix: str, tasks: frozenset[str]) -> CatalogueEntry:
-        fitting = [item for item in self if not tasks or item.info.task in tasks]
+        fitting = [item for item in self if (item.info.task in tasks if tasks else item.info.task != "scoring")]
         if not fitting:
             raise Invalid(
                 f"no configured model serves {' or '.join(sorted(tasks))}",
@@ -255,6 +258,8 @@ def _candidate(entry: CatalogueEntry, request: Request, settings: OutputSettings
         fields,
         delivered,
     ]
+    if entry.entry.parts:  # what it is composed with is part of what is stored, a score for instance
+        address.append(dict(entry.entry.parts))
     digest = hashlib.sha256(json.dumps(address, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     return Candidate(f"audio/{digest[:2]}/{digest}.{settings.format}", seed, fields, delivered)
 

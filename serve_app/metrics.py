@@ -33,6 +33,9 @@ class Metrics:
         self.depth = Gauge("continuo_queue_depth", "Pieces of work that wait for a place", ["model"], **options)
         self.age_s = Gauge("continuo_queue_age_seconds", "Age of the oldest unfinished job", ["model"], **options)
         self.mean_total_s = 1.0
+        self.memory = Gauge(
+            "continuo_model_memory_bytes", "Memory in use by a replica, where its model tells", ["model"], **options
+        )
         self.busy = Gauge("continuo_places_busy", "Pieces of work under way", ["model"], **options)
 
     def finished(self, row: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ from serve_app.errors import (
 from serve_app.finish import finish
 from serve_app.graph import load_class
 from serve_app.logs import log, set_up_logging
+from serve_app.parts import Answer, connected, scored
 from serve_app.storage import open_storage
 from serve_app.work import Event, Work
 
@@ -66,7 +67,7 @@ class Replica:
     def __init__(self, entry: ModelEntry, storage: StorageConfig, log_level: str = "INFO", **parts: Any) -> None:
         set_up_logging(log_level)
         self.entry = entry
-        self.parts = parts
+        self.parts = connected(parts)
         self.storage = open_storage(storage)
         model_class = load_class(entry.model)
         self.request_type = model_class.Request
@@ -110,10 +111,21 @@ class Replica:
             raise ModelNotReady(f"model '{self.entry.name}' failed to load: {self.reason}")
 
     async def status(self) -> dict[str, Any]:
-        """`ready`, `loading`, or `failed` with its reason."""
+        """`ready`, `loading`, or `failed` with its reason; and the memory that the model takes, if it tells."""
         if self.reason is not None:
             return {"status": "failed", "reason": self.reason}
-        return {"status": "ready" if self.loaded.is_set() else "loading", "reason": None}
+        if not self.loaded.is_set():
+            return {"status": "loading", "reason": None}
+        memory = self.model.memory() if hasattr(self.model, "memory") else {}
+        return {"status": "ready", "reason": None, "memory_bytes": memory.get("in_use")}
+
+    async def ask(self, *question: Any) -> Answer:
+        """The answer of this model to one that has it as a part."""
+        try:
+            await self._ready()
+            return "answer", await self._in_thread(self.model.ask, *question)
+        except Exception as error:  # noqa: BLE001  (the edge between any model's code and ours)
+            return "error", translate(error, Context(seed=0)).detail
 
     async def check_health(self) -> None:
         """Called by the controller; that it can run at all shows that the loop is alive."""
@@ -189,6 +201,7 @@ class Replica:
         clock.append(time.perf_counter())
         stat = self.storage.put(work.key, encoded.data, encoded.media_type)
         clock.append(time.perf_counter())
+        score, scoring = scored(self.parts, work.request["prompt"], finished)
         frames = finished.samples.shape[-1]
         return {
             "output": {
@@ -200,8 +213,10 @@ class Replica:
                 "sample_rate_hz": finished.sample_rate_hz,
                 "channels": finished.samples.shape[0],
                 "quality": finished.quality,
+                "seed": work.seed,
+                **score,
             },
-            "facts": dict(audio.facts),
+            "facts": {**audio.facts, **scoring},
             "metrics": {
                 "run_s": run_s,
                 "finish_s": clock[1] - clock[0],

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -59,6 +59,15 @@ class Made:
     facts: Row
     metrics: Row
     cached: bool
+
+
+def ranked(made: Iterable[Made]) -> list[Made]:
+    """The candidates, those that fit the words best first; in their own order when not all of them have a score."""
+    found = list(made)
+    scores = [item.output.get("clap_score") for item in found]
+    if None in scores:
+        return found
+    return sorted(found, key=lambda item: -float(item.output["clap_score"]))
 
 
 def close_attempt(row: Row, outcome: str) -> None:

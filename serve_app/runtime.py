@@ -118,8 +118,11 @@ class Runtime:
     async def _one_each(self) -> list[tuple[int, int]]:
         return [(1, 0) for _ in self.catalogue.names]
 
-    def gauge(self) -> None:
-        """Set the gauges of the moment: queue depth and age, places taken."""
+    async def gauge(self) -> None:
+        """Set the gauges of the moment: queue depth and age, places taken, memory."""
+        for name, state in (await self.model_states()).items():
+            if (memory := state.get("memory_bytes")) is not None:
+                self.metrics.memory.labels(name).set(memory)
         now = time.time()
         for name, slots in self.execution.slots.items():
             ages = [

@@ -102,7 +102,8 @@ class Output(BaseModel):
     sample_rate_hz: int
     channels: int
     quality: Quality
-    clap_score: float | None = None
+    seed: int | None = None
+    clap_score: float | None = Field(default=None, description="How well it fits its prompt; outputs are best first.")
 
 
 class Problem(BaseModel):
@@ -155,6 +156,7 @@ class Job(BaseModel):
     seed: int
     progress: dict[str, Any] | None
     interpretation: dict[str, Any] | None = None
+    scoring: dict[str, Any] | None = Field(default=None, description="`off` says why a sound has no score.")
     created_at: str
     started_at: str | None
     completed_at: str | None
@@ -184,8 +186,10 @@ class ModelCard(BaseModel):
     channels: int
     max_duration_s: float
     licence: dict[str, Any]
+    memory_gib: float | None = None
     status: Literal["ready", "cold", "loading", "failed"]
     reason: str | None = None
+    memory_bytes: int | None = None
     replicas: int
     fallback: list[str]
 

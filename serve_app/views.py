@@ -35,6 +35,7 @@ def job_view(row: Row, storage: Storage, url_ttl_s: int, base_url: str) -> dict[
         "progress": row["progress"],
         "interpretation": facts.pop("interpretation", None),
         "fallback": facts.pop("fallback", None),
+        "scoring": facts.pop("scoring", None),
         "created_at": rfc3339(row["created_at"]),
         "started_at": rfc3339(row["started_at"]),
         "completed_at": rfc3339(row["completed_at"]),

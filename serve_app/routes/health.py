@@ -33,5 +33,5 @@ async def readyz(runtime: RuntimeDep) -> Response:
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(runtime: RuntimeDep, owner: Annotated[str, Depends(caller)]) -> Response:
     """Prometheus text format, per model, of this ingress replica."""
-    runtime.gauge()
+    await runtime.gauge()
     return Response(runtime.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

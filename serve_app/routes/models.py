@@ -39,7 +39,8 @@ def card(item: CatalogueEntry, state: dict[str, object]) -> dict[str, object]:
         "sample_rate_hz": info.sample_rate_hz,
         "channels": info.channels,
         "max_duration_s": info.max_duration_s,
-        "licence": info.licence.model_dump(),
+        "licence": info.licence.model_dump(exclude_none=True),
+        "memory_gib": info.memory_gib,
         "fallback": list(item.entry.fallback),
         **state,
     }

@@ -94,3 +94,30 @@ class Chime:
 
     def generate(self, request: ChimeRequest, context: Context) -> Audio:
         return Audio(sine(880, round(request.duration_s * SAMPLE_RATE_HZ), context.seed), SAMPLE_RATE_HZ)
+
+
+class Judge:
+    """A scorer that likes a sound for the value of one of its samples, and remembers what it was asked."""
+
+    info: ClassVar[ModelInfo] = Tone.info.model_copy(
+        update={"task": "scoring", "capabilities": frozenset(), "revision": "judge-1"}
+    )
+    Request: ClassVar[type[Request]] = Request
+    Options: ClassVar[type[Any]] = Tone.Options
+    asked: ClassVar[list[tuple[str, tuple[int, ...], int]]] = []
+
+    def __init__(self, options: Any = None) -> None:
+        self.options = options
+
+    def load(self) -> None:
+        Tone(self.options).load()
+
+    def generate(self, request: Any, context: Context) -> Audio:
+        raise AssertionError("nobody may ask a scorer for sound")
+
+    def ask(self, prompt: str, samples: Any, sample_rate_hz: int) -> float:
+        self.asked.append((prompt, samples.shape, sample_rate_hz))
+        return float(samples[1000])
+
+    def memory(self) -> dict[str, int]:
+        return {"in_use": 12345}

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from serve_app.config import Args, parse_args
 from serve_app.ingress import Listener, create_app
 from serve_app.logs import JsonLines
+from serve_app.parts import PartFailed
 from serve_app.replica import Replica
 from serve_app.running import Handle, ReplicaGone
 from serve_app.runtime import Runtime
@@ -66,6 +67,19 @@ async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+class LocalPart:
+    """A replica as a part of another one in the same process, where on Ray there is a hop."""
+
+    def __init__(self, replica: Replica) -> None:
+        self.replica, self.loop = replica, asyncio.get_running_loop()
+
+    def ask(self, *question: Any) -> Any:
+        kind, value = asyncio.run_coroutine_threadsafe(self.replica.ask(*question), self.loop).result(20)
+        if kind == "error":
+            raise PartFailed(value)
+        return value
 
 
 @dataclass
@@ -149,7 +163,10 @@ async def running(
     """
     threads = ThreadPoolExecutor(8)  # DBOS leaves the loop with an executor that is shut down
     asyncio.get_running_loop().set_default_executor(threads)
-    replicas = {item.name: Replica(item, args.storage, args.log_level) for item in args.models}
+    replicas: dict[str, Replica] = {}
+    for item in args.models:
+        parts = {part: LocalPart(replicas[name]) for part, name in item.parts.items()}
+        replicas[item.name] = Replica(item, args.storage, args.log_level, **parts)
     runtime = Runtime(args, {**replicas, **(handles or {})}, executor=executor)
     await runtime.start()
     app = create_app(runtime)

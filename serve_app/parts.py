@@ -1,0 +1,61 @@
+"""Other models as parts of one: how a replica asks the models that its entry is composed with.
+
+A part has `ask(*question)`, called from a worker thread. On Ray it is a deployment handle; in plain Python it may be
+the model itself.
+"""
+
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any
+
+from serve_app.finish import Finished
+from serve_app.logs import log
+
+SCORER = "scorer"
+PATIENCE_S = 60.0
+
+# ("answer", it) or ("error", why): errors of a part are an answer too, so that they cross processes as text
+Answer = tuple[str, Any]
+
+
+class PartFailed(Exception):
+    """A part gave no answer; the message says why."""
+
+
+class RemotePart:
+    """A part behind a deployment handle."""
+
+    def __init__(self, handle: Any) -> None:
+        self.handle = handle.options(method_name="ask")
+
+    def ask(self, *question: Any) -> Any:
+        """The answer of the other model. Raises PartFailed."""
+        from ray.exceptions import RayError
+
+        try:
+            kind, value = self.handle.remote(*question).result(timeout_s=PATIENCE_S)
+        except (RayError, TimeoutError, FutureTimeoutError) as error:
+            raise PartFailed(f"{type(error).__name__} from its replica") from error
+        if kind == "error":
+            raise PartFailed(value)
+        return value
+
+
+def connected(parts: dict[str, Any]) -> dict[str, Any]:
+    """The parts of an entry as something to ask; deployment handles (they have `remote`) are wrapped."""
+    return {name: RemotePart(part) if hasattr(part, "remote") else part for name, part in parts.items()}
+
+
+def scored(parts: dict[str, Any], prompt: str, sound: Finished) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What goes into the output and into the facts of a sound whose model has a scorer; both empty when it has none.
+
+    Without an answer the sound leaves without a score, and the facts say why.
+    """
+    scorer = parts.get(SCORER)
+    if scorer is None:
+        return {}, {}
+    try:
+        score = scorer.ask(prompt, sound.samples.mean(axis=0), sound.sample_rate_hz)
+    except PartFailed as error:
+        log.warning("a sound was not scored", extra={"reason": str(error)})
+        return {"clap_score": None}, {"scoring": {"off": str(error)}}
+    return {"clap_score": round(float(score), 6)}, {"scoring": {"off": None}}
