@@ -19,7 +19,9 @@ _RATES: Mapping[str, tuple[float, float, float]] = {
     "period_s": (4, 14, -0.5),
 }
 _CUTOFF_HZ = (60.0, 18_000.0)
-_SHORTEST_S = 0.003
+_SHORTEST_S, _LONGEST_ATTACK_S, _LONGEST_SHARE = 0.003, 4.0, 0.3
+# A kit is brighter by its hats, not by a filter; decibels per octave of brightness.
+_DRUM_TILT_DB: Mapping[str, float] = {"kick": -2.0, "snare": 1.0, "hat": 3.0}
 _MUSICAL_AIR_HZ = 5000.0
 _STEP = 0.3  # changes under this are not worth a node
 
@@ -39,7 +41,18 @@ def shaped(place: Place, kind: str, params: Mapping[str, Value], song: Song, lim
     moved = {n: v if isinstance(v, str) else _moved(n, v, place, song, limits) for n, v in params.items()}
     if kind == "poly":
         return _lit(moved, place.change)
-    return moved
+    return _tilted(moved, place.change) if kind == "drum" else moved
+
+
+def _tilted(params: Params, change: Change) -> Params:
+    """A bright kit has more hat, less kick, and all of it tuned a little higher."""
+    if not change.brightness:
+        return params
+    gain = (
+        float(params.get("gain_db", 0.0)) + _DRUM_TILT_DB.get(str(params.get("kind", "kick")), 0.0) * change.brightness
+    )
+    tune = float(params.get("tune", 0.0)) + 1.5 * change.brightness
+    return {**params, "gain_db": _clamp(gain, -60, 24), "tune": _clamp(tune, -24, 24)}
 
 
 def _lit(params: Params, change: Change) -> Params:
@@ -57,14 +70,14 @@ def _moved(name: str, value: float, place: Place, song: Song, limits: Limits) ->
     if name in _RATES:
         low, high, octaves = _RATES[name]
         return _clamp(value * 2 ** (octaves * change.intensity), min(low, value), max(high, value))
-    longest_s = max(_SHORTEST_S, 0.15 * song.duration_s)  # a short sound must still be heard
+    longest_s = max(_SHORTEST_S, _LONGEST_SHARE * song.duration_s)  # a short sound must still be heard
     moved: Mapping[str, Callable[[], float]] = {
         "cutoff_hz": lambda: _cutoff_hz(value, place),
         "drop_hz": lambda: _clamp(value * 2 ** (0.4 * change.brightness), min(2000, value), 9000),
         "brightness": lambda: _clamp(value + 0.3 * change.brightness, 0.02, 1),
         "speed": lambda: _clamp(value + 0.25 * change.intensity, 0.05, 1),
         "body": lambda: _clamp(value + 0.12 * change.intensity, 0.1, 0.9),
-        "attack_s": lambda: _clamp(value * 2 ** (1.3 * change.attack), _SHORTEST_S, longest_s),
+        "attack_s": lambda: _clamp(_attack_s(value, change.attack), _SHORTEST_S, min(_LONGEST_ATTACK_S, longest_s)),
         "release_s": lambda: _clamp(value * 2**change.attack, _SHORTEST_S, longest_s),
         "voices": lambda: min(value, limits.voices),
         "unison": lambda: min(value, limits.unison),
@@ -72,6 +85,14 @@ def _moved(name: str, value: float, place: Place, song: Song, limits: Limits) ->
         "time_s": lambda: value if value < 0.1 else _clamp(0.75 * song.beat_s, 0.1, 1.2),
     }
     return moved[name]() if name in moved else value
+
+
+def _attack_s(value: float, octaves: float) -> float:
+    """Slow is slow whatever it was before, and so is sudden."""
+    moved = value * 2 ** (1.8 * octaves)
+    if octaves > 1:
+        return max(moved, 0.35 * octaves)
+    return min(moved, 0.03) if octaves < -1 else moved
 
 
 def _cutoff_hz(value: float, place: Place) -> float:
