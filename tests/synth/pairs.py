@@ -1,4 +1,4 @@
-"""Pairs of prompts that differ in one word, and what must differ in the sound. The list is tests/data/word_pairs.json."""
+"""Pairs of prompts that differ in one word, and what must differ in the sound; listed in tests/data/word_pairs.json."""
 
 import json
 from collections.abc import Callable
@@ -112,3 +112,9 @@ def measured(pair: Pair) -> tuple[float, float]:
         return in_key(mono(less), pair.more), in_key(mono(more), pair.more)
     measure = _MEASURES[pair.measure]
     return measure(less), measure(more)
+
+
+def heard(pair: Pair) -> bool:
+    """Whether the sound went the way that the words say."""
+    less, more = measured(pair)
+    return more > less
