@@ -21,10 +21,20 @@ from serve_app.replica import whole
 
 PROMPT = "slow warm pad with distant rain and a bell now and then, D minor, 70 bpm"
 PROMPTS = (
-    "gentle rain with a warm low pad", "a lonely piano in a cathedral", "techno with a dark bass", "singing bowls",
-    "soft strings over ocean waves", "a bright arpeggio, 120 bpm", "campfire and crickets at night", "lofi beat with rain",
-    "harp in E major", "deep drone, ominous", "flute melody with birds", "a music box lullaby", "wind in the mountains",
-)  # fmt: skip
+    "gentle rain with a warm low pad",
+    "a lonely piano in a cathedral",
+    "techno with a dark bass",
+    "singing bowls",
+    "soft strings over ocean waves",
+    "a bright arpeggio, 120 bpm",
+    "campfire and crickets at night",
+    "lofi beat with rain",
+    "harp in E major",
+    "deep drone, ominous",
+    "flute melody with birds",
+    "a music box lullaby",
+    "wind in the mountains",
+)
 
 
 def cpu_s(work: Callable[[], object], rounds: int) -> float:

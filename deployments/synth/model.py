@@ -6,10 +6,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from deployments.contract import Audio, Capability, Context, Frozen, Licence, ModelInfo
+from deployments.synth.axes import axes
 from deployments.synth.graph import build, events
 from deployments.synth.interpret import Decision, interpret
 from deployments.synth.perform import DEFAULT_BLOCK, SAMPLE_RATE_HZ, Piece, perform
-from deployments.synth.presets import library
 from deployments.synth.request import MAX_DURATION_S, SynthRequest
 from deployments.synth.shape import Limits
 
@@ -44,11 +44,11 @@ class Synth:
         self.options = options or SynthOptions()
 
     def load(self) -> None:
-        """Render a moment of every preset, so that a fault shows now and memory is warm."""
-        for name in library():
-            request = SynthRequest(prompt=name.replace("_", " "), duration_s=0.1, preset=name)
-            for _ in self.generate(request, Context(seed=0)):
-                pass
+        """Read the library, index it, and make one sound of several layers, so that the first request finds all warm."""
+        axes()
+        request = SynthRequest(prompt="soft rain with a warm pad and a scintillant bell", duration_s=1.0)
+        for _ in self.generate(request, Context(seed=0)):
+            pass
 
     def generate(self, request: SynthRequest, context: Context) -> Iterator[Audio]:
         """Return chunks of float32 (2, n) at 44.1 kHz, rendered as they are read; the first one is short.
