@@ -1,0 +1,276 @@
+"""TangoFlux as a model: its request, its facts, and what the engine asks of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from deployments import oobleck
+from deployments.contract import Capability, InvalidInput, Licence, LoadFailed, ModelInfo, Request
+from deployments.denoise.denoiser import Denoiser, Plan, Row
+from deployments.denoise.model import DiffusionModel, DiffusionOptions
+from deployments.denoise.samplers import LinearSampler, euler_flow
+from deployments.loading import Checkpoint, Pulled, WeightOptions, find, load_tokenizer
+from deployments.memory import Budget, peak_bytes, weight_bytes
+from deployments.placement import Modules, Placement, PlacementOptions
+from deployments.quantization import quantized
+
+if TYPE_CHECKING:
+    import torch
+
+    from deployments.tangoflux.network import Told
+
+SAMPLE_RATE_HZ = 44_100
+MAX_DURATION_S = 30.0
+
+
+class TangoFluxRequest(Request):
+    """A sound from words, 44.1 kHz stereo."""
+
+    duration_s: float = Field(default=10.0, gt=0, le=MAX_DURATION_S, description="Length of the sound in seconds.")
+    steps: int | None = Field(default=None, ge=1, le=500, description="Denoising steps; 25 sound nearly as good as 50.")
+    guidance_scale: float = Field(
+        default=4.5,
+        ge=0,
+        le=30,
+        description="How closely the words are followed; 1 and below: not guided, half the cost.",
+    )
+
+
+class TangoFluxOptions(DiffusionOptions, WeightOptions, PlacementOptions):
+    """Options of TangoFlux."""
+
+    diffusion_steps: int = Field(default=50, ge=1, le=500, description="Steps of a request that does not say.")
+
+
+@dataclass(frozen=True)
+class TangoFluxPlan(Plan):
+    """A request in numbers, with the seconds that the network is told."""
+
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """A prompt as T5 sees it, unconditional first if guided: words (rows, words, text) and pooled (rows, pooled)."""
+
+    words: "torch.Tensor"
+    pooled: "torch.Tensor"
+
+
+class TangoFlux(DiffusionModel[TangoFluxRequest], Pulled):
+    """declare-lab/TangoFlux (517 M parameters in the transformer); 44.1 kHz stereo, at most 30 s.
+
+    It was trained on windows of 30 s of which it is told the length, so it always denoises the whole window; only the
+    latents that the asked sound depends on are decoded.
+    """
+
+    info: ClassVar[ModelInfo] = ModelInfo(
+        task="text-to-audio",
+        capabilities=frozenset({Capability.SEED, Capability.STEPS, Capability.GUIDANCE, Capability.BATCH}),
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        channels=2,
+        max_duration_s=MAX_DURATION_S,
+        licence=Licence(
+            weights="research only: Stability AI Community License and WavCaps; show: Powered by Stability AI",
+            commercial=False,
+            url="https://huggingface.co/declare-lab/TangoFlux",
+        ),
+        revision="tangoflux-1",
+        memory_gib=4.0,
+    )
+    Request: ClassVar[type[TangoFluxRequest]] = TangoFluxRequest
+    Options: ClassVar[type[TangoFluxOptions]] = TangoFluxOptions
+    published = Checkpoint(
+        repository="declare-lab/TangoFlux", files=("config.json", "tangoflux.safetensors", "vae.safetensors")
+    )
+    published_text = Checkpoint(
+        repository="google/flan-t5-large", files=("config.json", "tokenizer.json", "tokenizer_config.json")
+    )
+
+    def __init__(self, options: TangoFluxOptions | None = None) -> None:
+        self.options = options or TangoFluxOptions()
+        super().__init__(self.options)
+        self.denoiser: TangoFluxDenoiser | None = None
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """What is published for it, as the options change it."""
+        return (self.options.of(self.published), self.published_text)
+
+    def open(self) -> Denoiser:
+        """Find, read and place the weights. Raises LoadFailed saying what was looked for and where."""
+        from deployments.tangoflux.weights import Config
+
+        folder = find(self.published, self.options)
+        name = Config.read(folder / "config.json").text_encoder
+        text = folder / name
+        if not text.is_dir():
+            if name != self.published_text.repository:
+                raise LoadFailed(f"{folder}/config.json names the text encoder '{name}', which is no folder there")
+            text = find(self.published_text, WeightOptions(download=self.options.download))
+        self.denoiser = TangoFluxDenoiser(folder, text, self.options)
+        return self.denoiser
+
+    def plan(self, request: TangoFluxRequest) -> Plan:
+        """The request in numbers. Raises InvalidInput beyond the checkpoint's window, OutOfMemory with the figures."""
+        assert self.denoiser is not None
+        return self.denoiser.plan(request, self.options.diffusion_steps)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes in use on its device, and of these its weights."""
+        if self.denoiser is None:
+            return {}
+        return {"in_use": self.denoiser.budget.in_use(), "weights": self.denoiser.budget.weights}
+
+
+class TangoFluxDenoiser:
+    """The loaded checkpoint. Latents are (latents, channels), a whole window of them for every request."""
+
+    def __init__(self, folder: Path, text_folder: Path, options: TangoFluxOptions) -> None:
+        import json
+
+        from deployments.tangoflux.network import rotation
+        from deployments.tangoflux.weights import Config, load
+
+        self.placement = place = Placement.choose(options)
+        self.tokenizer = load_tokenizer(text_folder)
+        text_width = int(json.loads((text_folder / "config.json").read_text())["d_model"])
+        self.config = Config.read(folder / "config.json", text_width)
+        modules = load(folder, text_folder, self.config, place)
+        for name in ("transformer", "text_encoder"):
+            modules[name] = quantized(modules[name], place.quantization)
+        self.budget = Budget(place.device, weight_bytes(modules.values()), options.max_memory)
+        self.modules = Modules(modules, place, options.offload_modules)
+        self.ratios: list[int] = modules["vae"].ratios
+        self.shape = (self.config.latents, self.config.network.channels)
+        self.rotary = rotation(self.config.latents, self.config.network.head_width, place.device)
+        self.one_length = options.engine.fixed_rows is not None
+        self.bytes = self._bytes()
+
+    @property
+    def window_s(self) -> float:
+        """The longest sound that the checkpoint knows."""
+        held = self.config.latents * oobleck.hop(self.ratios) / SAMPLE_RATE_HZ
+        return min(self.config.max_duration_s, held)
+
+    def example(self) -> Plan:
+        """Ten guided seconds, or what the window holds."""
+        return self.plan(TangoFluxRequest(prompt="rain on a roof", duration_s=min(10.0, self.window_s)), 10)
+
+    def plan(self, request: TangoFluxRequest, steps: int) -> TangoFluxPlan:
+        """The request in numbers."""
+        if request.duration_s > self.window_s:
+            raise InvalidInput(f"this checkpoint makes at most {self.window_s:.2f} s of sound", "/duration_s")
+        step, latent = self.bytes
+        frames = max(1, round(request.duration_s * SAMPLE_RATE_HZ))
+        decoded = frames / oobleck.hop(self.ratios) + oobleck.halo(self.ratios)
+        self.budget.require(round(max(step, latent * decoded)), f"{request.duration_s:g} s of sound")
+        words = len(self._words(request.prompt)) + 1
+        return TangoFluxPlan(
+            prompt=(request.prompt, request.guidance_scale > 1),
+            shape=self.shape,
+            steps=request.steps or steps,
+            guidance_scale=request.guidance_scale,
+            tokens=words + self.config.latents,
+            frames=frames,
+            key=words if self.one_length else None,
+            duration_s=request.duration_s,
+        )
+
+    def _words(self, text: str) -> list[int]:
+        found: list[int] = self.tokenizer(text, max_length=self.tokenizer.model_max_length, truncation=True).input_ids
+        return found
+
+    def encode(self, prompt: Any) -> Condition:
+        """T5's states of the prompt, before them those of no words at all, padded to the prompt's length, if guided."""
+        import torch
+
+        text, guided = prompt
+        words = self._words(text)
+        found = [self._states(words, len(words))]
+        if guided:
+            empty = self._words("")
+            found.insert(0, self._states(empty[: len(words)], len(words)))
+        return Condition(*(torch.cat(part) for part in zip(*found, strict=True)))
+
+    def _states(self, words: list[int], length: int) -> "tuple[torch.Tensor, torch.Tensor]":
+        """States (1, length, text) of these words and the projected mean (1, pooled) of those that are no padding."""
+        import torch
+
+        device = self.placement.device
+        padded = words + [self.tokenizer.pad_token_id] * (length - len(words))
+        mask = torch.arange(length, device=device)[None] < len(words)
+        with self.modules.using("text_encoder") as encoder:
+            states = encoder(input_ids=torch.tensor([padded], device=device), attention_mask=mask.long())[0]
+        with self.modules.using("fc") as fc:
+            return states, fc(states[:, : len(words)].float().mean(dim=1))
+
+    def begin(self, plan: Plan, generator: "torch.Generator") -> "tuple[torch.Tensor, LinearSampler]":
+        """Unit noise over the window and Euler's steps along the flow."""
+        import torch
+
+        return torch.randn(plan.shape, generator=generator).to(self.placement.device), euler_flow(plan.steps)
+
+    def pack(self, rows: Sequence[Row]) -> "Told":
+        """Words of all rows, each with its duration as the last, at the right of padding where lengths differ."""
+        import torch
+
+        from deployments.tangoflux.network import Told
+
+        place = self.placement
+        seconds = torch.tensor([row.plan.duration_s for row in rows], device=place.device)  # type: ignore[attr-defined]
+        with self.modules.using("duration") as duration:
+            last = duration(seconds).to(place.network)
+        told = [(row.condition, 0 if row.negative else -1) for row in rows]
+        lengths = torch.tensor([condition.words.shape[1] for condition, _ in told], device=place.device)
+        longest = int(lengths.max())
+        words = last.new_zeros(len(rows), longest, last.shape[-1])
+        for index, (condition, part) in enumerate(told):
+            words[index, longest - condition.words.shape[1] :] = condition.words[part]
+        pooled = torch.stack([condition.pooled[part] for condition, part in told]).to(place.network)
+        return Told(torch.cat([words, last], dim=1), pooled, self._mask(lengths, longest), self.rotary)
+
+    def _mask(self, lengths: "torch.Tensor", longest: int) -> "torch.Tensor | None":
+        import torch
+
+        if bool((lengths == longest).all()):
+            return None
+        places = torch.arange(longest + 1 + self.config.latents, device=lengths.device)
+        return (places[None] >= longest - lengths[:, None])[:, None, None]
+
+    def forward(
+        self, latents: "Sequence[torch.Tensor]", timesteps: Sequence[float], packed: Any
+    ) -> "Sequence[torch.Tensor]":
+        """Velocities for rows that are each at a time of their own."""
+        import torch
+
+        stacked = torch.stack(list(latents)).to(self.placement.network)
+        times = torch.tensor(timesteps, device=stacked.device)
+        with self.modules.using("transformer") as transformer:
+            return transformer(stacked, times, packed).float().unbind()  # type: ignore[no-any-return]
+
+    def needed(self, plan: Plan, latent: "torch.Tensor") -> "torch.Tensor":
+        """The latents (channels, n) that the asked sound depends on."""
+        return oobleck.needed(latent.T, plan.frames, self.ratios)
+
+    def decode(self, latents: "torch.Tensor") -> "torch.Tensor":
+        """Samples (n, 2, frames)."""
+        with self.modules.using("vae") as vae:
+            return vae(latents.to(self.placement.codec))  # type: ignore[no-any-return]
+
+    def _bytes(self) -> tuple[int, float]:
+        """Bytes of activations: of a guided step with 64 words, and of decoding one latent."""
+        import torch
+
+        from deployments.tangoflux.network import Told
+
+        config = self.config.network
+        blank = torch.empty(0, device="meta", dtype=self.placement.network).new_empty
+        rotary = torch.empty(2, self.config.latents, config.head_width, device="meta")
+        told = Told(blank(2, 64, config.text), blank(2, config.pooled), None, rotary)
+        latents, times = blank(2, *self.shape), torch.empty(2, device="meta")
+        step = peak_bytes(self.modules["transformer"], lambda run: run(latents, times, told))
+        latent = torch.empty(1, config.channels, 64, device="meta", dtype=self.placement.codec)
+        return step, peak_bytes(self.modules["vae"], lambda run: run(latent)) / 64
