@@ -16,7 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from typer.core import TyperGroup
 
+from deployments.contract import LoadFailed
 from serve_app.config import ConfigError, parse_args
 from serve_app.errors import ContinuoError
 
@@ -152,19 +154,50 @@ def events(http: httpx.Client, job_id: str, last: str) -> Iterator[tuple[str, st
                 fields = {}
 
 
-@app.command()
-def models(name: Annotated[str | None, typer.Argument()] = None, url: UrlOption = LOCAL_URL) -> None:
-    """List the models, or show one."""
+class OrShow(TyperGroup):
+    """A group in which a word that is no command is the name of something to show."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of these words."""
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["show", *args])
+
+
+models_app = typer.Typer(help="List the models, show one, or fetch its weights.", cls=OrShow)
+app.add_typer(models_app, name="models", invoke_without_command=True)
+
+
+@models_app.callback()
+def models(context: typer.Context, url: UrlOption = LOCAL_URL) -> None:
+    """List the models, show one by its name, or fetch its weights."""
+    if context.invoked_subcommand is not None:
+        return
     with client(url) as http:
-        if name:
-            out.print_json(data=checked(http.get(f"/v1/models/{name}")))
-            return
         table = Table("name", "task", "status", "replicas", "longest", "weights", box=None)
         for item in checked(http.get("/v1/models"))["data"]:
             status = item["status"] + (f": {item['reason']}" if item["reason"] else "")
             longest = f"{item['max_duration_s']:g} s"
             table.add_row(item["id"], item["task"], status, str(item["replicas"]), longest, item["licence"]["weights"])
         out.print(table)
+
+
+@models_app.command("show", hidden=True)
+def show_model(name: str, url: UrlOption = LOCAL_URL) -> None:
+    """Show a model."""
+    with client(url) as http:
+        out.print_json(data=checked(http.get(f"/v1/models/{name}")))
+
+
+@models_app.command("pull")
+def pull_weights(name: str, config: ConfigOption = None) -> None:
+    """Fetch the weights of a model into MODELS_DIR; what an earlier try has brought is kept."""
+    from serve_app.pull import find_entry, pull
+
+    try:
+        folders = pull(find_entry(name, config), err)
+    except (ConfigError, LoadFailed) as error:
+        raise fail(str(error)) from None
+    for folder in folders:
+        out.print(str(folder), soft_wrap=True)
 
 
 @app.command()
