@@ -49,9 +49,7 @@ def test_what_cannot_be_pulled_is_one_line(hub: Hub, monkeypatch: pytest.MonkeyP
 
 def test_the_configuration_of_all_models_is_valid_and_each_tells_its_facts() -> None:
     catalogue = Catalogue(parse_args(read_config(ALL_MODELS)).models)
-    assert {"synth", "clap", "audioldm", "audioldm2", "audioldm2-large", "audioldm2-music", "stable-audio"} <= set(
-        catalogue.names
-    )
+    assert {"synth", "clap", "audioldm", "audioldm2-music", "tangoflux", "stable-audio"} <= set(catalogue.names)
     for item in catalogue:
         assert item.info.licence.weights
         assert item.info.memory_gib or item.name == "synth"

@@ -84,10 +84,14 @@ class TangoFlux(DiffusionModel[TangoFluxRequest], Pulled):
     Request: ClassVar[type[TangoFluxRequest]] = TangoFluxRequest
     Options: ClassVar[type[TangoFluxOptions]] = TangoFluxOptions
     published = Checkpoint(
-        repository="declare-lab/TangoFlux", files=("config.json", "tangoflux.safetensors", "vae.safetensors")
+        repository="declare-lab/TangoFlux",
+        revision="367005e963cb3a9fb2e03a46104d7de23e34ceea",
+        files=("config.json", "tangoflux.safetensors", "vae.safetensors"),
     )
     published_text = Checkpoint(
-        repository="google/flan-t5-large", files=("config.json", "tokenizer.json", "tokenizer_config.json")
+        repository="google/flan-t5-large",
+        revision="0613663d0d48ea86ba8cb3d7a44f0f65dc596a2a",
+        files=("config.json", "tokenizer.json", "tokenizer_config.json"),
     )
 
     def __init__(self, options: TangoFluxOptions | None = None) -> None:
