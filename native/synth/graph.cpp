@@ -4,8 +4,8 @@
 #include <cmath>
 #include <sstream>
 
-#include "synth/isa.h"
 #include "synth/blep.h"
+#include "synth/isa.h"
 
 namespace synth {
 namespace {

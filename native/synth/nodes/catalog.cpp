@@ -8,9 +8,10 @@ inline namespace SYNTH_ISA {
 namespace {
 
 const NodeType* const kTypes[] = {
-    &kPolyType,   &kPluckType,    &kBellType,   &kDrumType, &kNoiseType,   &kRainType,     &kWindType,
-    &kSurfType,   &kFireType,     &kStreamType, &kSvfType,  &kTremoloType, &kChorusType,   &kDelayType,
-    &kReverbType, &kSaturateType, &kGainType,   &kPanType,  &kMixType,     &kEnvelopeType,
+    &kPolyType,   &kPluckType,    &kBellType,    &kDrumType,     &kNoiseType,   &kRainType,
+    &kWindType,   &kSurfType,     &kFireType,    &kStreamType,   &kSvfType,     &kTremoloType,
+    &kChorusType, &kDelayType,    &kReverbType,  &kSaturateType, &kGainType,    &kPanType,
+    &kMixType,    &kEnvelopeType, &kFlangerType, &kPhaserType,   &kFormantType, &kGateType,
 };
 
 }  // namespace

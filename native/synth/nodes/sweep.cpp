@@ -1,0 +1,132 @@
+// Nodes flanger and phaser: moving notches.
+#include "synth/dsp/delay_line.h"
+#include "synth/nodes/catalog.h"
+
+namespace synth {
+inline namespace SYNTH_ISA {
+namespace {
+
+enum { kRate, kDepth, kDelay, kFeedback, kMix };
+constexpr ParamSpec kFlangerSpec[] = {
+    {"rate_hz", "Hz", 0.01f, 10, 0.25f, "speed"},
+    {"depth_ms", "ms", 0, 8, 2, "swing of the delay above delay_ms"},
+    {"delay_ms", "ms", 0.1f, 10, 0.7f, "shortest delay"},
+    {"feedback", "", -0.95f, 0.95f, 0.5f, "sharpness of the comb; below 0 it leaves out the odd teeth"},
+    {"mix", "", 0, 1, 0.5f, "share of the delayed copy"},
+};
+
+// A comb whose teeth move, because the copy's delay does (Dattorro, JAES 45(10), 1997).
+class Flanger final : public Node {
+ public:
+  void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
+    for (int i = 0; i < frames; ++i) {
+      const float mix = mix_.at(i), feedback = feedback_.at(i);
+      const float l = left_.read(time_left_.at(i)), r = right_.read(time_right_.at(i));
+      left_.write(in.left[i] + feedback * l);
+      right_.write(in.right[i] + feedback * r);
+      out.left[i] = in.left[i] + mix * (l - in.left[i]);
+      out.right[i] = in.right[i] + mix * (r - in.right[i]);
+    }
+    for (Smooth* s : {&mix_, &feedback_, &time_left_, &time_right_}) s->advance(frames);
+    lfo_.advance(frames);
+  }
+
+ protected:
+  void prepare() override {
+    for (DelayLine* line : {&left_, &right_}) line->prepare(arena(), static_cast<int>(0.02f * rate()) + 4);
+  }
+  void control() noexcept override {
+    lfo_.set_rate(param(kRate), rate());
+    const float turns = lfo_.turns(block());
+    follow(time_left_, distance(std::sin(2.0f * kPi * turns)));
+    follow(time_right_, distance(std::cos(2.0f * kPi * turns)));  // a quarter turn apart for width
+    follow(mix_, param(kMix));
+    follow(feedback_, param(kFeedback));
+  }
+
+ private:
+  // What was written last is one frame old when it is read.
+  [[nodiscard]] float distance(float wave) const noexcept {
+    const float ms = param(kDelay) + 0.5f * param(kDepth) * (1.0f + wave);
+    return std::max(0.001f * ms * rate() - 1.0f, 1.0f);
+  }
+  DelayLine left_, right_;
+  Smooth time_left_, time_right_, mix_, feedback_;
+  Lfo lfo_;
+};
+
+constexpr int kMostStages = 12;
+constexpr const char* kStages[] = {"4", "6", "8", "12"};
+
+enum { kPhaserRate, kCentre, kOctaves, kStageCount, kPhaserFeedback, kPhaserMix };
+constexpr ParamSpec kPhaserSpec[] = {
+    {"rate_hz", "Hz", 0.01f, 10, 0.3f, "speed"},
+    {"centre_hz", "Hz", 50, 8000, 800, "middle of the sweep"},
+    {"depth_octaves", "octave", 0, 4, 1.5f, "swing around the centre, each way"},
+    {"stages", "", 0, 3, 0, "first-order all-passes; half as many notches", kStages},
+    {"feedback", "", 0, 0.95f, 0.3f, "sharpness of the peaks between the notches"},
+    {"mix", "", 0, 1, 0.5f, "share of the shifted copy; the notches are deepest at 0.5"},
+};
+
+// A chain of first-order all-passes beside the dry sound (Smith, "An allpass approach to digital phasing and
+// flanging", ICMC 1984).
+struct AllPasses {
+  float before[kMostStages + 1] = {};  // each stage's last input; the last entry is the chain's last output
+  float last = 0.0f;
+
+  float step(float x, float a, int stages) noexcept {
+    for (int s = 0; s < stages; ++s) {
+      const float y = a * (x - before[s + 1]) + before[s];
+      before[s] = x;
+      x = y;
+    }
+    return before[stages] = last = x;
+  }
+};
+
+class Phaser final : public Node {
+ public:
+  void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
+    constexpr int kCounts[] = {4, 6, 8, 12};
+    const int stages = kCounts[whole(kStageCount)];
+    for (int i = 0; i < frames; ++i) {
+      const float mix = mix_.at(i), feedback = feedback_.at(i);
+      const float l = left_.step(in.left[i] + feedback * left_.last, pole_left_.at(i), stages);
+      const float r = right_.step(in.right[i] + feedback * right_.last, pole_right_.at(i), stages);
+      out.left[i] = in.left[i] + mix * (l - in.left[i]);
+      out.right[i] = in.right[i] + mix * (r - in.right[i]);
+    }
+    for (Smooth* s : {&mix_, &feedback_, &pole_left_, &pole_right_}) s->advance(frames);
+    lfo_.advance(frames);
+  }
+
+ protected:
+  void control() noexcept override {
+    lfo_.set_rate(param(kPhaserRate), rate());
+    const float turns = lfo_.turns(block());
+    follow(pole_left_, pole(std::sin(2.0f * kPi * turns)));
+    follow(pole_right_, pole(std::cos(2.0f * kPi * turns)));
+    follow(mix_, param(kPhaserMix));
+    follow(feedback_, param(kPhaserFeedback));
+  }
+
+ private:
+  // The coefficient that turns the phase by a quarter at the swept frequency.
+  [[nodiscard]] float pole(float wave) const noexcept {
+    const float hz = param(kCentre) * std::exp2(param(kOctaves) * wave);
+    const float t = std::tan(kPi * std::min(hz / rate(), 0.45f));
+    return (t - 1.0f) / (t + 1.0f);
+  }
+  AllPasses left_, right_;
+  Smooth pole_left_, pole_right_, mix_, feedback_;
+  Lfo lfo_;
+};
+
+}  // namespace
+
+const NodeType kFlangerType{"flanger",         "a comb of notches that moves", true, false, kFlangerSpec,
+                            make_node<Flanger>};
+const NodeType kPhaserType{"phaser", "a few notches that move", true, false, kPhaserSpec, make_node<Phaser>};
+
+}  // namespace SYNTH_ISA
+}  // namespace synth
