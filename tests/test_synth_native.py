@@ -319,9 +319,43 @@ def test_describe_is_the_table_that_validates() -> None:
     assert list(types) == synth_native.status()["node_types"]
     for name, node in types.items():
         params = {p["name"]: p["default"] for p in node["params"]}
-        inputs = {"in": ["n"]} if node["takes_input"] else {}
+        inputs = ({"in": ["n"]} if node["takes_input"] else {}) | (
+            {"sidechain": ["n"]} if node["takes_sidechain"] else {}
+        )
         nodes = [{"id": "n", "type": "noise"}, {"id": "a", "type": name, "params": params, "inputs": inputs}]
-        assert synth_native.compile({"nodes": nodes, "output": "a"}).nodes[-1] == "a"
+        graph: dict[str, Any] = {"nodes": nodes, "output": "a"}
+        if node["is_control"]:
+            nodes.append({"id": "g", "type": "gain", "inputs": {"in": ["n"]}})
+            move = {"from": "a", "to": "g", "param": "gain_db", "amount": 6}
+            graph = {"nodes": nodes, "output": "g", "modulations": [move]}
+        assert "a" in synth_native.compile(graph).nodes
+
+
+def test_an_input_is_heard_and_its_shape_is_checked() -> None:
+    plan = synth_native.compile({"nodes": [{"id": "i", "type": "input"}], "output": "i"})
+    heard = synth_native.Renderer(plan)
+    given = noise(0.5, 0.1)
+    assert np.array_equal(heard.render(given.shape[1], given), given)
+    assert not heard.render(100).any()
+    with pytest.raises(ValueError, match=re.escape("shape (2, 50)")):
+        heard.render(50, given)
+    with pytest.raises(ValueError, match="floating point"):
+        heard.render(2, np.zeros((2, 2), np.int16))
+
+
+def test_a_synced_lfo_moves_a_level_with_the_tempo() -> None:
+    nodes = [
+        {"id": "n", "type": "noise", "params": {"gain_db": 0}},
+        {"id": "l", "type": "lfo", "params": {"shape": "square", "sync_beats": 2}},
+        {"id": "g", "type": "gain", "inputs": {"in": ["n"]}},
+    ]
+    move = {"from": "l", "to": "g", "param": "gain_db", "amount": 20}
+    plan = synth_native.compile({"nodes": nodes, "output": "g", "modulations": [move], "tempo_bpm": 60})
+    moved = synth_native.Renderer(plan)
+    moved.schedule([{"frame": 2 * RATE, "type": "tempo", "tempo_bpm": 120}])
+    level = moved.render(4 * RATE)[0].reshape(-1, RATE // 20).std(axis=1) > 1
+    assert np.count_nonzero(np.diff(level[:38].astype(int))) == 1
+    assert np.count_nonzero(np.diff(level[42:78].astype(int))) == 3
 
 
 def test_the_readme_names_every_parameter() -> None:

@@ -1,6 +1,7 @@
 #include "convert.h"
 
 #include "synth/pool.h"
+#include "synth/values.h"
 
 namespace convert {
 namespace {
@@ -75,17 +76,32 @@ synth::NodeSpec node_from(const py::handle& item, std::size_t number) {
     }
   if (!node.contains("inputs")) return spec;
   const py::dict inputs = dict_of(node["inputs"], where + ": inputs");
-  refuse_unknown(inputs, {"in"}, where + ": inputs");
-  if (inputs.contains("in"))
-    for (const py::handle id : list_of(inputs["in"], where + ": inputs \"in\""))
-      spec.inputs.push_back(text_of(id, where + ": an input"));
+  refuse_unknown(inputs, {"in", "sidechain"}, where + ": inputs");
+  for (const auto& [key, ids] : {std::pair("in", &spec.inputs), std::pair("sidechain", &spec.sidechain)})
+    if (inputs.contains(key))
+      for (const py::handle id : list_of(inputs[key], where + ": inputs \"" + key + "\""))
+        ids->push_back(text_of(id, where + ": an input"));
+  return spec;
+}
+
+synth::ModulationSpec modulation_from(const py::handle& item, std::size_t number) {
+  const std::string place = "modulations[" + std::to_string(number) + "]";
+  const py::dict modulation = dict_of(item, place);
+  refuse_unknown(modulation, {"from", "to", "param", "amount", "unit"}, place);
+  const auto text = [&](const char* key) {
+    return text_of(required(modulation, key, place), place + ": " + key);
+  };
+  synth::ModulationSpec spec{text("from"), text("to"), text("param")};
+  spec.amount = number_of(required(modulation, "amount", place), place + ": amount");
+  if (modulation.contains("unit")) spec.unit = text("unit");
   return spec;
 }
 
 synth::EventSpec event_from(const py::handle& item, std::size_t number) {
   const std::string place = "events[" + std::to_string(number) + "]";
   const py::dict event = dict_of(item, place);
-  refuse_unknown(event, {"frame", "type", "node", "note", "velocity", "param", "value", "ramp_s"}, place);
+  refuse_unknown(
+      event, {"frame", "type", "node", "note", "velocity", "param", "value", "ramp_s", "tempo_bpm"}, place);
   synth::EventSpec spec;
   const double frame = number_of(required(event, "frame", place), place + ": frame");
   if (!(frame >= 0.0 && frame < 9e15 && frame == std::floor(frame)))
@@ -93,6 +109,10 @@ synth::EventSpec event_from(const py::handle& item, std::size_t number) {
                          " must be a whole number from 0");
   spec.frame = static_cast<std::int64_t>(frame);
   spec.type = text_of(required(event, "type", place), place + ": type");
+  if (spec.type == "tempo") {
+    spec.value = number_of(required(event, "tempo_bpm", place), place + ": tempo_bpm");
+    return spec;
+  }
   spec.node = text_of(required(event, "node", place), place + ": node");
   if (spec.type == "set") {
     spec.param = text_of(required(event, "param", place), place + ": param");
@@ -108,11 +128,15 @@ synth::EventSpec event_from(const py::handle& item, std::size_t number) {
 }  // namespace
 
 synth::GraphSpec graph_from(const py::dict& graph) {
-  refuse_unknown(graph, {"nodes", "output"}, "graph");
+  refuse_unknown(graph, {"nodes", "output", "modulations", "tempo_bpm"}, "graph");
   synth::GraphSpec spec;
   for (const py::handle node : list_of(required(graph, "nodes", "graph"), "graph: nodes"))
     spec.nodes.push_back(node_from(node, spec.nodes.size()));
   spec.output = text_of(required(graph, "output", "graph"), "graph: output");
+  if (graph.contains("modulations"))
+    for (const py::handle modulation : list_of(graph["modulations"], "graph: modulations"))
+      spec.modulations.push_back(modulation_from(modulation, spec.modulations.size()));
+  if (graph.contains("tempo_bpm")) spec.tempo_bpm = number_of(graph["tempo_bpm"], "graph: tempo_bpm");
   return spec;
 }
 
@@ -138,6 +162,14 @@ py::dict dict_from(const synth::Report& r) {
   dict["momentary_max_lufs"] = r.momentary_max_lufs;
   dict["short_term_max_lufs"] = r.short_term_max_lufs;
   dict["loudness_range_lu"] = r.loudness_range_lu;
+  return dict;
+}
+
+py::dict dict_from(const synth::CacheStats& stats) {
+  py::dict dict;
+  dict["entries"] = stats.entries;
+  dict["hits"] = stats.hits;
+  dict["misses"] = stats.misses;
   return dict;
 }
 

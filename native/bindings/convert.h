@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "synth/finish/finish.h"
+#include "synth/lru.h"
 #include "synth/renderer.h"
 
 namespace convert {
@@ -18,6 +19,7 @@ using FloatArray = py::array_t<float, py::array::c_style>;
 synth::GraphSpec graph_from(const py::dict& graph);
 std::vector<synth::EventSpec> events_from(const py::iterable& events);
 py::dict dict_from(const synth::Report& report);
+py::dict dict_from(const synth::CacheStats& stats);
 
 // An array on a buffer of the pool; the buffer goes back when the last view of it is collected.
 FloatArray pooled_array(const std::vector<py::ssize_t>& shape);

@@ -1,9 +1,11 @@
 // The Python face of the synthesizer. Everything it does is in the library; this file only translates.
 #include <atomic>
+#include <optional>
 
 #include "convert.h"
 #include "finish.h"
 #include "synth/isa.h"
+#include "synth/structure_cache.h"
 
 namespace {
 
@@ -40,17 +42,17 @@ class PyRenderer {
     renderer_.schedule(convert::events_from(events));
   }
 
-  FloatArray render(py::ssize_t frames) {
+  FloatArray render(py::ssize_t frames, const std::optional<py::array>& input) {
     if (frames < 0) throw synth::Invalid("render: frames = " + std::to_string(frames) + " must be 0 or more");
     FloatArray audio = convert::pooled_array({2, frames});
-    fill(audio.mutable_data(), frames);
+    fill(audio.mutable_data(), frames, input);
     return audio;
   }
 
-  void render_into(py::array_t<float, py::array::c_style>& out) {
+  void render_into(py::array_t<float, py::array::c_style>& out, const std::optional<py::array>& input) {
     if (out.ndim() != 2 || out.shape(0) != 2)
       throw synth::Invalid("render_into: out must have shape (2, frames)");
-    fill(out.mutable_data(), out.shape(1));  // mutable_data refuses a read-only array
+    fill(out.mutable_data(), out.shape(1), input);  // mutable_data refuses a read-only array
   }
 
   void swap(const PyPlan& plan, double fade_s) {
@@ -79,10 +81,19 @@ class PyRenderer {
     std::atomic_flag& flag_;
   };
 
-  void fill(float* data, py::ssize_t frames) {
+  void fill(float* data, py::ssize_t frames, const std::optional<py::array>& input) {
+    FloatArray outside;
+    synth::StereoView heard{};
+    if (input && frames > 0) {
+      outside = convert::audio_from(*input, "input");
+      if (outside.ndim() != 2 || outside.shape(0) != 2 || outside.shape(1) != frames)
+        throw synth::Invalid("input must have shape (2, " + std::to_string(frames) +
+                             "), as long as what is rendered");
+      heard = {outside.data(), outside.data() + frames};
+    }
     const Claim claim(busy_);
     const py::gil_scoped_release release;
-    renderer_.render(data, data + frames, frames);
+    renderer_.render(data, data + frames, frames, heard);
     frames_rendered += static_cast<long>(frames);
   }
 
@@ -98,6 +109,7 @@ py::dict status() {
   dict["isa"] = synth::isa().name;
   dict["node_types"] = types;
   dict["plans_compiled"] = plans_compiled.load();
+  dict["structures"] = convert::dict_from(synth::structure_cache());
   dict["frames_rendered"] = frames_rendered.load();
   dict["pool"] = convert::pool_stats();
 #ifdef NDEBUG
@@ -122,16 +134,23 @@ py::dict describe() {
       }
       params.append(param);
     }
-    types[type->name] = py::dict("summary"_a = type->summary, "takes_input"_a = type->takes_input,
-                                 "takes_notes"_a = type->takes_notes, "params"_a = params);
+    types[type->name] =
+        py::dict("summary"_a = type->summary, "takes_input"_a = type->takes_input,
+                 "takes_sidechain"_a = type->takes_sidechain, "takes_notes"_a = type->takes_notes,
+                 "is_control"_a = type->role == synth::Role::control, "params"_a = params);
   }
   return types;
 }
 
 std::vector<std::string> ids_of(const PyPlan& plan) {
+  const synth::Structure& structure = *plan.plan->structure;
   std::vector<std::string> ids;
-  for (const int index : plan.plan->order)
-    ids.push_back(plan.plan->nodes[static_cast<std::size_t>(index)].id);
+  for (const std::vector<int>* order : {&structure.control, &structure.audio})
+    for (const int index : *order) {
+      const synth::PlannedNode& node = structure.nodes[static_cast<std::size_t>(index)];
+      const bool first = order == &structure.control;
+      if (first == (node.type->role == synth::Role::control)) ids.push_back(node.id);
+    }
   return ids;
 }
 
@@ -149,8 +168,8 @@ PYBIND11_MODULE(synth_native, m) {
            "seed"_a = 0, "block"_a = 64)
       .def_property_readonly("frame", &PyRenderer::frame)
       .def("schedule", &PyRenderer::schedule, "events"_a)
-      .def("render", &PyRenderer::render, "frames"_a)
-      .def("render_into", &PyRenderer::render_into, "out"_a.noconvert())
+      .def("render", &PyRenderer::render, "frames"_a, "input"_a = py::none())
+      .def("render_into", &PyRenderer::render_into, "out"_a.noconvert(), "input"_a = py::none())
       .def("swap", &PyRenderer::swap, "plan"_a, "fade_s"_a = 0.05)
       .def("reset", &PyRenderer::reset);
 

@@ -26,13 +26,13 @@ class Plan:
 
     @property
     def nodes(self) -> list[str]:
-        """Ids of the nodes that the output needs, in the order of computing."""
+        """Ids of the nodes that the output needs: control nodes, then the others in the order of computing."""
 
 @final
 class Renderer:
     """Renders a plan as one endless stereo stream; deterministic for a seed, bit by bit, however it is split.
 
-    `block` (16 to 512 frames) is the control rate; it is part of the sound. Not for two threads at once: that raises
+    `block` (16 to 1024 frames) is the control rate; it is part of the sound. Not for two threads at once: that raises
     RuntimeError. Rendering releases the GIL and allocates only the returned array.
     """
 
@@ -45,14 +45,18 @@ class Renderer:
         """Adds events, each at an exact frame counted from the start; one in the past takes place at once.
 
         {"frame", "type": "note_on", "node", "note", "velocity"?}, {"frame", "type": "note_off", "node", "note"},
-        {"frame", "type": "set", "node", "param", "value", "ramp_s"?}. ValueError when one is wrong; then none is added.
+        {"frame", "type": "set", "node", "param", "value", "ramp_s"?}, {"frame", "type": "tempo", "tempo_bpm"} (20 to
+        400, heard from the next control block on). ValueError when one is wrong; then none is added.
         """
 
-    def render(self, frames: int) -> NDArray[np.float32]:
-        """The next frames, shape (2, frames). The array owns its buffer (not copied, pooled when collected)."""
+    def render(self, frames: int, input: NDArray[np.floating[Any]] | None = None) -> NDArray[np.float32]:
+        """The next frames, shape (2, frames). The array owns its buffer (not copied, pooled when collected).
 
-    def render_into(self, out: NDArray[np.float32]) -> None:
-        """Fills a writable C-ordered float32 array of shape (2, frames) with the next frames."""
+        `input`, of the same shape, is what nodes of type `input` hear; None is silence.
+        """
+
+    def render_into(self, out: NDArray[np.float32], input: NDArray[np.floating[Any]] | None = None) -> None:
+        """Fills a writable C-ordered float32 array of shape (2, frames) with the next frames; `input` as in render."""
 
     def swap(self, plan: Plan, fade_s: float = 0.05) -> None:
         """Cross-fades to another plan. Held notes and coming events go over to nodes of the same id and type."""
@@ -201,16 +205,18 @@ class Dither:
         """The next frames as integers; the same as dither() of the whole. Raises NotFinite."""
 
 def compile(graph: dict[str, Any]) -> Plan:
-    """Checks a graph {"nodes": [{"id", "type", "params", "inputs": {"in": [ids]}}], "output": id} and plans it.
+    """Checks a graph and plans it.
 
-    ValueError names node, parameter, value, range and unit, and the nearest valid name.
+    {"nodes": [{"id", "type", "params"?, "inputs"?: {"in": [ids], "sidechain"?: [ids]}}], "output": id,
+    "modulations"?: [{"from", "to", "param", "amount", "unit"?}], "tempo_bpm"?: 120}. ValueError names node, parameter,
+    value, range and unit, and the nearest valid name.
     """
 
 def describe() -> dict[str, dict[str, Any]]:
-    """Per node type: summary, takes_input, takes_notes, params (name, unit, low, high, default, meaning, choices)."""
+    """Per node type: summary, takes_input, takes_sidechain, takes_notes, is_control, params (name, unit, low, high, default, meaning, choices)."""
 
 def status() -> dict[str, Any]:
-    """version, isa, build, node_types, plans_compiled, frames_rendered and the buffer pool's figures."""
+    """version, isa, build, node_types, plans_compiled, structures (entries, hits, misses), frames_rendered and the buffer pool's figures."""
 
 def finish(
     audio: NDArray[np.floating[Any]],

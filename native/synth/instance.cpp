@@ -1,59 +1,108 @@
-#include <algorithm>
+#include "synth/instance.h"
 
-#include "synth/renderer.h"
+#include <algorithm>
 
 namespace synth {
 
 Instance::Instance(std::shared_ptr<const Plan> plan, double sample_rate_hz, std::uint64_t seed, int block)
-    : plan_(std::move(plan)), nodes_(plan_->nodes.size()), outputs_(plan_->nodes.size()) {
-  for (const int index : plan_->order) {
-    const auto i = static_cast<std::size_t>(index);
-    const PlannedNode& planned = plan_->nodes[i];
-    nodes_[i] = planned.type->make();
-    nodes_[i]->start(planned.values, {sample_rate_hz, block, node_seed(seed, planned.id), &arena_});
+    : plan_(std::move(plan)),
+      structure_(*plan_->structure),
+      transport_{plan_->tempo_bpm},
+      nodes_(structure_.nodes.size()),
+      sum_(new_buffer(block)),
+      sidechain_sum_(new_buffer(block)),
+      silence_(new_buffer(block)) {
+  for (int i = 0; i < structure_.buffers; ++i) buffers_.push_back(new_buffer(block));
+  for (const std::vector<int>* order : {&structure_.control, &structure_.audio})
+    for (const int index : *order) {
+      Node*& node = nodes_[static_cast<std::size_t>(index)];
+      if (!node) node = structure_.nodes[static_cast<std::size_t>(index)].type->make(arena_);
+    }
+  for (const int index : structure_.control) {
+    const PlannedNode& planned = structure_.nodes[static_cast<std::size_t>(index)];
+    Node& node = *nodes_[static_cast<std::size_t>(index)];
+    node.start(planned.type->params, plan_->values_of(planned),
+               {sample_rate_hz, block, node_seed(seed, planned.id), &arena_, &transport_});
+    modulate(index);
+    node.begin();
   }
+}
+
+Instance::~Instance() {
+  for (Node* node : nodes_)
+    if (node) node->~Node();
+}
+
+Stereo Instance::new_buffer(int block) {
+  const auto size = static_cast<std::size_t>(block);
+  return {arena_.floats(size), arena_.floats(size)};
+}
+
+const Stereo& Instance::buffer_of(int node) const noexcept {
+  return buffers_[static_cast<std::size_t>(structure_.nodes[static_cast<std::size_t>(node)].buffer)];
 }
 
 void Instance::tick() noexcept {
-  for (const int index : plan_->order) nodes_[static_cast<std::size_t>(index)]->tick();
+  for (const int index : structure_.control) {
+    modulate(index);
+    nodes_[static_cast<std::size_t>(index)]->tick();
+  }
+}
+
+// Modulations lie grouped by what they move; several of one parameter add up.
+void Instance::modulate(int index) noexcept {
+  const PlannedNode& node = structure_.nodes[static_cast<std::size_t>(index)];
+  const auto first = structure_.modulations.begin() + node.first_modulation;
+  const auto last = first + node.modulations;
+  for (auto m = first; m != last;) {
+    const int param = m->param;
+    float octaves = 0.0f, amount = 0.0f;
+    for (; m != last && m->param == param; ++m) {
+      const float moved = plan_->amounts[m->amount] * nodes_[static_cast<std::size_t>(m->from)]->sent();
+      (m->octaves ? octaves : amount) += moved;
+    }
+    nodes_[static_cast<std::size_t>(index)]->modulate(param, octaves, amount);
+  }
 }
 
 void Instance::apply(const Event& event) noexcept {
-  Node* node = nodes_[static_cast<std::size_t>(event.node)].get();
-  if (!node) return;
-  switch (event.kind) {
-    case Event::Kind::note_on:
-      return node->note_on(event.note, event.value);
-    case Event::Kind::note_off:
-      return node->note_off(event.note);
-    case Event::Kind::set:
-      return node->set(event.param, event.value, event.ramp_s);
+  if (event.kind == Event::Kind::tempo) {
+    transport_.tempo_bpm = event.value;  // heard from the next tick on
+    return;
   }
+  Node* const node = nodes_[static_cast<std::size_t>(event.node)];
+  if (!node) return;
+  if (event.kind == Event::Kind::note_on) return node->note_on(event.note, event.value);
+  if (event.kind == Event::Kind::note_off) return node->note_off(event.note);
+  node->set(event.param, event.value, event.ramp_s);
 }
 
-StereoView Instance::process(int frames) noexcept {
-  for (const int index : plan_->order) {
-    const auto i = static_cast<std::size_t>(index);
-    const StereoView in = gather(plan_->nodes[i], frames);
-    nodes_[i]->process(in, {outputs_[i].left, outputs_[i].right}, frames);
+StereoView Instance::process(const StereoView& input, int frames) noexcept {
+  const StereoView outside = input.left ? input : StereoView{silence_.left, silence_.right};
+  for (const int index : structure_.audio) {
+    const PlannedNode& planned = structure_.nodes[static_cast<std::size_t>(index)];
+    Node& node = *nodes_[static_cast<std::size_t>(index)];
+    if (!planned.sidechain.empty()) node.hear(gather(planned.sidechain, sidechain_sum_, frames));
+    const bool external = planned.type->role == Role::external;
+    node.process(external ? outside : gather(planned.inputs, sum_, frames), buffer_of(index), frames);
   }
-  const Buffer& last = outputs_[static_cast<std::size_t>(plan_->output)];
+  const Stereo& last = buffer_of(structure_.output);
   return {last.left, last.right};
 }
 
-// One input is read where it lies; several are summed in the order the author gave.
-StereoView Instance::gather(const PlannedNode& node, int frames) noexcept {
-  if (node.inputs.empty()) return {nullptr, nullptr};
-  const Buffer& first = outputs_[static_cast<std::size_t>(node.inputs[0])];
-  if (node.inputs.size() == 1) return {first.left, first.right};
-  std::copy_n(first.left, frames, sum_.left);
-  std::copy_n(first.right, frames, sum_.right);
-  for (std::size_t k = 1; k < node.inputs.size(); ++k) {
-    const Buffer& more = outputs_[static_cast<std::size_t>(node.inputs[k])];
-    for (int i = 0; i < frames; ++i) sum_.left[i] += more.left[i];
-    for (int i = 0; i < frames; ++i) sum_.right[i] += more.right[i];
+// One source is read where it lies; several are summed in the order the author gave.
+StereoView Instance::gather(const std::vector<int>& sources, const Stereo& sum, int frames) const noexcept {
+  if (sources.empty()) return {nullptr, nullptr};
+  const Stereo& first = buffer_of(sources[0]);
+  if (sources.size() == 1) return {first.left, first.right};
+  std::copy_n(first.left, frames, sum.left);
+  std::copy_n(first.right, frames, sum.right);
+  for (std::size_t k = 1; k < sources.size(); ++k) {
+    const Stereo& more = buffer_of(sources[k]);
+    for (int i = 0; i < frames; ++i) sum.left[i] += more.left[i];
+    for (int i = 0; i < frames; ++i) sum.right[i] += more.right[i];
   }
-  return {sum_.left, sum_.right};
+  return {sum.left, sum.right};
 }
 
 }  // namespace synth

@@ -15,12 +15,16 @@ class Arena {
 
   // Zeros, aligned to 64 bytes. Throws std::bad_alloc.
   float* floats(std::size_t count);
-  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  void* bytes_for(std::size_t size);
+  [[nodiscard]] std::size_t bytes() const noexcept;
 
  private:
-  std::vector<void*> chunks_;
-  std::byte* next_ = nullptr;
-  std::size_t left_ = 0, bytes_ = 0;
+  struct Chunk {
+    std::byte* data;
+    std::size_t size, used;
+  };
+  std::vector<Chunk> chunks_;
+  std::size_t open_ = 0;  // the chunk that is being filled
 };
 
 }  // namespace synth

@@ -3,7 +3,7 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
+#include <new>
 #include <span>
 #include <string>
 
@@ -12,7 +12,7 @@
 
 namespace synth {
 
-inline constexpr int kMaxBlock = 512;
+inline constexpr int kMaxBlock = 1024;
 inline constexpr int kMaxParams = 80;
 
 struct Stereo {
@@ -33,16 +33,23 @@ struct ParamSpec {
   std::span<const char* const> choices = {};
 };
 
+// What all nodes of a renderer have in common; an event may change the tempo.
+struct Transport {
+  float tempo_bpm = 120.0f;
+};
+
 struct Setup {
   double sample_rate_hz;
   int block;
   std::uint64_t seed;
   Arena* arena;  // the renderer's; what prepare() takes from it is zero and lives as long as the node
+  const Transport* transport;
 };
 
-// The contract: prepare() may allocate; control() and process() may not allocate, lock or throw.
-// control() runs on the absolute frame grid (every `block` frames) and after a parameter was set. process()
-// gets at most `block` frames, never crosses a grid line, and must give the same samples however it is split.
+// The contract: prepare() may allocate; what else a node overrides may not allocate, lock or throw.
+// advance() runs on the absolute frame grid, every `block` frames; control() runs behind it and after a
+// parameter was set. process() gets at most `block` frames, never crosses a grid line, and must give the same
+// samples however it is split.
 class Node {
  public:
   Node() = default;
@@ -50,21 +57,27 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  void start(std::span<const float> values, const Setup& setup);
+  void start(std::span<const ParamSpec> specs, std::span<const float> values, const Setup& setup);
+  void begin();  // after the first modulate()
   void tick() noexcept;
   void set(int param, float value, float ramp_s) noexcept;
+  // From the next tick on: the parameter is moved by octaves, then by an amount in its unit, within its
+  // range.
+  void modulate(int param, float octaves, float amount) noexcept;
+  void hear(const StereoView& sidechain) noexcept;  // for the next process()
 
   virtual void process(const StereoView& in, const Stereo& out, int frames) noexcept = 0;
   virtual void note_on(float note, float velocity) noexcept;
   virtual void note_off(float note) noexcept;
+  // Of a control node: what it sends, 0 to 1 or -1 to 1, for the end of the coming block.
+  [[nodiscard]] virtual float sent() const noexcept;
 
  protected:
   virtual void prepare();
+  virtual void advance() noexcept;
   virtual void control() noexcept;
 
-  [[nodiscard]] SYNTH_SHARED float param(int index) const noexcept {
-    return params_[static_cast<std::size_t>(index)].value;
-  }
+  [[nodiscard]] SYNTH_SHARED float param(int index) const noexcept { return values_[index]; }
   [[nodiscard]] SYNTH_SHARED int whole(int index) const noexcept {
     return static_cast<int>(param(index) + 0.5f);
   }
@@ -72,7 +85,10 @@ class Node {
   [[nodiscard]] SYNTH_SHARED float rate() const noexcept { return static_cast<float>(setup_.sample_rate_hz); }
   [[nodiscard]] SYNTH_SHARED int block() const noexcept { return setup_.block; }
   [[nodiscard]] SYNTH_SHARED float block_s() const noexcept { return static_cast<float>(block()) / rate(); }
+  [[nodiscard]] SYNTH_SHARED float beat_s() const noexcept { return 60.0f / setup_.transport->tempo_bpm; }
   [[nodiscard]] SYNTH_SHARED Arena& arena() const noexcept { return *setup_.arena; }
+  // The audio of the input "sidechain"; null pointers when nothing is connected there.
+  [[nodiscard]] SYNTH_SHARED const StereoView& sidechain() const noexcept { return sidechain_; }
   // Before the first block a smoothed value jumps to where it should be; afterwards it moves.
   template <class Smooth>
   SYNTH_SHARED void follow(Smooth& smooth, float target) const noexcept {
@@ -84,14 +100,27 @@ class Node {
   Random random_;
 
  private:
+  void move() noexcept;
   struct Param {
-    float value = 0.0f, target = 0.0f, step = 0.0f;
-    int ticks = 0;
+    float base, target, step;  // as set
+    float octaves, amount;     // by which modulations move it
+    float low, high;
+    int ticks;  // until the target
+    [[nodiscard]] float now() const noexcept;
   };
-  std::array<Param, kMaxParams> params_{};
-  std::size_t count_ = 0;
-  Setup setup_{44100.0, 64, 0, nullptr};
+  float* values_ = nullptr;  // as moved by modulations
+  Param* params_ = nullptr;
+  int count_ = 0;
+  bool moving_ = false;  // some parameter ramps or is modulated
+  Setup setup_{44100.0, 64, 0, nullptr, nullptr};
+  StereoView sidechain_{nullptr, nullptr};
   bool fresh_ = true;
+};
+
+enum class Role {
+  audio,
+  external,  // its input is what the caller of render() gives
+  control,   // gives no sound but moves parameters of others
 };
 
 struct NodeType {
@@ -100,12 +129,15 @@ struct NodeType {
   bool takes_input;
   bool takes_notes;
   std::span<const ParamSpec> params;
-  std::unique_ptr<Node> (*make)();
+  Node* (*make)(Arena& arena);
+  bool takes_sidechain = false;  // a second input that may be left open
+  Role role = Role::audio;
 };
 
+// A node lies in its renderer's arena, beside its buffers; whoever made it calls its destructor.
 template <class T>
-std::unique_ptr<Node> make_node() {
-  return std::unique_ptr<Node>(new T);
+Node* make_node(Arena& arena) {
+  return new (arena.bytes_for(sizeof(T))) T;
 }
 
 }  // namespace synth

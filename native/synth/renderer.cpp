@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "synth/denormals.h"
+#include "synth/values.h"
 
 namespace synth {
 namespace {
@@ -14,8 +15,9 @@ Event::Kind kind_of(const EventSpec& spec) {
   if (spec.type == "note_on") return Event::Kind::note_on;
   if (spec.type == "note_off") return Event::Kind::note_off;
   if (spec.type == "set") return Event::Kind::set;
+  if (spec.type == "tempo") return Event::Kind::tempo;
   throw Invalid("event at frame " + std::to_string(spec.frame) + ": unknown type '" + spec.type + "'" +
-                suggestion(spec.type, {"note_on", "note_off", "set"}));
+                suggestion(spec.type, {"note_on", "note_off", "set", "tempo"}));
 }
 
 constexpr ParamSpec kNote{"note", "MIDI note", 0, 127, 60, ""};
@@ -48,22 +50,21 @@ Event Renderer::checked(const EventSpec& spec) const {
   const Event::Kind kind = kind_of(spec);
   const std::string at = "event at frame " + std::to_string(spec.frame);
   if (spec.frame < 0) throw Invalid(at + ": frame must be 0 or more");
-  const int index = plan_->find(spec.node);
-  if (index < 0) {
-    std::vector<std::string> ids;
-    for (const PlannedNode& node : plan_->nodes) ids.push_back(node.id);
-    throw Invalid(at + ": unknown node '" + spec.node + "'" + suggestion(spec.node, ids));
-  }
-  const NodeType& type = *plan_->nodes[static_cast<std::size_t>(index)].type;
-  const std::string where = at + ", node '" + spec.node + "' (" + type.name + ")";
+  if (kind == Event::Kind::tempo)
+    return {spec.frame, kind, 0, 0, checked_value(at, kTempo, spec.value), 0.0f, 0.0f};
+  const Structure& structure = *plan_->structure;
+  const int index = structure.find(spec.node);
+  if (index < 0)
+    throw Invalid(at + ": unknown node '" + spec.node + "'" + suggestion(spec.node, structure.ids()));
+  const NodeType& type = *structure.nodes[static_cast<std::size_t>(index)].type;
+  const std::string where = at + ", " + described(spec.node, type);
   Event event{spec.frame, kind, index, 0, 0.0f, 0.0f, 0.0f};
   if (kind == Event::Kind::set) {
     event.param = find_param(where, type, spec.param);
     event.value = checked_value(where, type.params[static_cast<std::size_t>(event.param)], spec.value);
     event.ramp_s = checked_value(where, kRamp, spec.ramp_s);
     // Words and counts have no values in between.
-    const ParamSpec& param = type.params[static_cast<std::size_t>(event.param)];
-    if (!param.choices.empty() || std::string_view(param.unit) == "count") event.ramp_s = 0.0f;
+    if (!continuous(type.params[static_cast<std::size_t>(event.param)])) event.ramp_s = 0.0f;
     return event;
   }
   if (!type.takes_notes) throw Invalid(where + ": takes no notes");
@@ -82,7 +83,7 @@ void Renderer::schedule(const std::vector<EventSpec>& specs) {
 }
 
 void Renderer::remember(const Event& event) noexcept {
-  if (event.kind == Event::Kind::set) return;
+  if (event.kind != Event::Kind::note_on && event.kind != Event::Kind::note_off) return;
   std::erase_if(held_, [&](const Held& h) { return h.node == event.node && h.note == event.note; });
   if (event.kind == Event::Kind::note_on && held_.size() < kMostHeld)
     held_.push_back({event.node, event.note, event.value});
@@ -102,7 +103,7 @@ int Renderer::segment(std::int64_t left) const noexcept {
   return static_cast<int>(frames);
 }
 
-void Renderer::render(float* left, float* right, std::int64_t frames) noexcept {
+void Renderer::render(float* left, float* right, std::int64_t frames, StereoView input) noexcept {
   const FlushDenormals flush;
   while (frames > 0) {
     if (frame_ % block_ == 0)
@@ -113,8 +114,9 @@ void Renderer::render(float* left, float* right, std::int64_t frames) noexcept {
     std::fill_n(left, n, 0.0f);
     std::fill_n(right, n, 0.0f);
     for (Layer& layer : layers_)
-      if (!layer.finished()) mix(layer, layer.instance->process(n), left, right, n);
+      if (!layer.finished()) mix(layer, layer.instance->process(input, n), left, right, n);
     left += n, right += n, frames -= n, frame_ += n;
+    if (input.left) input.left += n, input.right += n;
   }
 }
 
@@ -138,12 +140,12 @@ void Renderer::swap(std::shared_ptr<const Plan> plan, double fade_s) {
   std::erase_if(layers_, [](const Layer& layer) { return layer.finished(); });
   for (Layer& layer : layers_) layer.step = -step;
   layers_.push_back({std::move(instance), 0.0, step});
-  carry_over(*plan_, *plan);
+  carry_over(*plan_->structure, *plan->structure);
   plan_ = std::move(plan);
 }
 
 // Held notes and coming events follow their node's id; what the new plan lacks is dropped.
-void Renderer::carry_over(const Plan& before, const Plan& after) {
+void Renderer::carry_over(const Structure& before, const Structure& after) {
   const auto moved = [&](int node) {
     const PlannedNode& old = before.nodes[static_cast<std::size_t>(node)];
     const int index = after.find(old.id);
@@ -154,7 +156,8 @@ void Renderer::carry_over(const Plan& before, const Plan& after) {
   for (const Held& held : held_)
     layers_.back().instance->apply(
         {frame_, Event::Kind::note_on, held.node, 0, held.velocity, held.note, 0.0f});
-  for (Event& event : events_) event.node = moved(event.node);
+  for (Event& event : events_)
+    if (event.kind != Event::Kind::tempo) event.node = moved(event.node);
   events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(next_event_));
   next_event_ = 0;
   std::erase_if(events_, [](const Event& event) { return event.node < 0; });

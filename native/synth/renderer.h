@@ -4,57 +4,21 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <variant>
 #include <vector>
 
-#include "synth/graph.h"
+#include "synth/instance.h"
 
 namespace synth {
 
 // An event as its author wrote it.
 struct EventSpec {
   std::int64_t frame = 0;
-  std::string type;  // note_on, note_off or set
+  std::string type;  // note_on, note_off, set or tempo
   std::string node;
   double note = 0.0, velocity = 1.0;
   std::string param;
-  std::variant<double, std::string> value = 0.0;
+  Value value = 0.0;  // of the parameter, or beats per minute
   double ramp_s = 0.0;
-};
-
-struct Event {
-  enum class Kind { note_on, note_off, set };
-  std::int64_t frame;
-  Kind kind;
-  int node;
-  int param;
-  float value;  // velocity or the parameter's value
-  float note;
-  float ramp_s;
-};
-
-// A plan brought to life: one Node object per planned node, and its buffers.
-class Instance {
- public:
-  Instance(std::shared_ptr<const Plan> plan, double sample_rate_hz, std::uint64_t seed, int block);
-  void tick() noexcept;
-  void apply(const Event& event) noexcept;
-  // The output node's buffers, valid until the next call.
-  StereoView process(int frames) noexcept;
-  [[nodiscard]] const Plan& plan() const noexcept { return *plan_; }
-
- private:
-  struct Buffer {
-    alignas(64) float left[kMaxBlock];
-    alignas(64) float right[kMaxBlock];
-  };
-  StereoView gather(const PlannedNode& node, int frames) noexcept;
-
-  std::shared_ptr<const Plan> plan_;
-  Arena arena_;
-  std::vector<std::unique_ptr<Node>> nodes_;  // empty where the output does not need the node
-  std::vector<Buffer> outputs_;
-  Buffer sum_{};
 };
 
 // State continues from call to call. The control grid is absolute (every `block` frames since the start), so
@@ -65,8 +29,9 @@ class Renderer {
   Renderer(std::shared_ptr<const Plan> plan, double sample_rate_hz, std::uint64_t seed, int block);
   // Frames count from the start or the last reset; an event in the past takes place at the next frame.
   void schedule(const std::vector<EventSpec>& events);
-  // Allocates nothing, takes no lock, throws nothing.
-  void render(float* left, float* right, std::int64_t frames) noexcept;
+  // Allocates nothing, takes no lock, throws nothing. `input` is what nodes of type `input` hear, as long as
+  // the output; null pointers are silence.
+  void render(float* left, float* right, std::int64_t frames, StereoView input = {}) noexcept;
   // Cross-fades to another plan, equal power. Held notes are struck again there where the node exists.
   void swap(std::shared_ptr<const Plan> plan, double fade_s);
   void reset();
@@ -87,7 +52,7 @@ class Renderer {
 
   Event checked(const EventSpec& spec) const;
   void remember(const Event& event) noexcept;
-  void carry_over(const Plan& before, const Plan& after);
+  void carry_over(const Structure& before, const Structure& after);
   void apply_due() noexcept;
   [[nodiscard]] int segment(std::int64_t left) const noexcept;
   static void mix(Layer& layer, const StereoView& in, float* left, float* right, int frames) noexcept;

@@ -29,6 +29,19 @@ inline std::shared_ptr<const synth::Plan> plan_of(const std::string& source, con
   return synth::compile({{{"a", source, source_params, {}}, {"fx", effect, params, {"a"}}}, "fx"});
 }
 
+// A node of any type where it belongs: behind noise, in front of the output, or moving a level.
+inline std::shared_ptr<const synth::Plan> alone(const synth::NodeType& type, const Params& params) {
+  synth::GraphSpec graph{{{"noise", "noise", {}, {}}, {"a", type.name, params, {}}}, "a"};
+  if (type.takes_input) graph.nodes[1].inputs = {"noise"};
+  if (type.takes_sidechain) graph.nodes[1].sidechain = {"noise"};
+  if (type.role == synth::Role::control) {
+    graph.nodes.push_back({"out", "gain", {}, {"noise"}});
+    graph.modulations = {{"a", "out", "gain_db", 12.0}};
+    graph.output = "out";
+  }
+  return synth::compile(graph);
+}
+
 inline synth::EventSpec note_on(std::int64_t frame, double note, double velocity = 1.0) {
   return {.frame = frame,
           .type = "note_on",

@@ -34,8 +34,29 @@ TEST(errors_of_the_graph_itself) {
 TEST(what_the_output_does_not_need_is_left_out) {
   const auto plan = synth::compile(
       {{{"unused", "reverb", {}, {"n"}}, {"n", "noise", {}, {}}, {"g", "gain", {}, {"n"}}}, "g"});
-  CHECK(plan->nodes.size() == 3);
-  CHECK(plan->order.size() == 2);
+  CHECK(plan->structure->nodes.size() == 3);
+  CHECK(plan->structure->audio.size() == 2);
+}
+
+TEST(a_chain_of_any_length_shares_its_buffers) {
+  synth::GraphSpec graph{{{"n", "noise", {}, {}}}, "g39"};
+  std::string before = "n";
+  for (int i = 0; i < 40; ++i) {
+    const std::string id = std::string("g").append(std::to_string(i));
+    graph.nodes.push_back({id, "gain", {}, {before}});
+    before = id;
+  }
+  CHECK(synth::compile(graph)->structure->buffers == 2);
+  graph.nodes.push_back({"all", "mix", {}, {"n", "g10", "g39"}});
+  graph.output = "all";
+  CHECK(synth::compile(graph)->structure->buffers == 4);
+}
+
+TEST(other_values_are_no_other_structure) {
+  const auto a = plan_of("poly", {{"cutoff_hz", 500.0}}), b = plan_of("poly", {{"cutoff_hz", 600.0}});
+  CHECK(a->structure == b->structure);
+  CHECK(a->values != b->values);
+  CHECK(plan_of("pluck", {})->structure != a->structure);
 }
 
 TEST(inputs_are_summed) {
@@ -54,8 +75,7 @@ TEST(every_parameter_works_at_both_ends) {
           params[spec.name] = static_cast<double>(value);
         else
           params[spec.name] = spec.choices[static_cast<std::size_t>(value)];
-        const auto plan =
-            type->takes_input ? plan_of("noise", {}, type->name, params) : plan_of(type->name, params);
+        const auto plan = alone(*type, params);
         std::vector<synth::EventSpec> events;
         if (type->takes_notes)
           for (const double note : {0.0, 60.0, 127.0}) events.push_back(note_on(10, note));

@@ -32,14 +32,14 @@ void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 namespace {
 
-// Everything at once: every type of node, notes, ramps.
+// Everything at once: every type of node, notes, ramps, control nodes that move every node behind them.
 std::shared_ptr<const synth::Plan> everything() {
   synth::GraphSpec graph;
-  std::vector<std::string> sources, chain;
+  std::vector<std::string> sources;
   for (const synth::NodeType* type : synth::isa().node_types) {
     if (type->takes_input) continue;
     graph.nodes.push_back({type->name, type->name, {}, {}});
-    sources.push_back(type->name);
+    if (type->role != synth::Role::control) sources.push_back(type->name);
   }
   graph.nodes.push_back({"sum", "mix", {{"gain_db", -12.0}}, sources});
   std::string last = "sum";
@@ -47,8 +47,15 @@ std::shared_ptr<const synth::Plan> everything() {
     if (!type->takes_input) continue;
     const std::string id = std::string("fx_") + type->name;
     graph.nodes.push_back({id, type->name, {}, {last}});
-    last = id;
+    if (type->takes_sidechain) graph.nodes.back().sidechain = {"noise"};
+    if (type->role != synth::Role::control) last = id;
   }
+  graph.modulations = {{"lfo", "fx_svf", "cutoff_hz", 2.0, "octave"},
+                       {"random", "fx_svf", "cutoff_hz", 500.0},
+                       {"curve", "fx_pan", "pan", 1.0},
+                       {"fx_follower", "fx_delay", "feedback", 0.5},
+                       {"lfo", "poly", "cutoff_hz", -1.0, "octave"},
+                       {"random", "lfo", "rate_hz", 1.0}};
   graph.output = last;
   return synth::compile(graph);
 }

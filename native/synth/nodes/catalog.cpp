@@ -7,12 +7,39 @@ namespace synth {
 inline namespace SYNTH_ISA {
 namespace {
 
+// clang-format off
 const NodeType* const kTypes[] = {
-    &kPolyType,   &kPluckType,    &kBellType,    &kDrumType,     &kNoiseType,   &kRainType,
-    &kWindType,   &kSurfType,     &kFireType,    &kStreamType,   &kSvfType,     &kTremoloType,
-    &kChorusType, &kDelayType,    &kReverbType,  &kSaturateType, &kGainType,    &kPanType,
-    &kMixType,    &kEnvelopeType, &kFlangerType, &kPhaserType,   &kFormantType, &kGateType,
+    &kPolyType,
+    &kPluckType,
+    &kBellType,
+    &kDrumType,
+    &kNoiseType,
+    &kRainType,
+    &kWindType,
+    &kSurfType,
+    &kFireType,
+    &kStreamType,
+    &kSvfType,
+    &kTremoloType,
+    &kChorusType,
+    &kDelayType,
+    &kReverbType,
+    &kSaturateType,
+    &kGainType,
+    &kPanType,
+    &kMixType,
+    &kEnvelopeType,
+    &kFlangerType,
+    &kPhaserType,
+    &kFormantType,
+    &kGateType,
+    &kInputType,
+    &kLfoType,
+    &kRandomType,
+    &kCurveType,
+    &kFollowerType,
 };
+// clang-format on
 
 }  // namespace
 

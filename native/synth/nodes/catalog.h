@@ -12,6 +12,8 @@ extern const NodeType kNoiseType, kRainType, kWindType, kSurfType, kFireType, kS
 extern const NodeType kSvfType, kTremoloType, kChorusType, kDelayType, kReverbType, kSaturateType;
 extern const NodeType kFlangerType, kPhaserType, kFormantType, kGateType;
 extern const NodeType kGainType, kPanType, kMixType, kEnvelopeType;
+extern const NodeType kInputType;
+extern const NodeType kLfoType, kRandomType, kCurveType, kFollowerType;
 
 }  // namespace SYNTH_ISA
 }  // namespace synth
