@@ -20,8 +20,9 @@ struct AdsrTimes {
   }
 };
 
-// Every stage is level * keep + add, so a frame costs one fused operation; only a rise needs a look at each
-// frame. A note that is struck again rises from where it is.
+// The level is a goal plus a way that remains: the way shrinks by a factor or, in a rise, grows by a step.
+// Kept apart they do not stall where a long decay's step is below the resolution of the level. Only a rise
+// needs a look at each frame. A note that is struck again rises from where it is.
 class LaneAdsr {
  public:
   void on(int lane, const AdsrTimes& times) noexcept {
@@ -33,67 +34,73 @@ class LaneAdsr {
     settle(times);
   }
   // A new note starts from silence.
-  void silence(int lane) noexcept { level_[lane] = 0.0f; }
+  void silence(int lane) noexcept { goal_[lane] = way_[lane] = 0.0f; }
   [[nodiscard]] bool active(int lane) const noexcept { return stage_[lane] != kIdle; }
   [[nodiscard]] bool active() const noexcept { return any(stage_ != kIdle); }
-  [[nodiscard]] const F8& level() const noexcept { return level_; }
+  // Nothing moves: idle or held at the sustain level.
+  [[nodiscard]] bool flat() const noexcept { return flat_; }
+  [[nodiscard]] F8 level() const noexcept { return goal_ + way_; }
 
   // Once per control line: ends what has become inaudible and takes on new times.
   void settle(const AdsrTimes& times) noexcept {
-    const F8 sustain = splat(times.sustain), zero = splat(0.0f), one = splat(1.0f);
-    const I8 ended = (stage_ == kRelease) & (level_ < splat(1e-5f));
-    stage_ = ended ? I8{} + kIdle : stage_;
-    level_ = stage_ == kIdle ? zero : level_;
-    const I8 decays = stage_ == kDecay;
-    const I8 arrived = decays & (abs(level_ - sustain) < splat(1e-6f));
-    level_ = arrived ? sustain : level_;
-    keep_ = one;
-    add_ = stage_ == kAttack ? splat(times.attack_step) : zero;
+    const F8 zero = splat(0.0f), one = splat(1.0f);
+    sustain_ = times.sustain;
     decay_keep_ = times.decay_keep;
-    decay_add_ = times.sustain * (1.0f - times.decay_keep);
-    const I8 falls = decays & ~arrived;
-    keep_ = falls ? splat(decay_keep_) : keep_;
-    add_ = falls ? splat(decay_add_) : add_;
-    keep_ = stage_ == kRelease ? splat(times.release_keep) : keep_;
+    F8 now = level();
+    const I8 ended = (stage_ == kRelease) & (now < splat(1e-5f));
+    stage_ = ended ? I8{} + kIdle : stage_;
+    now = stage_ == kIdle ? zero : now;
+    const I8 decays = stage_ == kDecay;
+    const F8 goal = decays ? splat(times.sustain) : zero;
+    way_ = goal == goal_ && stage_ != kIdle ? way_ : now - goal;
+    goal_ = goal;
+    const I8 arrived = decays & (abs(way_) < splat(1e-6f));
+    way_ = arrived ? zero : way_;
+    keep_ = stage_ == kRelease  ? splat(times.release_keep)
+            : decays & ~arrived ? splat(times.decay_keep)
+                                : one;
+    add_ = stage_ == kAttack ? splat(times.attack_step) : zero;
     rises_ = any(stage_ == kAttack);
     flat_ = !any((keep_ != one) | (add_ != zero));
   }
 
   // The level after each of the coming frames.
   void fill(F8* out, int frames) noexcept {
-    F8 level = level_;
     if (rises_) return rise(out, frames);
-    if (flat_)
-      for (int i = 0; i < frames; ++i) out[i] = level;
-    else
-      for (int i = 0; i < frames; ++i) out[i] = level = fma(level, keep_, add_);
-    level_ = level;
+    const F8 goal = goal_, keep = keep_;
+    F8 way = way_;
+    for (int i = 0; i < frames; ++i) {
+      way *= keep;
+      out[i] = goal + way;
+    }
+    way_ = way;
   }
 
  private:
   static constexpr std::int32_t kIdle = 0, kAttack = 1, kDecay = 2, kRelease = 3;
 
   void rise(F8* out, int frames) noexcept {
-    const F8 one = splat(1.0f), decay_keep = splat(decay_keep_), decay_add = splat(decay_add_);
-    F8 level = level_, keep = keep_, add = add_;
+    const F8 one = splat(1.0f), sustain = splat(sustain_), rest = one - sustain, decay = splat(decay_keep_);
+    F8 goal = goal_, way = way_, keep = keep_, add = add_;
     I8 topped = {};
     for (int i = 0; i < frames; ++i) {
-      level = fma(level, keep, add);
-      const I8 over = level >= one;
-      level = min(level, one);
-      keep = over ? decay_keep : keep;
-      add = over ? decay_add : add;
+      way = fma(way, keep, add);
+      const I8 over = (goal + way >= one) & (stage_ == kAttack) & ~topped;
+      goal = over ? sustain : goal;
+      way = over ? rest : way;
+      keep = over ? decay : keep;
+      add = over ? splat(0.0f) : add;
       topped |= over;
-      out[i] = level;
+      out[i] = goal + way;
     }
-    level_ = level, keep_ = keep, add_ = add;
+    goal_ = goal, way_ = way, keep_ = keep, add_ = add;
     stage_ = topped & (stage_ == kAttack) ? I8{} + kDecay : stage_;
     rises_ = any(stage_ == kAttack);
   }
 
   I8 stage_{};
-  F8 level_{}, keep_{}, add_{};
-  float decay_keep_ = 0.0f, decay_add_ = 0.0f;
+  F8 goal_{}, way_{}, keep_{}, add_{};
+  float sustain_ = 1.0f, decay_keep_ = 0.0f;
   bool rises_ = false, flat_ = true;
 };
 

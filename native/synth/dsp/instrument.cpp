@@ -7,26 +7,40 @@ namespace synth {
 inline namespace SYNTH_ISA {
 namespace {
 
-// Eight lanes added up in a fixed order: eight frames at a time, by a transpose.
-void add_lanes(const F8* lanes, float* out, int frames) noexcept {
-  for (int i = 0; i < frames; i += kLanes) {
-    F8 rows[kLanes];
-    for (int j = 0; j < kLanes; ++j) rows[j] = lanes[i + j];
-    transpose(rows);
-    const F8 sum = ((rows[0] + rows[1]) + (rows[2] + rows[3])) + ((rows[4] + rows[5]) + (rows[6] + rows[7]));
-    if (frames - i >= kLanes)
-      store(out + i, sum);
-    else
-      for (int j = 0; j < frames - i; ++j) out[i + j] = sum[j];
-  }
-}
-
 // A soft limit at 1, 3 dB down where the input reaches it.
 void drive(F8* x, float gain, int frames) noexcept {
   const F8 by = splat(gain), one = splat(1.0f);
   for (int i = 0; i < frames; ++i) {
     const F8 y = by * x[i];
     x[i] = y / sqrt(fma(y, y, one));
+  }
+}
+
+// What one group of voices gives to one side.
+struct Part {
+  const F8* x;
+  const F8* envelope;
+  const LaneSmooth* level;
+};
+
+template <int kParts>
+void mix(const Part (&parts)[kParts], bool flat, F8* sum, int frames) noexcept {
+  F8 from[kParts], frame[kParts];
+  for (int p = 0; p < kParts; ++p) {
+    from[p] = flat ? parts[p].envelope[0] * parts[p].level->at(0) : parts[p].level->from;
+    frame[p] = splat(static_cast<float>(parts[p].level->done));
+  }
+  for (int i = 0; i < frames; ++i) {
+    F8 all = sum[i];
+    for (int p = 0; p < kParts; ++p) {
+      if (flat) {
+        all = fma(parts[p].x[i], from[p], all);
+        continue;
+      }
+      all = fma(parts[p].x[i], parts[p].envelope[i] * fma(parts[p].level->step, frame[p], from[p]), all);
+      frame[p] += splat(1.0f);
+    }
+    sum[i] = all;
   }
 }
 
@@ -65,12 +79,15 @@ void Instrument::refresh_settings() noexcept {
   s.filter = static_cast<FilterKind>(voice_word(kFilter));
   s.level = 0.25f * gain(own_ + kGain);
   s.drive = gain(own_ + kDrive);
+  s.moves = v(kVibratoDepth) > 0.0f || v(kDrift) > 0.0f;
   std::fill_n(s.uses, static_cast<int>(kSources), false);
   for (int i = 0; i < kModSlots; ++i) {
     const int at = kMod1Source + 3 * i;
     s.slots[i] = {voice_word(at), voice_word(at + 1), v(at + 2)};
     s.uses[s.slots[i].source] |= s.slots[i].amount != 0.0f;
   }
+  s.moves = s.moves || moves() || s.uses[kFromLfo1] || s.uses[kFromLfo2] || s.uses[kFromModEnv];
+  for (int g = 0; g < group_count_; ++g) groups_[g].still = false;
   lfo_[0].set(voice_word(kLfo1Shape), v(kLfo1Rate), rate());
   lfo_[1].set(voice_word(kLfo2Shape), v(kLfo2Rate), rate());
   vibrato_.set(VoiceLfo::kSine, v(kVibratoRate), rate());
@@ -93,8 +110,9 @@ void Instrument::note_on(float note, float velocity) noexcept {
     group.age_s[lane] = 0.0f;
     group.amp.silence(lane);
     group.mod_env.silence(lane);
-    wake(g, lane);
   }
+  wake(g, lane, fresh);
+  group.still = false;
   group.amp.on(lane, settings_.amp);
   group.mod_env.on(lane, settings_.mod_env);
   control_line(g);
@@ -110,6 +128,7 @@ void Instrument::note_off(float note) noexcept {
     if (!slots_[i].held || slots_[i].note != note) continue;
     slots_[i].held = false;
     Group& group = groups_[i / kLanes];
+    group.still = false;
     group.amp.off(static_cast<int>(i % kLanes), settings_.amp);
     group.mod_env.off(static_cast<int>(i % kLanes), settings_.mod_env);
   }
@@ -130,46 +149,64 @@ void Instrument::process(const StereoView&, const Stereo& out, int frames) noexc
 }
 
 void Instrument::span(const Stereo& out, int frames) noexcept {
-  F8 left[kControlFrames], right[kControlFrames];
-  bool silent = true;
-  for (int g = 0; g < group_count_; ++g) {
-    if (!groups_[g].amp.active()) continue;
-    if (silent) {
-      const int rounded = (frames + kLanes - 1) / kLanes * kLanes;
-      std::fill_n(left, rounded, F8{});
-      std::fill_n(right, rounded, F8{});
-      silent = false;
-    }
-    play(g, left, right, frames);
-  }
-  if (silent) {
+  int sounding[kMostVoices / kLanes];
+  int count = 0;
+  for (int g = 0; g < group_count_; ++g)
+    if (groups_[g].amp.active()) sounding[count++] = g;
+  if (count == 0) {
     std::fill_n(out.left, frames, 0.0f);
     std::fill_n(out.right, frames, 0.0f);
     return;
   }
+  F8 left[kControlFrames], right[kControlFrames];
+  const int rounded = (frames + kLanes - 1) / kLanes * kLanes;
+  std::fill_n(left, rounded, F8{});
+  std::fill_n(right, rounded, F8{});
+  int at = 0;
+  for (; at + 2 <= count; at += 2) play<2>(sounding + at, left, right, frames);
+  if (at < count) play<1>(sounding + at, left, right, frames);
   add_lanes(left, out.left, frames);
   add_lanes(right, out.right, frames);
 }
 
-void Instrument::play(int g, F8* left, F8* right, int frames) noexcept {
-  Group& group = groups_[g];
-  F8 x[kControlFrames], y[kControlFrames], envelope[kControlFrames];
-  const bool stereo = fill(g, x, y, frames);
-  if (settings_.drive > 1.0f) {
-    drive(x, settings_.drive, frames);
-    if (stereo) drive(y, settings_.drive, frames);
+// The envelopes of the coming frames, or only their first when none of them moves.
+bool Instrument::envelopes(Group& group, F8* out, int frames) noexcept {
+  if (settings_.uses[kFromModEnv]) group.mod_env.fill(out, frames);
+  if (!group.amp.flat() || group.left.moves || group.right.moves) return false;
+  out[0] = group.amp.level();
+  return true;
+}
+
+template <int kGroups>
+void Instrument::play(const int* groups, F8* left, F8* right, int frames) noexcept {
+  F8 x[kGroups][kControlFrames], y[kGroups][kControlFrames], envelope[kGroups][kControlFrames];
+  VoiceFilter::Span spans[kGroups];
+  Part to_left[kGroups], to_right[kGroups];
+  bool stereo[kGroups], wide = false, flat = true;
+  for (int k = 0; k < kGroups; ++k) wide |= stereo[k] = fill(groups[k], x[k], y[k], frames);
+  for (int k = 0; k < kGroups; ++k) {
+    Group& group = groups_[groups[k]];
+    if (wide && !stereo[k]) std::copy_n(x[k], frames, y[k]);
+    if (settings_.drive > 1.0f) {
+      drive(x[k], settings_.drive, frames);
+      if (wide) drive(y[k], settings_.drive, frames);
+    }
+    flat &= envelopes(group, envelope[k], frames);
+    spans[k] = {&group.filter, x[k], wide ? y[k] : nullptr};
+    to_left[k] = {x[k], envelope[k], &group.left};
+    to_right[k] = {wide ? y[k] : x[k], envelope[k], &group.right};
   }
-  group.filter.process(x, stereo ? y : nullptr, frames);
-  if (settings_.uses[kFromModEnv]) group.mod_env.fill(envelope, frames);
-  group.amp.fill(envelope, frames);
-  const F8* other = stereo ? y : x;
-  for (int i = 0; i < frames; ++i) {
-    left[i] = fma(x[i], envelope[i] * group.left.at(i), left[i]);
-    right[i] = fma(other[i], envelope[i] * group.right.at(i), right[i]);
+  if (!flat)
+    for (int k = 0; k < kGroups; ++k) groups_[groups[k]].amp.fill(envelope[k], frames);
+  VoiceFilter::process(spans, frames);
+  mix(to_left, flat, left, frames);
+  mix(to_right, flat, right, frames);
+  for (int k = 0; k < kGroups; ++k) {
+    Group& group = groups_[groups[k]];
+    group.left.advance(frames);
+    group.right.advance(frames);
+    group.since += frames;
   }
-  group.left.advance(frames);
-  group.right.advance(frames);
-  group.since += frames;
 }
 
 void Instrument::control_line(int g) noexcept {
@@ -185,13 +222,23 @@ void Instrument::control_line(int g) noexcept {
   if (!group.amp.active()) return;
   group.age_s += splat(static_cast<float>(group.since) / rate());
   glide(group);
-  group.since = 0;
+  if (group.still && rests(group)) {
+    group.since = 0;
+    return;
+  }
   F8 targets[kTargets] = {};
   modulate(group, targets);
   aim(group, targets);
   const F8 vibrato = vibrato_.value(group.seed) * splat(voice_param(kVibratoDepth) / 100.0f);
   tune(g, {fma(splat(12.0f), targets[kToPitch], group.note + vibrato), splat(12.0f) * targets[kToPitch2],
-           targets[kToShape], targets[kToMix], targets[kToTimbre], group.velocity, period_});
+           targets[kToShape], targets[kToMix], targets[kToTimbre], group.velocity, period_, group.since});
+  group.since = 0;
+  group.still = rests(group) && !(group.left.moves || group.right.moves || group.filter.moves());
+}
+
+// Nothing that a control line looks at will differ at the next one.
+bool Instrument::rests(const Group& group) const noexcept {
+  return !settings_.moves && group.amp.flat() && !any(group.note != group.goal);
 }
 
 void Instrument::glide(Group& group) noexcept {

@@ -22,6 +22,7 @@ struct Modulation {
   F8 timbre;    // -1 .. 1: frequency modulation
   F8 velocity;  // 0 .. 1
   int frames;   // to the next control line
+  int elapsed;  // since the last one
 };
 
 // Voices go through in groups of eight, one per lane; a group without a sounding voice costs nothing.
@@ -44,8 +45,9 @@ class Instrument : public Node {
   // a voice that begins from silence, tune at control lines, fill for every span of at most kControlFrames
   // frames.
   virtual void prepare_source(int groups) = 0;
-  virtual void configure() noexcept = 0;  // a parameter changed
-  virtual void wake(int group, int lane) noexcept = 0;
+  virtual void configure() noexcept = 0;                 // a parameter changed
+  virtual bool moves() const noexcept { return false; }  // by itself, under a held note
+  virtual void wake(int group, int lane, bool fresh) noexcept = 0;
   virtual void tune(int group, const Modulation& modulation) noexcept = 0;
   virtual void start(int group, int lane) noexcept = 0;
   // Returns whether left and right differ; when not, only left was written.
@@ -70,7 +72,8 @@ class Instrument : public Node {
   struct Group {
     F8 note, goal, velocity, luck, age_s;
     U8 seed;
-    int since;  // frames since the last control line
+    int since;   // frames since the last control line
+    bool still;  // the last control line found everything at its goal
     LaneAdsr amp, mod_env;
     LaneSmooth left, right;
     VoiceFilter filter;
@@ -81,14 +84,18 @@ class Instrument : public Node {
     float level = 0.0f, drive = 1.0f;
     ModSlot slots[kModSlots];
     bool uses[kSources] = {};
+    bool moves = false;  // whether anything but envelope and glide does
   };
 
   void refresh_settings() noexcept;
   void control_line(int group) noexcept;
   void glide(Group& group) noexcept;
+  [[nodiscard]] bool rests(const Group& group) const noexcept;
   void modulate(const Group& group, F8 (&targets)[kTargets]) const noexcept;
   void aim(Group& group, const F8 (&targets)[kTargets]) noexcept;
-  void play(int group, F8* left, F8* right, int frames) noexcept;
+  bool envelopes(Group& group, F8* out, int frames) noexcept;
+  template <int kGroups>
+  void play(const int* groups, F8* left, F8* right, int frames) noexcept;
   void span(const Stereo& out, int frames) noexcept;
 
   int own_;

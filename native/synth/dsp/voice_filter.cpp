@@ -20,35 +20,6 @@ SYNTH_INLINE F8 svf_step(const F8& x, F8& s1, F8& s2, const Coefficients& c) noe
   return x - c.k * band;
 }
 
-template <FilterKind kKind, bool kStereo, bool kMoving>
-void svf_run(F8* left, F8* right, const LaneSmooth* lines, F8 (*state)[4], int frames) noexcept {
-  Coefficients c{lines[0].at(0), lines[1].at(0), lines[2].at(0), lines[3].at(0)};
-  F8 frame = splat(static_cast<float>(lines[0].done));  // all four lines were aimed together
-  F8 l1 = state[0][0], l2 = state[0][1], r1 = state[1][0], r2 = state[1][1];
-  for (int i = 0; i < frames; ++i) {
-    if constexpr (kMoving) {
-      c.c1 = fma(lines[0].step, frame, lines[0].from);
-      c.c2 = fma(lines[1].step, frame, lines[1].from);
-      c.c3 = fma(lines[2].step, frame, lines[2].from);
-      if constexpr (kKind != FilterKind::lowpass) c.k = fma(lines[3].step, frame, lines[3].from);
-      frame += splat(1.0f);
-    }
-    left[i] = svf_step<kKind>(left[i], l1, l2, c);
-    if constexpr (kStereo) right[i] = svf_step<kKind>(right[i], r1, r2, c);
-  }
-  state[0][0] = l1, state[0][1] = l2, state[1][0] = r1, state[1][1] = r2;
-}
-
-template <FilterKind kKind>
-void svf_of(F8* left, F8* right, bool moves, const LaneSmooth* lines, F8 (*state)[4], int frames) noexcept {
-  if (right)
-    moves ? svf_run<kKind, true, true>(left, right, lines, state, frames)
-          : svf_run<kKind, true, false>(left, right, lines, state, frames);
-  else
-    moves ? svf_run<kKind, false, true>(left, right, lines, state, frames)
-          : svf_run<kKind, false, false>(left, right, lines, state, frames);
-}
-
 // x / sqrt(1 + x^2) would need a root; this rational curve is within 0.02 of tanh and flat beyond +-3.
 SYNTH_INLINE F8 saturated(const F8& x) noexcept {
   const F8 y = clamp(x, -3.0f, 3.0f), s = y * y;
@@ -57,18 +28,75 @@ SYNTH_INLINE F8 saturated(const F8& x) noexcept {
 
 }  // namespace
 
-void VoiceFilter::svf(F8* left, F8* right, bool moves, int frames) noexcept {
-  switch (kind_) {
+template <FilterKind kKind, bool kMoving, int kChannels>
+void VoiceFilter::svf_run(const Channel (&channels)[kChannels], int frames) noexcept {
+  Coefficients c[kChannels];
+  F8 s1[kChannels], s2[kChannels], frame[kChannels];
+  for (int n = 0; n < kChannels; ++n) {
+    const LaneSmooth* lines = channels[n].lines;  // all four of them were aimed together
+    c[n] = {lines[0].at(0), lines[1].at(0), lines[2].at(0), lines[3].at(0)};
+    frame[n] = splat(static_cast<float>(lines[0].done));
+    s1[n] = channels[n].state[0], s2[n] = channels[n].state[1];
+  }
+  for (int i = 0; i < frames; ++i) {
+    for (int n = 0; n < kChannels; ++n) {
+      if constexpr (kMoving) {
+        const LaneSmooth* lines = channels[n].lines;
+        c[n].c1 = fma(lines[0].step, frame[n], lines[0].from);
+        c[n].c2 = fma(lines[1].step, frame[n], lines[1].from);
+        c[n].c3 = fma(lines[2].step, frame[n], lines[2].from);
+        if constexpr (kKind != FilterKind::lowpass) c[n].k = fma(lines[3].step, frame[n], lines[3].from);
+        frame[n] += splat(1.0f);
+      }
+      F8* const x = channels[n].x;
+      x[i] = svf_step<kKind>(x[i], s1[n], s2[n], c[n]);
+    }
+  }
+  for (int n = 0; n < kChannels; ++n) channels[n].state[0] = s1[n], channels[n].state[1] = s2[n];
+}
+
+template <int kChannels>
+void VoiceFilter::svf(FilterKind kind, bool moves, const Channel (&channels)[kChannels],
+                      int frames) noexcept {
+  const auto run = [&]<FilterKind kKind>() {
+    moves ? svf_run<kKind, true>(channels, frames) : svf_run<kKind, false>(channels, frames);
+  };
+  switch (kind) {
     case FilterKind::highpass:
-      return svf_of<FilterKind::highpass>(left, right, moves, c_, state_, frames);
+      return run.template operator()<FilterKind::highpass>();
     case FilterKind::bandpass:
-      return svf_of<FilterKind::bandpass>(left, right, moves, c_, state_, frames);
+      return run.template operator()<FilterKind::bandpass>();
     case FilterKind::notch:
-      return svf_of<FilterKind::notch>(left, right, moves, c_, state_, frames);
+      return run.template operator()<FilterKind::notch>();
     default:
-      return svf_of<FilterKind::lowpass>(left, right, moves, c_, state_, frames);
+      return run.template operator()<FilterKind::lowpass>();
   }
 }
+
+template <int kGroups>
+void VoiceFilter::process(const Span (&groups)[kGroups], int frames) noexcept {
+  const FilterKind kind = groups[0].filter->kind_;
+  const bool stereo = groups[0].right != nullptr;
+  Channel mono[kGroups], both[2 * kGroups];
+  bool moves = false;
+  for (int g = 0; g < kGroups; ++g) {
+    VoiceFilter& f = *groups[g].filter;
+    if (stereo && !f.stereo_) std::memcpy(f.state_[1], f.state_[0], sizeof f.state_[0]);
+    f.stereo_ = stereo;
+    moves |= f.moves();
+    mono[g] = both[2 * g] = {groups[g].left, f.state_[0], f.c_};
+    both[2 * g + 1] = {groups[g].right, f.state_[1], f.c_};
+    if (kind != FilterKind::ladder) continue;
+    f.ladder(groups[g].left, f.state_[0], frames);
+    if (stereo) f.ladder(groups[g].right, f.state_[1], frames);
+  }
+  if (kind != FilterKind::ladder) stereo ? svf(kind, moves, both, frames) : svf(kind, moves, mono, frames);
+  for (const Span& group : groups)
+    for (LaneSmooth& c : group.filter->c_) c.advance(frames);
+}
+
+template void VoiceFilter::process<1>(const Span (&)[1], int) noexcept;
+template void VoiceFilter::process<2>(const Span (&)[2], int) noexcept;
 
 // Each one-pole gives y = G u + (1 - G) s; the loop's output without its input is what the four states add up
 // to. Half of what the loop takes from the pass band is given back.

@@ -33,27 +33,34 @@ class VoiceFilter {
     c_[2].aim(g * g * a, frames);
     c_[3].aim(k, frames);
   }
+  [[nodiscard]] bool moves() const noexcept {
+    return c_[0].moves || c_[1].moves || c_[2].moves || c_[3].moves;
+  }
   // A voice that starts: no state, and coefficients that are already there.
   void start(int lane) noexcept {
     for (LaneSmooth& c : c_) c.arrive(lane);
     for (auto& channel : state_)
       for (F8& s : channel) s[lane] = 0.0f;
   }
-  void process(F8* left, F8* right, int frames) noexcept {
-    if (right && !stereo_) std::memcpy(state_[1], state_[0], sizeof state_[0]);
-    stereo_ = right != nullptr;
-    const bool moves = c_[0].moves || c_[1].moves || c_[2].moves || c_[3].moves;
-    if (kind_ == FilterKind::ladder) {
-      ladder(left, state_[0], frames);
-      if (right) ladder(right, state_[1], frames);
-    } else {
-      svf(left, right, moves, frames);
-    }
-    for (LaneSmooth& c : c_) c.advance(frames);
-  }
+  // One group of voices, or two at a time so that their chains overlap. `right` may be null; groups of one
+  // call have the same kind and the same number of channels.
+  struct Span {
+    VoiceFilter* filter;
+    F8 *left, *right;
+  };
+  template <int kGroups>
+  static void process(const Span (&groups)[kGroups], int frames) noexcept;
 
  private:
-  void svf(F8* left, F8* right, bool moves, int frames) noexcept;
+  struct Channel {
+    F8* x;
+    F8* state;
+    const LaneSmooth* lines;
+  };
+  template <int kChannels>
+  static void svf(FilterKind kind, bool moves, const Channel (&channels)[kChannels], int frames) noexcept;
+  template <FilterKind kKind, bool kMoving, int kChannels>
+  static void svf_run(const Channel (&channels)[kChannels], int frames) noexcept;
   void ladder(F8* x, F8* state, int frames) noexcept;
 
   FilterKind kind_ = FilterKind::lowpass;

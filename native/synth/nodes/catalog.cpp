@@ -10,6 +10,9 @@ namespace {
 // clang-format off
 const NodeType* const kTypes[] = {
     &kPolyType,
+    &kWavetableType,
+    &kFmType,
+    &kPianoType,
     &kPluckType,
     &kBellType,
     &kDrumType,

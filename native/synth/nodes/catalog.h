@@ -7,7 +7,7 @@
 namespace synth {
 inline namespace SYNTH_ISA {
 
-extern const NodeType kPolyType, kPluckType, kBellType, kDrumType;
+extern const NodeType kPolyType, kWavetableType, kFmType, kPianoType, kPluckType, kBellType, kDrumType;
 extern const NodeType kNoiseType, kRainType, kWindType, kSurfType, kFireType, kStreamType;
 extern const NodeType kSvfType, kTremoloType, kChorusType, kDelayType, kReverbType, kSaturateType;
 extern const NodeType kFlangerType, kPhaserType, kFormantType, kGateType;

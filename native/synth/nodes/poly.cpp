@@ -81,7 +81,8 @@ class Poly final : public Instrument {
     for (int g = 0; g < groups_; ++g) sources_[g].tuned_to = splat(-1.0f);
   }
 
-  void wake(int g, int lane) noexcept override {
+  void wake(int g, int lane, bool fresh) noexcept override {
+    if (!fresh) return;
     Sources& s = sources_[g];
     for (auto& copies : s.first) {
       copies[lane].phase = unison_ == 1 ? 0u : static_cast<std::uint32_t>(random_.bits());
@@ -122,7 +123,10 @@ class Poly final : public Instrument {
   bool fill(int g, F8* left, F8* right, int frames) noexcept override {
     Sources& s = sources_[g];
     if (s.plain) {
-      for (int i = 0; i < frames; ++i, s.phase += s.increment) left[i] = sine(s.phase);
+      U8 phase = s.phase;
+      const U8 increment = s.increment;
+      for (int i = 0; i < frames; ++i, phase += increment) left[i] = sine(phase);
+      s.phase = phase;
     } else {
       for (int lane = 0; lane < kLanes; ++lane)
         if (sounds(g, lane)) run(s, lane, frames);

@@ -1,0 +1,180 @@
+// Node wavetable: single cycles that morph, read at every pitch without aliases.
+#include "synth/wavetable.h"
+
+#include "synth/dsp/instrument.h"
+#include "synth/nodes/catalog.h"
+
+namespace synth {
+inline namespace SYNTH_ISA {
+namespace {
+
+constexpr int kOwnHarmonics = 16, kMaxUnison = 4;
+
+enum { kTable, kPosition, kUnison, kDetune, kSpread, kHarmonic1, kOwn = kHarmonic1 + kOwnHarmonics };
+constexpr const char* kTables[] = {"harmonics", "organ", "vowel", "brass", "reed", "glass", "pulse", "sweep"};
+constexpr const char* kOwnMeaning = "amplitude in the set `harmonics`";
+constexpr auto kSpec = instrument_spec<kOwn>({
+    {"table", "", 0, kWaveSets - 1, 1,
+     "set of eight cycles, or the harmonics below; fixed when the graph is compiled", kTables},
+    {"position", "", 0, 1, 0, "from the first cycle of the set to the last"},
+    {"unison", "count", 1, kMaxUnison, 1, "oscillators per voice"},
+    {"detune_cents", "cent", 0, 100, 10, "between the outermost unison oscillators and the middle"},
+    {"spread", "", 0, 1, 0.5f, "unison oscillators across the stereo field"},
+    {"harmonic_1", "", 0, 1, 1, kOwnMeaning},
+    {"harmonic_2", "", 0, 1, 0.5f, kOwnMeaning},
+    {"harmonic_3", "", 0, 1, 0.33f, kOwnMeaning},
+    {"harmonic_4", "", 0, 1, 0.25f, kOwnMeaning},
+    {"harmonic_5", "", 0, 1, 0, kOwnMeaning},
+    {"harmonic_6", "", 0, 1, 0, kOwnMeaning},
+    {"harmonic_7", "", 0, 1, 0, kOwnMeaning},
+    {"harmonic_8", "", 0, 1, 0, kOwnMeaning},
+    {"harmonic_9", "", 0, 1, 0, kOwnMeaning},
+    {"harmonic_10", "", 0, 1, 0, kOwnMeaning},
+    {"harmonic_11", "", 0, 1, 0, kOwnMeaning},
+    {"harmonic_12", "", 0, 1, 0, kOwnMeaning},
+    {"harmonic_13", "", 0, 1, 0, kOwnMeaning},
+    {"harmonic_14", "", 0, 1, 0, kOwnMeaning},
+    {"harmonic_15", "", 0, 1, 0, kOwnMeaning},
+    {"harmonic_16", "", 0, 1, 0, kOwnMeaning},
+});
+
+struct Reader {
+  U8 phase, increment;
+  I8 offset;  // of the level that fits the pitch
+  U8 bits;
+};
+struct Readers {
+  Reader unison[kMaxUnison];
+  LaneSmooth place;  // 0 .. kFrames - 1
+};
+
+SYNTH_INLINE F8 gather(const float* from, const I8& at) noexcept {
+#if defined(__AVX2__)
+  return reinterpret_cast<F8>(_mm256_i32gather_ps(from, reinterpret_cast<__m256i>(at), 4));
+#else
+  F8 x;
+  for (int i = 0; i < kLanes; ++i) x[i] = from[at[i]];
+  return x;
+#endif
+}
+
+class Wavetable final : public Instrument {
+ public:
+  Wavetable() : Instrument(kOwn) {}
+
+ protected:
+  void prepare_source(int groups) override {
+    const std::size_t bytes = static_cast<std::size_t>(groups) * sizeof(Readers);
+    readers_ = reinterpret_cast<Readers*>(arena().floats(bytes / sizeof(float)));
+    stride_ = static_cast<int>(WaveSet::samples_per_frame());
+    if (whole(kTable) == 0) own_cycle_ = arena().floats(WaveSet::samples_per_frame());
+    table_ = whole(kTable);
+  }
+
+  // The set is chosen when the graph is compiled: others may not be in memory.
+  void configure() noexcept override {
+    if (own_cycle_)
+      build_own();
+    else
+      samples_ = wave_set(table_);
+    unison_ = whole(kUnison);
+    const float share = 1.0f / std::sqrt(static_cast<float>(unison_));
+    for (int u = 0; u < unison_; ++u) {
+      place_[u] = unison_ == 1 ? 0.0f : 2.0f * static_cast<float>(u) / static_cast<float>(unison_ - 1) - 1.0f;
+      const float side = param(kSpread) * (u % 2 == 0 ? place_[u] : -place_[u]);
+      left_[u] = share * std::sqrt(1.0f - side);
+      right_[u] = share * std::sqrt(1.0f + side);
+    }
+  }
+
+  void wake(int g, int lane, bool fresh) noexcept override {
+    if (!fresh) return;
+    for (Reader& r : readers_[g].unison)
+      r.phase[lane] = unison_ == 1 ? 0u : static_cast<std::uint32_t>(random_.bits());
+  }
+
+  void tune(int g, const Modulation& m) noexcept override {
+    Readers& readers = readers_[g];
+    for (int u = 0; u < unison_; ++u) {
+      F8 note = m.note + splat(0.01f * place_[u] * param(kDetune));
+      if (voice_param(kDrift) > 0.0f) note += drift(g, u);
+      Reader& r = readers.unison[u];
+      r.increment = increments(note);
+      for (int lane = 0; lane < kLanes; ++lane) fit(r, lane);
+    }
+    const float frames = own_cycle_ ? 0.0f : WaveSet::kFrames - 1;
+    readers.place.aim(clamp(splat(param(kPosition)) + m.shape, 0.0f, 1.0f) * splat(frames), m.frames);
+  }
+
+  void start(int g, int lane) noexcept override { readers_[g].place.arrive(lane); }
+
+  bool fill(int g, F8* left, F8* right, int frames) noexcept override {
+    Readers& readers = readers_[g];
+    const bool stereo = unison_ > 1 && param(kSpread) > 0.0f;
+    std::fill_n(left, frames, F8{});
+    if (stereo) std::fill_n(right, frames, F8{});
+    for (int u = 0; u < unison_; ++u) {
+      Reader& r = readers.unison[u];
+      const F8 to_left = splat(left_[u]), to_right = splat(right_[u]);
+      for (int i = 0; i < frames; ++i) {
+        const F8 x = read(r, readers.place.at(i));
+        left[i] = fma(to_left, x, left[i]);
+        if (stereo) right[i] = fma(to_right, x, right[i]);
+        r.phase += r.increment;
+      }
+    }
+    readers.place.advance(frames);
+    return stereo;
+  }
+
+ private:
+  void build_own() noexcept {
+    Spectrum spectrum{};
+    bool changed = !samples_;
+    for (int n = 0; n < kOwnHarmonics; ++n) {
+      const auto i = static_cast<std::size_t>(n);
+      spectrum[i] = param(kHarmonic1 + n);
+      changed |= spectrum[i] != built_from_[i];
+      built_from_[i] = spectrum[i];
+    }
+    if (changed) WaveSet::build(spectrum, own_cycle_);
+    samples_ = own_cycle_;
+  }
+
+  static void fit(Reader& r, int lane) noexcept {
+    const auto& levels = WaveSet::levels();
+    const std::uint32_t most = r.increment[lane] == 0 ? 0x7fffffffu : 0x7fffffffu / r.increment[lane];
+    std::size_t level = 0;
+    while (level + 1 < levels.size() && static_cast<std::uint32_t>(levels[level].harmonics) > most) ++level;
+    r.offset[lane] = levels[level].offset;
+    r.bits[lane] = static_cast<std::uint32_t>(levels[level].bits);
+  }
+
+  [[nodiscard]] SYNTH_INLINE F8 read(const Reader& r, const F8& place) const noexcept {
+    const I8 index = r.offset + reinterpret_cast<I8>(r.phase >> (32u - r.bits));
+    const F8 part = to_float(reinterpret_cast<I8>((r.phase << r.bits) >> 8)) * splat(0x1p-24f);
+    const I8 frame = to_int(min(place, splat(WaveSet::kFrames - 2)));
+    const F8 a = line(index + frame * stride_, part);
+    if (own_cycle_) return a;
+    const F8 b = line(index + (frame + 1) * stride_, part);
+    return fma(place - to_float(frame), b - a, a);
+  }
+  [[nodiscard]] SYNTH_INLINE F8 line(const I8& index, const F8& part) const noexcept {
+    const F8 a = gather(samples_, index), b = gather(samples_ + 1, index);
+    return fma(part, b - a, a);
+  }
+
+  Readers* readers_ = nullptr;
+  const float* samples_ = nullptr;
+  float* own_cycle_ = nullptr;
+  std::array<float, kOwnHarmonics> built_from_{};
+  int stride_ = 0, unison_ = 1, table_ = 1;
+  float place_[kMaxUnison]{}, left_[kMaxUnison]{}, right_[kMaxUnison]{};
+};
+
+}  // namespace
+
+const NodeType kWavetableType{"wavetable", "cycles that morph", false, true, kSpec.at, make_node<Wavetable>};
+
+}  // namespace SYNTH_ISA
+}  // namespace synth
