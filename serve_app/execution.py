@@ -178,6 +178,8 @@ class Execution:
             "model_used": row["model_used"],
             "started_at": row["started_at"],
         }
+        if values["status"] == "succeeded":
+            values["progress"] = row["progress"]  # the last report, which came too soon for an event of its own
         values["metrics"] = timings(row, made, now)
         facts = [item.output for item in made]
         log: list[tuple[int, str, Row]] = [
@@ -354,10 +356,10 @@ class Execution:
 
     def _progress(self, job: Running, data: Row) -> None:
         now = time.monotonic()
+        job.row["progress"] = data
         if now - job.last_progress < PROGRESS_EVERY_S:
             return
         job.last_progress = now
-        job.row["progress"] = data
         self._save(job, {"progress": data}, (job.next_seq(), "progress", data))
 
 
