@@ -2,14 +2,16 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from deployments.contract import Cancelled, Context, Samples
+from deployments.contract import Cancelled, Context, OutOfMemory, Samples
 from deployments.denoise.engine import Engine, Settings
 from tests.support.denoisers import SmallDiT
 
@@ -96,3 +98,79 @@ def test_closing_ends_what_is_unfinished(start: Start) -> None:
     engine.close()
     with pytest.raises(Cancelled):
         endless.result(1)
+
+
+@pytest.mark.parametrize("together", [2, 3, 7])
+def test_with_fixed_rows_company_changes_no_bit(start: Start, together: int) -> None:
+    net = SmallDiT()
+    engine = start(net, fixed_rows=8)
+    rng = random.Random(together)
+    plans = [net.plan(f"sound {i}", rng.choice((5, 30)), 6, rng.choice((1.0, 3.0))) for i in range(together)]
+    alone = [engine.submit(plan, Context(seed=i)).result(30) for i, plan in enumerate(plans)]
+    for one, other in zip(at_once(engine, plans), alone, strict=True):
+        assert np.array_equal(one, other)
+    assert set(net.forwards[-6:]) == {8}
+    assert set(net.decoded) == {1}
+
+
+def at_once(engine: Engine, plans: list[Any]) -> list[Samples]:
+    """Submitted so that the engine sees all of them before its next step."""
+    with engine.changed:
+        made = [engine.submit(plan, Context(seed=i)) for i, plan in enumerate(plans)]
+    return [future.result(30) for future in made]
+
+
+def test_finished_latents_of_one_length_are_decoded_together(start: Start) -> None:
+    net = SmallDiT()
+    engine = start(net, max_decodes=3)
+    at_once(engine, [net.plan("rain", 5, 3, 1.0) for _ in range(8)])
+    assert sum(net.decoded) == 8
+    assert max(net.decoded) <= 3
+
+
+class Failing(SmallDiT):
+    """Fails in forwards of more rows than it has room for, and for a prompt that it cannot read."""
+
+    room = 1000
+    error: type[Exception] = torch.OutOfMemoryError
+
+    def encode(self, prompt: Any) -> Any:
+        if prompt == "unreadable":
+            raise ValueError("no such words")
+        return super().encode(prompt)
+
+    def forward(self, latents: Any, timesteps: Any, packed: Any) -> Any:
+        if len(latents) > self.room:
+            raise self.error("no room")
+        return super().forward(latents, timesteps, packed)
+
+
+def test_a_step_without_room_is_done_in_halves(start: Start) -> None:
+    net = Failing()
+    engine = start(net)
+    plans = [net.plan("rain", 10, 4) for _ in range(4)]
+    alone = [engine.submit(plan, Context(seed=i)).result(30) for i, plan in enumerate(plans)]
+    net.room = 4
+    for one, other in zip(at_once(engine, plans), alone, strict=True):
+        assert relative(one, other) <= 1e-5
+    net.room = 1
+    with pytest.raises(OutOfMemory, match=r"tried twice: no room"):
+        at_once(engine, plans[:1])
+
+
+def test_an_error_ends_those_it_met_and_nobody_else(start: Start) -> None:
+    net = Failing()
+    net.error = RuntimeError
+    engine = start(net)
+    with pytest.raises(ValueError, match="no such words"):
+        engine.submit(net.plan("unreadable", 5, 3), Context(seed=1)).result(30)
+    net.room = 1
+    with pytest.raises(RuntimeError, match="no room"):
+        engine.submit(net.plan("rain", 5, 3), Context(seed=1)).result(30)
+    assert engine.submit(net.plan("rain", 5, 3, 1.0), Context(seed=1)).result(30).shape[0] == 2
+
+
+def test_a_deadline_ends_it(start: Start) -> None:
+    net = SmallDiT()
+    with pytest.raises(Cancelled):
+        start(net).submit(net.plan("rain", 5, 100_000), Context(seed=1, deadline=time.time() + 0.3)).result(30)

@@ -3,13 +3,16 @@
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
-from deployments.denoise.denoiser import Plan, Row, Sampler
+from deployments.contract import Capability, Licence, ModelInfo, Request
+from deployments.denoise.denoiser import Denoiser, Plan, Row, Sampler
+from deployments.denoise.model import DiffusionModel, DiffusionOptions
 from deployments.denoise.samplers import euler_flow
 
 LATENT, WORDS = 64, 16
@@ -91,7 +94,7 @@ class SmallDiT(nn.Module):
         self.blocks = nn.ModuleList(Block(size) for _ in range(size.layers))
         half = size.width // 2
         self.register_buffer("frequencies", 1000 * torch.exp(-math.log(1e4) * torch.arange(half) / half))
-        self.register_buffer("positions", 0.1 * torch.randn(256, size.width))
+        self.register_buffer("positions", 0.1 * torch.randn(4096, size.width))
         self.register_buffer("speaker", 0.1 * torch.randn(2, LATENT, 64))
         self.encoded: list[Hashable] = []
         self.forwards: list[int] = []
@@ -146,3 +149,38 @@ class SmallDiT(nn.Module):
     def decode(self, latents: Tensor) -> Any:
         self.decoded.append(len(latents))
         return torch.einsum("nlc,kcf->nklf", latents, self.speaker).flatten(2)
+
+
+class SmallRequest(Request):
+    """A sound of the small network."""
+
+    steps: int = Field(default=10, ge=1, le=100_000)
+    guidance_scale: float = 3.5
+
+
+class Small(DiffusionModel[SmallRequest]):
+    """The small network as a model: 64 samples for each latent, at 8 kHz."""
+
+    info: ClassVar[ModelInfo] = ModelInfo(
+        task="text-to-audio",
+        capabilities=frozenset({Capability.SEED, Capability.STEPS, Capability.GUIDANCE, Capability.BATCH}),
+        sample_rate_hz=8000,
+        channels=2,
+        max_duration_s=30,
+        licence=Licence(weights="random", commercial=True),
+        revision="small-1",
+    )
+    Request: ClassVar[type[SmallRequest]] = SmallRequest
+    Options: ClassVar[type[DiffusionOptions]] = DiffusionOptions
+
+    def __init__(self, options: DiffusionOptions | None = None) -> None:
+        super().__init__(options or DiffusionOptions())
+        self.net = SmallDiT()
+
+    def open(self) -> Denoiser:
+        return self.net
+
+    def plan(self, request: SmallRequest) -> Plan:
+        length = max(4, round(request.duration_s * 8000 / 64))
+        shape = (length, LATENT)
+        return Plan(request.prompt, shape, request.steps, request.guidance_scale, tokens=length, frames=length * 64)
