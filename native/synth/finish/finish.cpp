@@ -54,8 +54,10 @@ class Finisher {
     const bool settled = static_cast<double>(audio_.frames) >= 0.4 * audio_.sample_rate_hz;
     if (std::abs(given.dc_offset) > 1e-3 && settled) without_offset();
     if (meter_->sample_peak() < kAudible) throw Silent("silent: nothing but a constant is above -100 dBFS");
-    const double gain = meter_->loudness().gain_to(target_lufs_).value_or(ceiling_ / meter_->true_peak());
-    Report report = gain * meter_->true_peak() <= ceiling_ * 1.000001 ? hold(gain) : limit(gain);
+    const std::optional<double> gain = meter_->loudness().gain_to(target_lufs_);
+    Report report = !gain                               ? hold(gain_to_ceiling())
+                    : *gain * strict_peak() <= ceiling_ ? hold(*gain)
+                                                        : limit(*gain);
     report.dc_offset = given.dc_offset;
     report.clipped_samples = given.clipped_samples;
     report.clicks = given.clicks;
@@ -69,6 +71,13 @@ class Finisher {
     meter_.emplace(audio_.sample_rate_hz, audio_.channels.size(), &trace_);
     meter_->push(audio_);
     meter_->end();
+  }
+
+  [[nodiscard]] double strict_peak() const { return static_cast<double>(trace_.strict_peak); }
+
+  // Where a meter reads the ceiling, short of full scale for what it may miss.
+  [[nodiscard]] double gain_to_ceiling() const {
+    return std::min(ceiling_ / meter_->true_peak(), 1.0 / strict_peak());
   }
 
   void without_offset() {
@@ -92,7 +101,7 @@ class Finisher {
   // Limiting costs loudness, so the gain is raised until the loudness is right or the limiter does its 6 dB.
   // What a gain line costs is computed from the energy of each hop, to the hundredth of a decibel.
   Report limit(double gain) {
-    const double most = ceiling_ / meter_->true_peak() * ratio(kMostLimitingDb);
+    const double most = ceiling_ / strict_peak() * ratio(kMostLimitingDb);
     std::vector<float> line;
     for (int pass = 0; pass < 8; ++pass) {
       gain = std::min(gain, most);
@@ -104,7 +113,7 @@ class Finisher {
     }
     Report report = ride(line);
     report.gain_db += decibel(gain);
-    report.limited_db = std::min(decibel(gain * meter_->true_peak() / ceiling_), kMostLimitingDb);
+    report.limited_db = std::min(decibel(gain * strict_peak() / ceiling_), kMostLimitingDb);
     report.limited_by_true_peak = report.loudness_lufs && *report.loudness_lufs < target_lufs_ - 0.2;
     return report;
   }
@@ -118,8 +127,7 @@ class Finisher {
     return loudness.integrated();
   }
 
-  // Applies the gain line and measures what it gave. A moving gain may leave a peak some thousandths of a
-  // decibel high; should it ever be more, the whole is lowered by that.
+  // Applies the gain line and measures what it gave.
   Report ride(const std::vector<float>& line) {
     constexpr std::size_t kHops = 96;
     Meter meter(audio_.sample_rate_hz, audio_.channels.size());
@@ -134,13 +142,37 @@ class Finisher {
       meter.push({done, frames, audio_.sample_rate_hz});
     }
     meter.end();
-    const double trim = std::min(1.0, ratio(ceiling_dbtp_ - kMarginDb / 2) / meter.true_peak());
-    if (trim < 1.0)
-      for (float* x : out_)
-        isa().finish.scale(x, static_cast<long>(audio_.frames), static_cast<float>(trim), x);
+    const double trim = trim_to_ceiling(line);
     Report report = meter.report(trim);
     report.gain_db = decibel(trim);
     return report;
+  }
+
+  // A moving gain may leave a peak some thousandths of a decibel high; should it ever be more, the whole is
+  // lowered by that. Only hops that should be at the ceiling can be over it.
+  double trim_to_ceiling(const std::vector<float>& line) {
+    const auto floor = static_cast<float>(0.97 * ceiling_);
+    float highest = 0.0f;
+    for (std::size_t j = 0; j < trace_.peaks.size(); ++j)
+      if (trace_.peaks[j] * std::max(line[j], line[j + 1]) > floor)
+        for (const float* x : out_) highest = std::max(highest, strict_peak_at(x, j));
+    const double trim = ratio(ceiling_dbtp_ - kMarginDb / 2) / static_cast<double>(highest);
+    if (trim >= 1.0) return 1.0;
+    for (float* x : out_)
+      isa().finish.scale(x, static_cast<long>(audio_.frames), static_cast<float>(trim), x);
+    return trim;
+  }
+
+  // Of one hop of a channel.
+  [[nodiscard]] float strict_peak_at(const float* x, std::size_t hop) const {
+    float near[(2 * kNear + 7) * kHop] = {}, sample, read, strict;
+    const std::size_t before = std::min<std::size_t>(hop, kNear) * kHop, at = hop * kHop;
+    float* here = near + kNear * kHop;
+    std::copy(x + at - before, x + std::min(audio_.frames, at + (kNear + 1) * kHop), here - before);
+    isa().finish.sample_peaks(here, 1, &sample);
+    isa().finish.meter_peaks(here, 1, 0.0f, &sample, &read);
+    isa().finish.strict_peaks(here, 1, 0.0f, &sample, &strict);
+    return std::max(read, strict);
   }
 
   void judge(Report& report) const {

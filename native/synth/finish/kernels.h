@@ -30,10 +30,14 @@ struct FinishKernels {
   // Per hop and channel the energy (sum of squares) of a pair of channels, K-weighted and as it is.
   void (*weigh)(const Weighting& weighting, WeightingState& state, const float* left, const float* right,
                 int hops, float (*weighted)[2], float (*plain)[2]);
-  // Per hop the highest magnitude of the samples and of the signal between them. Reads kNear hops before and,
-  // with what it cannot use, kNear + 6 hops after. Where the true peak cannot reach `floor` it may be given
-  // as the sample peak.
-  void (*peaks)(const float* x, int hops, float floor, float* sample_peaks, float* true_peaks);
+  // Per hop the highest sample, as a magnitude.
+  void (*sample_peaks)(const float* x, int hops, float* peaks);
+  // Per hop the highest magnitude of the signal between the samples as well, given the sample peaks: as
+  // meters read it (fourfold oversampled, 12 taps), and as a limiter must hold it (exact up to 0.45 of the
+  // sample rate). Where it cannot reach `floor` it may be given as the sample peak. They read kNear hops
+  // before and, with what they cannot use, kNear + 6 hops after.
+  void (*meter_peaks)(const float* x, int hops, float floor, const float* samples, float* peaks);
+  void (*strict_peaks)(const float* x, int hops, float floor, const float* samples, float* peaks);
   // Per hop the largest |x[n - 2] - 2 x[n - 1] + x[n]|: jumps and single wrong samples stand out there, tones
   // do not. Reads two frames before.
   void (*bends)(const float* x, int hops, float* bends);

@@ -86,8 +86,12 @@ void Limiter::search() {
   const auto hops = static_cast<int>(buffer_.hops() - kNear - searched_);
   if (hops <= 0) return;
   for (std::size_t c = 0; c < buffer_.channels(); ++c) {
-    isa().finish.peaks(buffer_.hop(c, searched_), hops, floor_, samples, peaks);
-    for (int j = 0; j < hops; ++j) highest[j] = std::max(highest[j], peaks[j]);
+    const float* x = buffer_.hop(c, searched_);
+    isa().finish.sample_peaks(x, hops, samples);
+    for (const auto search : {isa().finish.meter_peaks, isa().finish.strict_peaks}) {
+      search(x, hops, floor_, samples, peaks);
+      for (int j = 0; j < hops; ++j) highest[j] = std::max(highest[j], peaks[j]);
+    }
   }
   ride(searched_ - line_.delay() - 1, hops, highest);
   searched_ += hops;

@@ -102,32 +102,41 @@ void Meter::weigh(int hops) {
 // Peaks and faults, kNear hops behind, because they depend on what follows.
 void Meter::search(int hops, bool last) {
   constexpr int kMost = kBlock + kNear + 1;
-  float samples[kMost], peaks[kMost], bends[kMost + 2 * kNear], highest[kMost] = {};
+  float samples[kMost], peaks[kMost], bends[kMost + 2 * kNear], strict[kMost] = {};
   const std::int64_t first = hops_ - kNear, total = (frames_ + kHop - 1) / kHop;
   const std::int64_t end = last ? frames_ : frames_ + kBlock * kHop;
-  const float floor = trace_ ? 0.5f * true_peak_ : true_peak_;
+  const FinishKernels& kernels = isa().finish;
   for (Channel& channel : channels_) {
     const float* x = channel.x + (kPast - kNear) * kHop;
-    isa().finish.peaks(x, hops, floor, samples, peaks);
-    isa().finish.bends(x - kNear * kHop, hops + 2 * kNear, bends);
+    kernels.sample_peaks(x, hops, samples);
+    kernels.bends(x - kNear * kHop, hops + 2 * kNear, bends);
     for (int j = 0; j < hops; ++j) {
-      highest[j] = std::max(highest[j], peaks[j]);
       sample_peak_ = std::max(sample_peak_, samples[j]);
       const std::int64_t hop = first + j;
       if (hop < 0 || hop >= total) continue;
       channel.faults.look({x + j * kHop, bends + j, hop, -hop * kHop, end - hop * kHop}, samples[j]);
     }
+    const float floor = trace_ ? 0.5f * trace_->strict_peak : true_peak_;
+    kernels.meter_peaks(x, hops, floor, samples, peaks);
+    for (int j = 0; j < hops; ++j) {
+      true_peak_ = std::max(true_peak_, peaks[j]);
+      strict[j] = std::max(strict[j], peaks[j]);
+    }
+    if (!trace_) continue;
+    kernels.strict_peaks(x, hops, floor, samples, peaks);
+    for (int j = 0; j < hops; ++j) strict[j] = std::max(strict[j], peaks[j]);
   }
-  for (int j = 0; j < hops; ++j) count_peak(std::clamp<std::int64_t>(first + j, 0, total - 1), highest[j]);
+  if (!trace_) return;
+  for (int j = 0; j < hops; ++j)
+    trace_->add_peak(static_cast<std::size_t>(std::clamp<std::int64_t>(first + j, 0, total - 1)), strict[j]);
 }
 
-void Meter::count_peak(std::int64_t hop, float peak) {
-  true_peak_ = std::max(true_peak_, peak);
-  if (!trace_) return;
-  if (hop == static_cast<std::int64_t>(trace_->peaks.size()))
-    trace_->peaks.push_back(peak);
+void Trace::add_peak(std::size_t hop, float peak) {
+  strict_peak = std::max(strict_peak, peak);
+  if (hop == peaks.size())
+    peaks.push_back(peak);
   else
-    trace_->peaks.back() = std::max(trace_->peaks.back(), peak);
+    peaks.back() = std::max(peaks.back(), peak);
 }
 
 double Meter::dc_offset() const {

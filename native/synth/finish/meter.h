@@ -19,27 +19,32 @@ struct Report {
   std::optional<double> momentary_max_lufs;
   std::optional<double> short_term_max_lufs;  // none under 3 s
   std::optional<double> loudness_range_lu;    // none under 3 s
-  double true_peak_dbtp = 0.0;
-  double peak = 0.0;                  // highest sample, linear
-  double dc_offset = 0.0;             // largest mean of a channel
-  double silence_ratio = 0.0;         // share of 50 ms windows under -60 dBFS RMS
-  long clipped_samples = 0;           // in runs of 3 or more at 0.999 and above
-  long clicks = 0;                    // isolated jumps
-  bool limited_by_true_peak = false;  // quieter than asked for, as 6 dB of limiting did not suffice
-  double gain_db = 0.0;               // applied
-  double limited_db = 0.0;            // most that the limiter took away
+  double true_peak_dbtp = 0.0;                // as meters read it
+  double peak = 0.0;                          // highest sample, linear
+  double dc_offset = 0.0;                     // largest mean of a channel
+  double silence_ratio = 0.0;                 // share of 50 ms windows under -60 dBFS RMS
+  long clipped_samples = 0;                   // in runs of 3 or more at 0.999 and above
+  long clicks = 0;                            // isolated jumps
+  bool limited_by_true_peak = false;          // quieter than asked for, as 6 dB of limiting did not suffice
+  double gain_db = 0.0;                       // applied
+  double limited_db = 0.0;                    // most that the limiter took away
   bool ok = false;
 };
 
 // What was measured in each hop, over all channels.
 struct Trace {
-  std::vector<float> peaks, weighted, plain;  // true peak; energy, K-weighted and as it is
+  // The higher of what meters read and what is there (see kernels.h), where it is within 6 dB of the highest.
+  std::vector<float> peaks;
+  std::vector<float> weighted, plain;  // energy, K-weighted and as it is
+  float strict_peak = 0.0f;            // the highest of all
+  // Of the next hop, or more of the latest.
+  void add_peak(std::size_t hop, float peak);
 };
 
 // The same figures however the audio is cut: it is gathered into blocks that count from its start.
 class Meter {
  public:
-  // With a trace, true peaks down to 6 dB under the highest are exact in it. It must outlive the meter.
+  // A trace must outlive the meter.
   Meter(double sample_rate_hz, std::size_t channels, Trace* trace = nullptr);
 
   // The channels must be as many as were announced. Throws NotFinite; then nothing of the audio has counted.
@@ -69,7 +74,6 @@ class Meter {
   void block(int hops, bool last);
   void weigh(int hops);
   void search(int hops, bool last);
-  void count_peak(std::int64_t hop, float peak);
   [[nodiscard]] double dc_offset() const;
   [[nodiscard]] double silence_ratio(double gain) const;
 

@@ -10,7 +10,9 @@ extern const FinishKernels kFinishKernels;
 
 void weigh(const Weighting& weighting, WeightingState& state, const float* left, const float* right, int hops,
            float (*weighted)[2], float (*plain)[2]);
-void peaks(const float* x, int hops, float floor, float* sample_peaks, float* true_peaks);
+void sample_peaks(const float* x, int hops, float* peaks);
+void meter_peaks(const float* x, int hops, float floor, const float* samples, float* peaks);
+void strict_peaks(const float* x, int hops, float floor, const float* samples, float* peaks);
 void bends(const float* x, int hops, float* bends);
 bool finite(const float* x, long frames);
 void scale(const float* x, long frames, float gain, float* out);

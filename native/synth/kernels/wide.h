@@ -2,9 +2,6 @@
 // element, or a maximum.
 #pragma once
 
-#include <cstdint>
-#include <cstring>
-
 #include "synth/dsp/lanes.h"
 
 namespace synth {
@@ -24,6 +21,14 @@ typedef std::uint32_t WideBits __attribute__((vector_size(4 * kWide)));
 SYNTH_INLINE Wide wide(const float* x) noexcept {
   Wide lanes;
   std::memcpy(&lanes, x, sizeof lanes);
+  return lanes;
+}
+// Loaded into a register for several uses; the compiler would rather load again for each.
+SYNTH_INLINE Wide once(const float* x) noexcept {
+  Wide lanes = wide(x);
+#if defined(__x86_64__)
+  asm("" : "+x"(lanes));
+#endif
   return lanes;
 }
 SYNTH_INLINE void keep(const Wide& lanes, float* x) noexcept { std::memcpy(x, &lanes, sizeof lanes); }
