@@ -44,7 +44,7 @@ class Synth:
         self.options = options or SynthOptions()
 
     def load(self) -> None:
-        """Read the library, index it, and make one sound of several layers, so that the first request finds all warm."""
+        """Read and index the library, and make one sound of several layers: the first request finds all warm."""
         axes()
         request = SynthRequest(prompt="soft rain with a warm pad and a scintillant bell", duration_s=1.0)
         for _ in self.generate(request, Context(seed=0)):
