@@ -17,7 +17,7 @@ from deployments.synth.understand import Interpretation, Layer, understand
 
 _KEYS = ("C", "D", "Eb", "F", "G", "A", "Bb")
 _USUAL_BPM = 90.0
-_TAIL_SHARE, _LONG_TAIL_SHARE, _LONGEST_TAIL_S = 0.25, 0.08, 5.0
+_TAIL_SHARE, _LONG_TAIL_SHARE, _LONGEST_TAIL_S = 0.25, 0.05, 4.0
 
 
 @dataclass(frozen=True)

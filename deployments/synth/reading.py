@@ -42,7 +42,7 @@ class Reading:
     """Everything found, in the order of the words."""
 
     mentions: list[Mention] = field(default_factory=list)
-    scenes: list[tuple[str, Scene]] = field(default_factory=list)
+    scenes: list[tuple[str, Scene, bool]] = field(default_factory=list)  # words, scene, whether it stands for itself
     everywhere: list[Change] = field(default_factory=list)
     excluded: set[str] = field(default_factory=set)  # kinds and roles
     refused: list[str] = field(default_factory=list)  # words after a negation that no table knows
@@ -137,7 +137,7 @@ class _Reader:
         self.query: list[str] = []
         self.mentions: list[Mention] = []
         self.refused = False
-        self.scenic = False
+        self.scenes: list[tuple[str, Scene]] = []
         self.beside: str | None = None  # the phrase of a thing that stands directly before
 
     def read(self) -> tuple[list[Change], str]:
@@ -149,7 +149,12 @@ class _Reader:
             else:
                 self._take(phrase, words)
             self.beside = phrase if phrase in SOUNDS else None
-        return self._close(), self.negation
+        carried = self._close()
+        coloured = any(
+            mention.kind is not None and mention.words != words for mention in self.mentions for words, _ in self.scenes
+        )
+        self.reading.scenes += [(words, scene, not coloured) for words, scene in self.scenes]
+        return carried, self.negation
 
     def _take(self, phrase: str, words: str) -> None:
         if self.negation and phrase in GROUPS:
@@ -207,8 +212,7 @@ class _Reader:
 
     def _scene(self, phrase: str, words: str) -> None:
         scene = SCENES[phrase]
-        self.reading.scenes.append((words, scene))
-        self.scenic = True
+        self.scenes.append((words, scene))
         self.query.append(words)
         for kind in scene.nature:
             mention = Mention(words, kind, [words], list(self.pending), [])

@@ -22,9 +22,10 @@ from deployments.synth.search import Hit, preset_search, words
 
 _HITS = 40  # how far down the list of presets a kind's own is looked for
 _FITS = 0.42  # a search without a kind: less is no understanding
-_KIND_FITS = 0.2  # of a kind's presets the best, if it is at least this; else the one that the kind is named after
+_KIND_FITS = 0.3  # of a kind's presets the best, if it is at least this; else the one that the kind is named after
 _REFUSED_FITS = 0.5
 _MOST_LAYERS = 6
+_ANY_MUSIC = frozenset({"music", "musical", "song", "instrumental", "background music"})  # nobody's style
 _BEATS = frozenset({"lofi", "lo fi"})  # "lofi beats" is music, "techno drums" are drums
 _USUAL_BPM = 90.0
 _SPACE = 1.2  # octaves of the shared reverb for a wholly distant mix
@@ -82,7 +83,7 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
     reading = read(terms.rest)
     banned = _banned(reading, negative_prompt)
     scene_bpm, scene_scale = _scenery(reading)
-    layers, missing = _found(reading.mentions, banned)
+    layers, missing = _found(_merged(reading.mentions), banned)
     understood = bool(layers)
     everything = [*reading.everywhere, *(mention.change for mention in reading.mentions)]
     if layers:
@@ -157,20 +158,43 @@ def _named(id_: str) -> frozenset[str]:
 
 
 def _scenery(reading: Reading) -> tuple[float | None, str | None]:
-    """Add the sounds of scenes where the prompt names none; return their tempo and scale."""
-    scenic = {words for words, _ in reading.scenes}
+    """Add the sounds of scenes where the prompt names none; return their tempo and scale.
+
+    A style that stands for itself brings its band beside what is named of it: "techno with a dark bass". In "jazz
+    piano" it only says which piano.
+    """
+    scenic = {said for said, _, _ in reading.scenes}
     kinds = {mention.kind for mention in reading.mentions}
     named = {mention.kind for mention in reading.mentions if mention.words not in scenic}
     musical = named - NATURE - NOISE
-    for said, scene in sorted(reading.scenes, key=lambda entry: entry[0] in {"music", "musical"}):
-        styled = bool({"bass", *RHYTHM} & set(scene.sounds))  # a style brings its band, a mood only fills silence
-        wanted = not named or (styled and (not musical or (said in _BEATS and musical <= RHYTHM)))
-        sounds = scene.sounds if wanted and kinds - NATURE - NOISE <= musical else ()
-        wanted_sounds = [sound for sound in sounds if sound not in kinds]
-        reading.mentions += [Mention(said, sound, [said, library()[sound].name]) for sound in wanted_sounds]
-    tempi = [scene.tempo_bpm for _, scene in reading.scenes if scene.tempo_bpm]
-    scales = [scene.scale for _, scene in reading.scenes if scene.scale]
+    for said, scene, alone in sorted(reading.scenes, key=lambda entry: entry[0] in _ANY_MUSIC):
+        styled = bool({"bass", *RHYTHM} & set(scene.sounds))  # a mood only fills silence
+        fits = not musical or (alone and musical <= {*scene.sounds, None}) or (said in _BEATS and musical <= RHYTHM)
+        wanted = not named or (styled and fits)
+        if wanted and kinds - NATURE - NOISE <= musical:
+            joined = [sound for sound in scene.sounds if sound not in kinds]
+            reading.mentions += [Mention(said, sound, [said, library()[sound].name]) for sound in joined]
+            for mention in reading.mentions:
+                if mention.kind in scene.sounds and said not in mention.query:
+                    mention.query.append(said)
+            if scene.sounds:
+                break  # one band is enough
+    tempi = [scene.tempo_bpm for _, scene, _ in reading.scenes if scene.tempo_bpm]
+    scales = [scene.scale for _, scene, _ in reading.scenes if scene.scale]
     return next(iter(tempi), None), next(iter(scales), None)
+
+
+def _merged(mentions: Sequence[Mention]) -> list[Mention]:
+    """One weather is one thing, however many words describe it: "a fireplace, crackling"."""
+    merged: list[Mention] = []
+    for mention in mentions:
+        same = next((other for other in merged if other.kind == mention.kind and mention.kind in NATURE), None)
+        if same is None:
+            merged.append(mention)
+        else:
+            same.query += mention.query
+            same.changes += mention.changes
+    return merged
 
 
 def _found(mentions: Sequence[Mention], banned: set[str]) -> tuple[list[Layer], list[str]]:

@@ -9,6 +9,7 @@ from deployments.synth.compose.song import Chord, Event, Note, Song
 from deployments.synth.theory import lead_voices
 
 _LONGEST = 3  # chords that a common tone is held over before it is struck again
+_RESTS = -1.0  # a pace at which every second chord is left out
 
 Voicing = tuple[Chord, tuple[int, ...]]
 
@@ -30,7 +31,9 @@ def chords(song: Song, player: Player) -> Iterator[Event]:
                 reach += 1
             until[pitch] = chord.index + reach
             velocity = loud + 0.08 * float(random.random())
-            yield Note(chord.start_s, song.held(chord.start_s, reach * song.chord_s), pitch, velocity)
+            last = chord.index + reach == song.sections[-1].first + len(song.sections[-1].degrees)
+            length = song.duration_s if last else reach * song.chord_s
+            yield Note(chord.start_s, song.held(chord.start_s, length), pitch, velocity)
         ahead.popleft()
         ahead.extend(islice(voicings, 1))
 
@@ -45,7 +48,7 @@ def _voicings(song: Song, player: Player) -> Iterator[Voicing]:
         theme = chord.section.theme
         size = sizes.setdefault(theme, 3 if len(song.tonality.steps) <= 6 else 3 + int(random.integers(2)))
         voices = lead_voices(tuple(song.tonality.chord(chord.degree, size)), voices, low, high)
-        if player.speed < 1 and chord.index % 2:
+        if player.pace <= _RESTS and chord.index % 2:
             continue
         root = player.pitch(song, chord.degree, -1)
         yield chord, voices if song.grounded or root in voices else (root, *voices)
@@ -75,12 +78,15 @@ def stabs(song: Song, player: Player) -> Iterator[Event]:
         ((0, 1.5), (2.5, 1)), ((0, 0.75), (1.5, 0.75), (3, 0.75)), ((0.5, 0.5), (1.5, 0.5), (2.5, 0.5), (3.5, 0.5)),
         ((0, 2), (2, 1.5)), ((1, 0.5), (3, 0.5)), ((0, 0.5), (0.75, 0.5), (2, 1)),
     )  # fmt: skip
+    calm = (((0, 3.8),), ((0, 2.0), (2, 1.8)), ((0, 3.0), (3, 0.9)))
+    choices = calm if player.pace < -0.5 else rhythms
     patterns: dict[int, tuple[tuple[float, float], ...]] = {}
-    step = player.step_s(song, 1.0)
-    for chord, voices in _voicings(song, Player(player.name, player.score, player.octave, player.policy)):
-        pattern = patterns.setdefault(chord.section.theme, rhythms[int(random.integers(len(rhythms)))])
+    step = player.step_s(song, 1.0) if player.speed > 1 else song.beat_s
+    for chord, voices in _voicings(song, player):
+        pattern = patterns.setdefault(chord.section.theme, choices[int(random.integers(len(choices)))])
         for turn in range(max(1, round(song.chord_s / (4 * step)))):
-            for beat, length in pattern:
+            opening = chord.index == turn == 0 and pattern[0][0] > 0
+            for beat, length in ((0.0, 0.5), *pattern) if opening else pattern:
                 start = chord.start_s + (4 * turn + beat) * step
                 if start < song.end_s - 0.05 or start == 0:
                     velocity = 0.5 + 0.2 * chord.section.energy + 0.15 * float(random.random())

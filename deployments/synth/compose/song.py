@@ -17,6 +17,7 @@ from deployments.synth.theory import Tonality
 # Themes in order of appearance, for as long as the song lasts; after them new ones come in turn with old ones.
 _FORMS = ((0, 0, 1, 0, 2, 1), (0, 1, 0, 2, 0, 1), (0, 0, 1, 2, 0, 3), (0, 1, 2, 0, 3, 1))
 _SHORTEST_CHORD_S = 2.4
+_SHORTEST_CHORD = 0.35  # of a chord at the end: less of it belongs to the one before
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ class Song:
     @cached_property
     def sections(self) -> tuple[Section, ...]:
         """The form. The last chord is the tonic, with a cadence before it where there is room."""
-        random, total = self.random("form"), max(1, int(np.ceil(self.end_s / self.chord_s - 1e-6)))
+        random = self.random("form")
+        total = max(1, int(np.ceil(self.end_s / self.chord_s - _SHORTEST_CHORD)))
         form = _FORMS[int(random.integers(len(_FORMS)))]
         themes = {0: progression(self.tonality.scale, self.random("theme 0"))}
         sections: list[Section] = []
