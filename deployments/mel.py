@@ -18,7 +18,7 @@ from deployments.denoise.denoiser import Plan, Row
 from deployments.denoise.model import DiffusionModel, DiffusionOptions
 from deployments.denoise.samplers import LinearSampler, from_config
 from deployments.loading import Checkpoint, Pulled, WeightOptions, load_component
-from deployments.memory import Budget, peak_bytes, weight_bytes
+from deployments.memory import Budget, first_that_fits, peak_bytes, weight_bytes
 from deployments.placement import Modules, Placement, PlacementOptions
 from deployments.quantization import quantized
 
@@ -126,8 +126,9 @@ class MelDenoiser:
         return max(self.deepest, math.ceil(frames / self.vae_scale))
 
     def example(self) -> Plan:
-        """Ten guided seconds."""
-        return self.plan(MelRequest(prompt="rain", duration_s=10), steps=10, guidance_scale=3.5)
+        """Ten guided seconds, or less where memory is short; on a CPU one: a step of ten takes seconds there."""
+        lengths = (1,) if self.placement.device.type == "cpu" else (10, 5, 2, 1)
+        return first_that_fits(lambda s: self.plan(MelRequest(prompt="rain", duration_s=s), 10, 3.5), lengths)
 
     def plan(self, request: MelRequest, steps: int, guidance_scale: float) -> MelPlan:
         """The request in numbers. Raises OutOfMemory with the figures when it cannot fit."""

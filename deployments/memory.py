@@ -6,13 +6,14 @@ the most bytes that were alive at once are counted.
 
 import weakref
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deployments.contract import LoadFailed, OutOfMemory
 
 if TYPE_CHECKING:
     import torch
 
+P = TypeVar("P")
 GIB = 1 << 30
 # Workspaces of convolutions and matrix products, fragments of the allocator.
 MARGIN = 1.2
@@ -123,6 +124,16 @@ class Budget:
         if self.device.type == "cuda":
             return int(torch.cuda.memory_allocated(self.device))
         return resident()
+
+
+def first_that_fits(plan: Callable[[float], P], durations_s: Iterable[float]) -> P:
+    """The plan of the first duration that memory suffices for. Raises LoadFailed when it does for none."""
+    for duration_s in durations_s:
+        try:
+            return plan(duration_s)
+        except OutOfMemory as error:
+            refused = error
+    raise LoadFailed(f"not even a short sound fits: {refused}; {ADVICE}")
 
 
 ADVICE = "try quantization 8bit or 4bit, use_half_precision, offload_modules, or a smaller checkpoint"

@@ -19,7 +19,7 @@ from deployments.denoise.denoiser import Denoiser, Plan, Row
 from deployments.denoise.model import DiffusionModel, DiffusionOptions
 from deployments.denoise.samplers import LinearSampler, from_config
 from deployments.loading import Checkpoint, Pulled, WeightOptions, find, load_component, load_tokenizer
-from deployments.memory import Budget, peak_bytes, weight_bytes
+from deployments.memory import Budget, first_that_fits, peak_bytes, weight_bytes
 from deployments.placement import Modules, Placement, PlacementOptions
 from deployments.quantization import quantized
 
@@ -146,8 +146,9 @@ class _Denoiser:
         return self.shape[1] * oobleck.hop(self.ratios) / self.rate_hz
 
     def example(self) -> Plan:
-        """Ten guided seconds, or what the window holds."""
-        return self.plan(StableAudioRequest(prompt="rain", duration_s=min(10.0, self.window_s)), 10)
+        """Ten guided seconds, or what the window or memory hold."""
+        lengths = (min(length, self.window_s) for length in (10.0, 1.0))
+        return first_that_fits(lambda s: self.plan(StableAudioRequest(prompt="rain", duration_s=s), 10), lengths)
 
     def plan(self, request: StableAudioRequest, steps: int) -> StableAudioPlan:
         """The request in numbers."""

@@ -28,6 +28,7 @@ class Settings(Frozen):
     step_tokens: float | None = Field(
         default=None, gt=0, description="Tokens of a full step; if absent, measured while the model loads."
     )
+    measure_s: float = Field(default=2.0, ge=0, description="Time for measuring steps at the load; 0 runs one step.")
     max_rows: int = Field(default=32, ge=2, le=512, description="Most rows of one forward; a guided request has two.")
     fixed_rows: int | None = Field(
         default=None,
@@ -68,7 +69,7 @@ class Engine:
 
         self.denoiser, self.settings = denoiser, settings or Settings()
         with torch.inference_mode():
-            cost = measured(denoiser, time.perf_counter)
+            cost = measured(denoiser, time.perf_counter, self.settings.measure_s)
         fixed = self.settings.fixed_rows
         self.stepper = Stepper(denoiser, fixed)
         self.waiting: Waiting[Job] = Waiting(

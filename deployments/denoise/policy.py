@@ -134,26 +134,27 @@ class Waiting(Generic[C]):
         return plan.key == first.key and (plan.shape == first.shape or not self.same_shape)
 
 
-def measured(denoiser: Denoiser, clock: Callable[[], float] = time.process_time) -> StepCost:
+def measured(
+    denoiser: Denoiser, clock: Callable[[], float] = time.process_time, for_s: float = MEASURED_FOR_S
+) -> StepCost:
     """Run steps of the model's example at several fillings and fit their cost; this is also the warm-up.
 
     The fillings take turns and the quickest of each counts, so that other load on the machine moves the fit little. A
-    slow network is measured less: it is one that gains nothing from fuller steps.
+    slow network is measured less: after `for_s` no step is begun, and such a one gains nothing from fuller steps.
     """
     plan = denoiser.example()
     condition = denoiser.encode(plan.prompt)
     best: dict[int, float] = {}
     began = clock()
-    for _ in range(MEASURED_ROUNDS):
-        for count in MEASURED_AT:
-            stepper = Stepper(denoiser)
-            jobs = [Job(plan, Context(seed), 0.0, condition=condition) for seed in range(count)]
-            for _ in range(min(MEASURED_STEPS, plan.steps)):
-                start = clock()
-                stepper.step(jobs)
-                stepper.settle()
-                best[count] = min(best.get(count, math.inf), clock() - start)
-            if clock() - began > MEASURED_FOR_S:
+    for count in [count for _ in range(MEASURED_ROUNDS) for count in MEASURED_AT]:
+        stepper = Stepper(denoiser)
+        jobs = [Job(plan, Context(seed), 0.0, condition=condition) for seed in range(count)]
+        for _ in range(min(MEASURED_STEPS, plan.steps)):
+            if best and clock() - began > for_s:
                 break
+            start = clock()
+            stepper.step(jobs)
+            stepper.settle()
+            best[count] = min(best.get(count, math.inf), clock() - start)
     each = plan.tokens * plan.rows
     return StepCost.fitted([count * each for count in best], list(best.values()))

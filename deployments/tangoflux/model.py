@@ -13,7 +13,7 @@ from deployments.denoise.denoiser import Denoiser, Plan, Row
 from deployments.denoise.model import DiffusionModel, DiffusionOptions
 from deployments.denoise.samplers import LinearSampler, euler_flow
 from deployments.loading import Checkpoint, Pulled, WeightOptions, find, load_tokenizer
-from deployments.memory import Budget, peak_bytes, weight_bytes
+from deployments.memory import Budget, first_that_fits, peak_bytes, weight_bytes
 from deployments.placement import Modules, Placement, PlacementOptions
 from deployments.quantization import quantized
 
@@ -160,8 +160,11 @@ class TangoFluxDenoiser:
         return min(self.config.max_duration_s, held)
 
     def example(self) -> Plan:
-        """Ten guided seconds, or what the window holds."""
-        return self.plan(TangoFluxRequest(prompt="rain on a roof", duration_s=min(10.0, self.window_s)), 10)
+        """Ten guided seconds, or what the window or memory hold."""
+        lengths = (min(length, self.window_s) for length in (10.0, 1.0))
+        return first_that_fits(
+            lambda s: self.plan(TangoFluxRequest(prompt="rain on a roof", duration_s=s), 10), lengths
+        )
 
     def plan(self, request: TangoFluxRequest, steps: int) -> TangoFluxPlan:
         """The request in numbers."""
