@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 Samples = NDArray[np.float32]
-Task = Literal["text-to-audio", "music", "speech", "image", "scoring"]
+Task = Literal["text-to-audio", "music", "speech", "image", "scoring", "embedding"]
 
 
 class Capability(StrEnum):

@@ -7,7 +7,9 @@ Papers: Devlin et al., "BERT", 2018; Reimers and Gurevych, "Sentence-BERT", 2019
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -55,14 +57,17 @@ class SentenceEncoder:
         """Return one unit vector per text, float32 (texts, dimensions)."""
         tokens = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
         vectors = np.empty((len(tokens), self.dimensions), np.float32)
-        batch: list[int] = []
-        for index in np.argsort([len(ids) for ids in tokens], kind="stable").tolist():
-            if batch and sum(len(tokens[i]) for i in batch) + len(tokens[index]) > _BATCH_TOKENS:
-                vectors[batch] = self._forward([tokens[i] for i in batch])
-                batch = []
-            batch.append(index)
-        if batch:
-            vectors[batch] = self._forward([tokens[i] for i in batch])
+
+        def fill(batch: list[int]) -> None:
+            vectors[batch] = self._forward([tokens[index] for index in batch])
+
+        batches = _batches([len(ids) for ids in tokens])
+        if len(batches) > 1:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                list(pool.map(fill, batches))
+        else:
+            for batch in batches:
+                fill(batch)
         return vectors
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
@@ -181,6 +186,19 @@ def open_encoder(folder: Path | None = None) -> SentenceEncoder:
     """The encoder of `folder`; else BGE-large where its weights are, else MiniLM. Raises LoadFailed."""
     chosen = folder or bge_folder()
     return SentenceEncoder(chosen) if chosen is not None else SentenceEncoder(minilm_folder(), MINILM_SHA256)
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Indices of texts, short ones first, in batches of a bounded number of tokens."""
+    batches: list[list[int]] = []
+    filled = _BATCH_TOKENS
+    for index in np.argsort(lengths, kind="stable").tolist():
+        filled += lengths[index]
+        if filled > _BATCH_TOKENS:
+            batches.append([])
+            filled = lengths[index]
+        batches[-1].append(index)
+    return batches
 
 
 def _digest(path: Path, expected: str | None) -> str:

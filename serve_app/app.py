@@ -20,6 +20,7 @@ from serve_app.errors import GenerationFailed
 from serve_app.graph import Catalogue
 from serve_app.ingress import Listener, create_app
 from serve_app.logs import set_up_logging
+from serve_app.parts import Answer
 from serve_app.running import ReplicaGone
 from serve_app.runtime import Runtime
 from serve_app.work import Event, Work
@@ -109,6 +110,7 @@ class RayModel:
         # Small events over gRPC: a third of the latency of the object store.
         self._run = handle.options(method_name="run", stream=True, _by_reference=False)
         self._status = handle.options(method_name="status", _by_reference=False)
+        self._ask = handle.options(method_name="ask", _by_reference=False)
 
     async def run(self, work: Work) -> AsyncIterator[Event]:
         """Make one sound; closing the iterator cancels it on the replica."""
@@ -131,6 +133,14 @@ class RayModel:
         """What the replica says about its model."""
         try:
             answer: dict[str, Any] = await self._status.remote()
+        except _LOST as error:
+            raise ReplicaGone(type(error).__name__) from error
+        return answer
+
+    async def ask(self, *question: Any) -> Answer:
+        """What the model answers to a question that is no generation."""
+        try:
+            answer: Answer = await self._ask.remote(*question)
         except _LOST as error:
             raise ReplicaGone(type(error).__name__) from error
         return answer

@@ -19,6 +19,8 @@ Parsed = TypeVar("Parsed", bound=BaseModel)
 
 # Part of every content address: raise it when finishing or encoding gives other bytes for the same samples.
 PIPELINE_VERSION = 1
+# What parts of other models do; they take no jobs.
+_FOR_MODELS = {"scoring": "scores the sounds", "embedding": "embeds the texts"}
 
 
 @dataclass(frozen=True)
@@ -143,8 +145,8 @@ class Catalogue:
     def plan_for(self, name: str, given: Mapping[str, Any], *, prefix: str) -> Plan:
         """Check `given` against the model `name`; a seed is drawn for an absent one."""
         entry = self[name]
-        if entry.info.task == "scoring":
-            detail = f"model '{name}' scores the sounds of other models; it makes none"
+        if entry.info.task in _FOR_MODELS:
+            detail = f"model '{name}' {_FOR_MODELS[entry.info.task]} of other models; it makes no sound"
             raise Invalid(detail, [_at("/model", detail)])
         self._refuse_unknown(entry, given, prefix)
         request, settings = parse_input(entry, given, prefix)
@@ -159,7 +161,7 @@ class Catalogue:
         return Plan(name, entry.info.task, stored, first, seed_given, candidates)
 
     def _route(self, given: Mapping[str, Any], prefix: str, tasks: frozenset[str]) -> CatalogueEntry:
-        fitting = [item for item in self if (item.info.task in tasks if tasks else item.info.task != "scoring")]
+        fitting = [item for item in self if (item.info.task in tasks if tasks else item.info.task not in _FOR_MODELS)]
         if not fitting:
             raise Invalid(
                 f"no configured model serves {' or '.join(sorted(tasks))}",

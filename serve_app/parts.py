@@ -17,7 +17,7 @@ PATIENCE_S = 60.0
 Answer = tuple[str, Any]
 
 
-class PartFailed(Exception):
+class PartFailed(RuntimeError):
     """A part gave no answer; the message says why."""
 
 
@@ -25,14 +25,14 @@ class RemotePart:
     """A part behind a deployment handle."""
 
     def __init__(self, handle: Any) -> None:
-        self.handle = handle.options(method_name="ask")
+        self.handle = handle.options(method_name="ask", _by_reference=False)
 
-    def ask(self, *question: Any) -> Any:
-        """The answer of the other model. Raises PartFailed."""
+    def ask(self, *question: Any, patience_s: float = PATIENCE_S) -> Any:
+        """The answer of the other model. Raises PartFailed, at the latest after `patience_s`."""
         from ray.exceptions import RayError
 
         try:
-            kind, value = self.handle.remote(*question).result(timeout_s=PATIENCE_S)
+            kind, value = self.handle.remote(*question).result(timeout_s=patience_s)
         except (RayError, TimeoutError, FutureTimeoutError) as error:
             raise PartFailed(f"{type(error).__name__} from its replica") from error
         if kind == "error":

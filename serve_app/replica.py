@@ -73,6 +73,8 @@ class Replica:
         self.request_type = model_class.Request
         self.info = model_class.info
         self.model = model_class(model_class.Options.model_validate(entry.options))
+        if self.parts and hasattr(self.model, "compose"):  # before load, which may ask them
+            self.model.compose(self.parts)
         self.flights: dict[str, Flight] = {}
         self.workers = ThreadPoolExecutor(max(2, entry.replicas.target_ongoing), thread_name_prefix="generate")
         self.batcher = Batcher(self.model, self.info.max_batch) if self.info.max_batch > 1 else None

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from serve_app.errors import ContinuoError, JobCanceled
 from serve_app.graph import Plan
 from serve_app.logs import log
+from serve_app.parts import Answer
 from serve_app.records import Row
 from serve_app.work import Event, Work
 
@@ -25,6 +26,9 @@ class Handle(Protocol):
 
     async def status(self) -> dict[str, Any]:
         """What the replica says about its model."""
+
+    async def ask(self, *question: Any) -> Answer:
+        """What the model answers to a question that is no generation. Raises ReplicaGone."""
 
 
 @dataclass

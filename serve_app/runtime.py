@@ -9,10 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from deployments.contract import Capability
 from serve_app import durable, records
 from serve_app.config import Args, Limits, Retention
 from serve_app.database import Database
-from serve_app.errors import ContinuoError, Unauthenticated
+from serve_app.errors import ContinuoError, ModelNotReady, NotFound, Unauthenticated
 from serve_app.execution import Execution
 from serve_app.graph import Catalogue
 from serve_app.jobs import Jobs
@@ -114,6 +115,20 @@ class Runtime:
             except (TimeoutError, ReplicaGone):
                 state = {"status": "loading", "reason": "the replica does not answer at the moment"}
         return {**state, "replicas": running}
+
+    async def ask_presets(self, *question: Any) -> dict[str, Any]:
+        """The answer of the model that has presets. Raises NotFound when there is none, ModelNotReady."""
+        name = next((item.name for item in self.catalogue if Capability.PRESET in item.info.capabilities), None)
+        if name is None:
+            raise NotFound("no configured model has presets")
+        try:
+            kind, answer = await self.handles[name].ask(*question)
+        except ReplicaGone as error:
+            raise ModelNotReady(f"the replica of model '{name}' is gone; a new one starts") from error
+        if kind == "error":
+            raise ModelNotReady(answer)
+        found: dict[str, Any] = answer
+        return found
 
     async def _one_each(self) -> list[tuple[int, int]]:
         return [(1, 0) for _ in self.catalogue.names]

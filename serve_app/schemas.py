@@ -172,6 +172,45 @@ class JobList(BaseModel):
     next: str | None
 
 
+class PresetSummary(BaseModel):
+    """A preset in a list; `score` says how well it fits the query, over 0.5 is good; null without one."""
+
+    id: str
+    name: str
+    description: str
+    role: str
+    tags: list[str]
+    mood: list[str]
+    energy: float
+    score: float | None
+
+
+class PresetList(BaseModel):
+    """Presets, the best first when there was a query; `next` is always null."""
+
+    results: list[PresetSummary]
+    next: None = None
+
+
+class PresetPage(BaseModel):
+    """A preset in full: its texts, how it is played, its graph of the engine's nodes in the engine's units."""
+
+    id: str
+    version: int
+    name: str
+    description: str
+    tags: list[str]
+    role: str
+    mood: list[str]
+    energy: float
+    score: str
+    octave: int
+    level_db: float
+    reverb_db: float
+    air_hz: float
+    graph: dict[str, Any]
+
+
 class ModelCard(BaseModel):
     """A model as `/v1/models` shows it: the OpenAI shape and what a caller needs to know."""
 

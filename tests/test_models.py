@@ -13,7 +13,9 @@ from serve_app.graph import Catalogue, CatalogueEntry
 from serve_app.launch import read_config
 from serve_app.replica import whole
 
-ENTRIES = {item.name: item for item in Catalogue(parse_args(read_config(None)).models)}
+PARTS = {"scoring", "embedding"}  # of other models: they make no sound
+CATALOGUE = Catalogue(parse_args(read_config(None)).models)
+ENTRIES = {item.name: item for item in CATALOGUE if item.info.task not in PARTS}
 DURATIONS_S = (0.5, 1.0, 1.234)
 
 

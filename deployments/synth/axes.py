@@ -11,9 +11,10 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from deployments.synth.embedding import Embedder
 from deployments.synth.modifiers import CHANGES, LIMITS, NAMES, Change
 from deployments.synth.presets import library
-from deployments.synth.search import Embedder, cache_folder, preset_search, stored
+from deployments.synth.search import cache_folder, preset_search, stored
 
 Vectors = NDArray[np.float32]
 _RIDGE = 0.1

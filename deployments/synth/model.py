@@ -1,12 +1,14 @@
 """The shipped model: words -> layers -> places in a mix -> graph and score -> samples of the C++ engine. No weights."""
 
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from deployments.contract import Audio, Capability, Context, Frozen, Licence, ModelInfo
 from deployments.synth.axes import axes
+from deployments.synth.catalogue import catalogue, page
+from deployments.synth.embedding import share
 from deployments.synth.graph import build, events
 from deployments.synth.interpret import Decision, interpret
 from deployments.synth.perform import DEFAULT_BLOCK, SAMPLE_RATE_HZ, Piece, perform
@@ -49,6 +51,16 @@ class Synth:
         request = SynthRequest(prompt="soft rain with a warm pad and a scintillant bell", duration_s=1.0)
         for _ in self.generate(request, Context(seed=0)):
             pass
+
+    def compose(self, parts: Mapping[str, Any]) -> None:
+        """Take the vectors of texts from the embedder that the entry names, if it names one."""
+        if "embedder" in parts:
+            share(parts["embedder"])
+
+    def ask(self, question: str, *arguments: Any) -> dict[str, Any]:
+        """Answer `presets` (query or None, role or None, limit) and `preset` (id); for the ingress."""
+        answer = catalogue if question == "presets" else page
+        return answer(*arguments)
 
     def generate(self, request: SynthRequest, context: Context) -> Iterator[Audio]:
         """Return chunks of float32 (2, n) at 44.1 kHz, rendered as they are read; the first one is short.

@@ -1,13 +1,12 @@
 """Search over presets: what a person would mean, by sentence vectors, and what they wrote, by BM25.
 
 A query of two words is nearer to a tag than to a paragraph, so each preset is seen as a description, as a list of
-tags and tag by tag. The index is built once for a library and an encoder and kept in a file
-named by the content of both.
+tags and tag by tag. The index is built once for a library and an encoder and kept in a file named
+by the content of both.
 """
 
 import hashlib
 import json
-import logging
 import os
 import re
 from collections import Counter
@@ -15,17 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deployments.contract import LoadFailed
-from deployments.sentence import open_encoder
+from deployments.synth.embedding import Embedder, Vectors, embedder
 from deployments.synth.presets import Preset, library
-
-Vectors = NDArray[np.float32]
-log = logging.getLogger(__name__)
 
 _NEAREST = 3  # tags; one alone may match by accident. At least as many tags has every preset.
 _WORDING = 0.1  # the weight of shared words, where a cosine weighs 1
@@ -36,18 +29,6 @@ a an and are as at be by for from has have i in into is it its like of on or som
 there this to up very was with you your me my please make give want
 """
 _IGNORED = frozenset(_COMMON.split())
-
-
-class Embedder(Protocol):
-    """Texts to unit vectors; `digest` names the weights."""
-
-    digest: str
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """One unit vector per text, (texts, dimensions)."""
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """The same for what is searched for."""
 
 
 @dataclass(frozen=True)
@@ -153,13 +134,8 @@ class PresetSearch:
 
 @cache
 def preset_search() -> PresetSearch:
-    """The search over the library with a sentence model in this process; only words count where there is none."""
-    try:
-        encoder = open_encoder()
-    except LoadFailed as error:
-        log.warning("presets are searched by words alone: %s", error)
-        return PresetSearch(library(), None)
-    return PresetSearch(library(), encoder, cache_folder())
+    """The search over the library with the sentence model of this process; only words count where there is none."""
+    return PresetSearch(library(), embedder(), cache_folder())
 
 
 def cache_folder() -> Path:

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from serve_app.config import Args, parse_args
 from serve_app.ingress import Listener, create_app
 from serve_app.logs import JsonLines
-from serve_app.parts import PartFailed
+from serve_app.parts import Answer, PartFailed
 from serve_app.replica import Replica
 from serve_app.running import Handle, ReplicaGone
 from serve_app.runtime import Runtime
@@ -61,6 +61,9 @@ class Mortal:
     async def status(self) -> dict[str, Any]:
         return await self.replica.status()
 
+    async def ask(self, *question: Any) -> Answer:
+        return await self.replica.ask(*question)
+
 
 async def until(true: Callable[[], bool]) -> None:
     """Return when something that no event tells of (it happens in a thread, in another process) is so."""
@@ -75,8 +78,10 @@ class LocalPart:
     def __init__(self, replica: Replica) -> None:
         self.replica, self.loop = replica, asyncio.get_running_loop()
 
-    def ask(self, *question: Any) -> Any:
-        kind, value = asyncio.run_coroutine_threadsafe(self.replica.ask(*question), self.loop).result(20)
+    def ask(self, *question: Any, patience_s: float = 20) -> Any:
+        if not self.loop.is_running():
+            raise PartFailed("its process has ended")
+        kind, value = asyncio.run_coroutine_threadsafe(self.replica.ask(*question), self.loop).result(patience_s)
         if kind == "error":
             raise PartFailed(value)
         return value

@@ -10,7 +10,7 @@ import pytest
 
 from deployments.contract import LoadFailed
 from deployments.sentence import SentenceEncoder, open_encoder
-from deployments.synth import search
+from deployments.synth import embedding, search
 from deployments.synth.presets import library
 from deployments.synth.search import PresetSearch, preset_search, stem, words
 
@@ -95,8 +95,10 @@ def test_without_a_sentence_model_words_count(monkeypatch: pytest.MonkeyPatch) -
     def missing() -> None:
         raise LoadFailed("no weights")
 
-    monkeypatch.setattr(search, "open_encoder", missing)
+    monkeypatch.setattr(embedding, "_local", missing)
+    embedding.embedder.cache_clear()
     found = preset_search.__wrapped__().search("crackling vinyl records")
+    embedding.embedder.cache_clear()
     assert ids(found)[0] == "vinyl"
 
 
