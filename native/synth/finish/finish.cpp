@@ -54,10 +54,8 @@ class Finisher {
     const bool settled = static_cast<double>(audio_.frames) >= 0.4 * audio_.sample_rate_hz;
     if (std::abs(given.dc_offset) > 1e-3 && settled) without_offset();
     if (meter_->sample_peak() < kAudible) throw Silent("silent: nothing but a constant is above -100 dBFS");
-    const std::optional<double> gain = meter_->loudness().gain_to(target_lufs_);
-    Report report = !gain                               ? hold(gain_to_ceiling())
-                    : *gain * strict_peak() <= ceiling_ ? hold(*gain)
-                                                        : limit(*gain);
+    const double gain = meter_->loudness().gain_to(target_lufs_).value_or(ceiling_ / strict_peak());
+    Report report = gain * strict_peak() <= ceiling_ * 1.000001 ? hold(gain) : limit(gain);
     report.dc_offset = given.dc_offset;
     report.clipped_samples = given.clipped_samples;
     report.clicks = given.clicks;
@@ -74,11 +72,6 @@ class Finisher {
   }
 
   [[nodiscard]] double strict_peak() const { return static_cast<double>(trace_.strict_peak); }
-
-  // Where a meter reads the ceiling, short of full scale for what it may miss.
-  [[nodiscard]] double gain_to_ceiling() const {
-    return std::min(ceiling_ / meter_->true_peak(), 1.0 / strict_peak());
-  }
 
   void without_offset() {
     for (std::size_t c = 0; c < out_.size(); ++c)
