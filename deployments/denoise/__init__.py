@@ -6,6 +6,7 @@
     stepper.py    one step for a running set of requests
     decoder.py    finished latents -> samples, beside the denoiser, batched by length
     engine.py     the loop: submit -> encode -> steps -> decode -> samples
+    graphs.py     a network's forward as CUDA graphs at fixed numbers of rows
     model.py      the base of a diffusion model's class
 
 A request owns its schedule, sampler history, noise, guidance and length, so its sound does not depend on its company:

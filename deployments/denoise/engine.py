@@ -36,6 +36,7 @@ class Settings(Frozen):
         le=512,
         description="Pad every forward to this many rows of one shape: the same seed then gives the same bits.",
     )
+    cuda_graphs: bool = Field(default=True, description="On CUDA, replay steps as graphs where the model can.")
     max_decodes: int = Field(default=4, ge=1, le=64, description="Most latents of equal length decoded together.")
     prompt_cache: int = Field(default=256, ge=0, le=100_000, description="Conditions of distinct prompts kept.")
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from deployments import oobleck
 from deployments.contract import Capability, InvalidInput, Licence, LoadFailed, ModelInfo, Request
 from deployments.denoise.denoiser import Denoiser, Plan, Row
+from deployments.denoise.graphs import Graphed
 from deployments.denoise.model import DiffusionModel, DiffusionOptions
 from deployments.denoise.samplers import LinearSampler, euler_flow
 from deployments.loading import Checkpoint, Pulled, WeightOptions, find, load_tokenizer
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from deployments.tangoflux.network import Told
 
 SAMPLE_RATE_HZ = 44_100
+WORDS = 16  # with CUDA graphs, words are padded to a multiple of so many, so that few graphs serve all prompts
 MAX_DURATION_S = 30.0
 
 
@@ -151,6 +153,8 @@ class TangoFluxDenoiser:
         self.shape = (self.config.latents, self.config.network.channels)
         self.rotary = rotation(self.config.latents, self.config.network.head_width, place.device)
         self.one_length = options.engine.fixed_rows is not None
+        graphs = place.device.type == "cuda" and options.engine.cuda_graphs and not options.offload_modules
+        self.graphed = Graphed(self._velocity) if graphs else None
         self.bytes = self._bytes()
 
     @property
@@ -233,6 +237,8 @@ class TangoFluxDenoiser:
         told = [(row.condition, 0 if row.negative else -1) for row in rows]
         lengths = torch.tensor([condition.words.shape[1] for condition, _ in told], device=place.device)
         longest = int(lengths.max())
+        if self.graphed is not None:
+            longest = -(-longest // WORDS) * WORDS
         words = last.new_zeros(len(rows), longest, last.shape[-1])
         for index, (condition, part) in enumerate(told):
             words[index, longest - condition.words.shape[1] :] = condition.words[part]
@@ -242,7 +248,7 @@ class TangoFluxDenoiser:
     def _mask(self, lengths: "torch.Tensor", longest: int) -> "torch.Tensor | None":
         import torch
 
-        if bool((lengths == longest).all()):
+        if self.graphed is None and bool((lengths == longest).all()):
             return None
         places = torch.arange(longest + 1 + self.config.latents, device=lengths.device)
         return (places[None] >= longest - lengths[:, None])[:, None, None]
@@ -255,8 +261,24 @@ class TangoFluxDenoiser:
 
         stacked = torch.stack(list(latents)).to(self.placement.network)
         times = torch.tensor(timesteps, device=stacked.device)
+        if self.graphed is not None:
+            return self.graphed(stacked, times, packed.words, packed.pooled, packed.mask).float().unbind()
         with self.modules.using("transformer") as transformer:
             return transformer(stacked, times, packed).float().unbind()  # type: ignore[no-any-return]
+
+    def _velocity(
+        self,
+        latents: "torch.Tensor",
+        times: "torch.Tensor",
+        words: "torch.Tensor",
+        pooled: "torch.Tensor",
+        mask: "torch.Tensor",
+    ) -> "torch.Tensor":
+        """The forward as a function of tensors alone, for graphs."""
+        from deployments.tangoflux.network import Told
+
+        told = Told(words, pooled, mask, self.rotary)
+        return self.modules["transformer"](latents, times, told)  # type: ignore[no-any-return]
 
     def needed(self, plan: Plan, latent: "torch.Tensor") -> "torch.Tensor":
         """The latents (channels, n) that the asked sound depends on."""

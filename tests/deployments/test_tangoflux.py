@@ -13,9 +13,11 @@ import torch
 
 from deployments import oobleck
 from deployments.contract import Context, InvalidInput, LoadFailed
+from deployments.denoise.graphs import Graphed
 from deployments.denoise.stepper import Job, Stepper
 from deployments.tangoflux import TangoFlux, TangoFluxOptions
 from deployments.tangoflux.model import TangoFluxPlan
+from tests.denoise.test_graphs import Computing
 from tests.deployments.test_parity import options
 from tests.support.tangoflux_reference import CASES, SIZES, write_checkpoint
 
@@ -126,3 +128,16 @@ def test_a_wrong_checkpoint_says_what_is_wrong(
 def rewrite(folder: Path, **fields: Any) -> None:
     file = folder / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | fields))
+
+
+def test_steps_at_fixed_rows_and_padded_words_give_the_same_sound(ours: Any, checkpoint: Maker) -> None:
+    """What a CUDA machine does, with captures that compute: rows and words padded, the mask always given."""
+    graphed = opened(checkpoint("tangoflux"))
+    graphed.load()
+    assert graphed.denoiser is not None
+    graphed.denoiser.graphed = Graphed(graphed.denoiser._velocity, Computing)
+    for prompt, scale in (("rain on a roof", 4.5), ("a", 1.0)):
+        request = ours.Request(prompt=prompt, duration_s=0.5, steps=4, guidance_scale=scale)
+        one, other = (model.generate(request, Context(seed=1)).samples for model in (ours, graphed))
+        assert np.linalg.norm(one - other) <= 1e-5 * np.linalg.norm(one)
+    assert graphed.denoiser.graphed.captured
