@@ -9,12 +9,12 @@
 namespace synth {
 namespace {
 
-constexpr int kMostBits = 12;  // 4096 points for 128 harmonics
+constexpr int kMostBits = 11;  // 2048 points for 128 harmonics
 constexpr float kPi = 3.14159265358979f;
 
 int bits_for(int harmonics) {
   int bits = WaveSet::kFewestBits;
-  while ((1 << bits) < 32 * harmonics) ++bits;
+  while ((1 << bits) < 16 * harmonics) ++bits;
   return bits;
 }
 
@@ -36,7 +36,7 @@ const Layout& layout() {
   return instance;
 }
 
-// Quarter-resolution sine of 2^12 points per turn, for the sums below.
+// Quarter-resolution sine of 2^11 points per turn, for the sums below.
 const std::vector<float>& sine_table() {
   static const std::vector<float> table = [] {
     std::vector<float> t(std::size_t{1} << kMostBits);
@@ -150,8 +150,10 @@ void WaveSet::build(const Spectrum& spectrum, float* out) noexcept {
       im[i] = -scale * spectrum[i - 1] * std::cos(phase);
     }
     inverse_fft(re, im, level.bits);
-    std::copy_n(re, points, out + level.offset);
-    out[level.offset + static_cast<int>(points)] = re[0];
+    float* const cycle = out + level.offset;
+    cycle[0] = re[points - 1];
+    std::copy_n(re, points, cycle + 1);
+    std::copy_n(re, 2, cycle + 1 + points);
   }
 }
 

@@ -16,11 +16,12 @@ using Spectrum = std::array<float, kWaveHarmonics>;
 // mixture of their spectra. Each has the power of a saw of amplitude 1.
 class WaveSet {
  public:
-  static constexpr int kLevels = 14, kFrames = 8, kFewestBits = 8;
+  static constexpr int kLevels = 14, kFrames = 8, kFewestBits = 7;
   struct Level {
     int offset, bits, harmonics;  // first sample, log2 of the points, harmonics
   };
-  // Where the levels lie is the same for every set. A cycle is followed by its first sample.
+  // Where the levels lie is the same for every set. A cycle comes after its last sample and before its first
+  // two.
   static const std::array<Level, kLevels>& levels() noexcept;
   static std::size_t samples_per_frame() noexcept;
 

@@ -163,6 +163,7 @@ void Instrument::span(const Stereo& out, int frames) noexcept {
   std::fill_n(left, rounded, F8{});
   std::fill_n(right, rounded, F8{});
   int at = 0;
+  for (; at + 4 <= count; at += 4) play<4>(sounding + at, left, right, frames);
   for (; at + 2 <= count; at += 2) play<2>(sounding + at, left, right, frames);
   if (at < count) play<1>(sounding + at, left, right, frames);
   add_lanes(left, out.left, frames);
@@ -211,6 +212,7 @@ void Instrument::play(const int* groups, F8* left, F8* right, int frames) noexce
 
 void Instrument::control_line(int g) noexcept {
   Group& group = groups_[g];
+  if (group.still) return;
   group.amp.settle(settings_.amp);
   group.mod_env.settle(settings_.mod_env);
   for (int lane = 0; lane < kLanes; ++lane) {
@@ -219,13 +221,10 @@ void Instrument::control_line(int g) noexcept {
     slot.loudness = group.amp.level()[lane] * group.velocity[lane];
     slot.held = slot.held && slot.sounding;
   }
-  if (!group.amp.active()) return;
+  group.still = !group.amp.active();
+  if (group.still) return;
   group.age_s += splat(static_cast<float>(group.since) / rate());
   glide(group);
-  if (group.still && rests(group)) {
-    group.since = 0;
-    return;
-  }
   F8 targets[kTargets] = {};
   modulate(group, targets);
   aim(group, targets);

@@ -15,14 +15,14 @@ inline namespace SYNTH_ISA {
 
 // What the modulation asks of the sound source of eight voices, as of a control line.
 struct Modulation {
-  F8 note;      // MIDI number with glide, vibrato and modulation
-  F8 pitch2;    // semitones more for the second oscillator
-  F8 shape;     // -1 .. 1: pulse width, wavetable position
-  F8 mix;       // -1 .. 1: level of the second oscillator
-  F8 timbre;    // -1 .. 1: frequency modulation
-  F8 velocity;  // 0 .. 1
-  int frames;   // to the next control line
-  int elapsed;  // since the last one
+  F8 note;               // MIDI number with glide, vibrato and modulation
+  F8 pitch2;             // semitones more for the second oscillator
+  F8 shape;              // -1 .. 1: pulse width, wavetable position
+  F8 mix;                // -1 .. 1: level of the second oscillator
+  F8 timbre;             // -1 .. 1: frequency modulation
+  F8 velocity;           // 0 .. 1
+  int frames;            // to the next control line
+  std::int64_t elapsed;  // since the last one
 };
 
 // Voices go through in groups of eight, one per lane; a group without a sounding voice costs nothing.
@@ -72,8 +72,8 @@ class Instrument : public Node {
   struct Group {
     F8 note, goal, velocity, luck, age_s;
     U8 seed;
-    int since;   // frames since the last control line
-    bool still;  // the last control line found everything at its goal
+    std::int64_t since;  // frames since the last control line
+    bool still;  // the last control line found everything at its goal: until an event no other is needed
     LaneAdsr amp, mod_env;
     LaneSmooth left, right;
     VoiceFilter filter;

@@ -78,14 +78,23 @@ SYNTH_INLINE F8 chance(U8 key) noexcept {
   return to_float(reinterpret_cast<I8>(key)) * splat(0x1p-31f);
 }
 
-// The sum of each frame's lanes in a fixed order: eight frames at a time, by a transpose. `lanes` is read up
-// to the next multiple of eight.
+// The sums of the lanes of eight vectors, one per lane of the result: a transpose that adds on its way.
+SYNTH_INLINE F8 sums_of_lanes(const F8* rows) noexcept {
+  F8 pairs[4], fours[2];
+  for (int i = 0; i < 4; ++i)
+    pairs[i] = __builtin_shufflevector(rows[2 * i], rows[2 * i + 1], 0, 8, 2, 10, 4, 12, 6, 14) +
+               __builtin_shufflevector(rows[2 * i], rows[2 * i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+  for (int i = 0; i < 2; ++i)
+    fours[i] = __builtin_shufflevector(pairs[2 * i], pairs[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
+               __builtin_shufflevector(pairs[2 * i], pairs[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
+  return __builtin_shufflevector(fours[0], fours[1], 0, 1, 2, 3, 8, 9, 10, 11) +
+         __builtin_shufflevector(fours[0], fours[1], 4, 5, 6, 7, 12, 13, 14, 15);
+}
+
+// The sum of each frame's lanes. `lanes` is read up to the next multiple of eight.
 inline void add_lanes(const F8* lanes, float* out, int frames) noexcept {
   for (int i = 0; i < frames; i += kLanes) {
-    F8 rows[kLanes];
-    for (int j = 0; j < kLanes; ++j) rows[j] = lanes[i + j];
-    transpose(rows);
-    const F8 sum = ((rows[0] + rows[1]) + (rows[2] + rows[3])) + ((rows[4] + rows[5]) + (rows[6] + rows[7]));
+    const F8 sum = sums_of_lanes(lanes + i);
     if (frames - i >= kLanes)
       store(out + i, sum);
     else

@@ -49,7 +49,7 @@ class StruckInstrument : public Node {
 
  protected:
   static constexpr int kMostBodies = 32;
-  static constexpr float kStealS = 0.015f;
+  static constexpr float kStealS = 0.04f;
   // The places of `voices`, `spread` and `gain_db` in the table of parameters.
   StruckInstrument(int voices, int spread, int gain) : voices_(voices), spread_(spread), gain_at_(gain) {}
 

@@ -77,38 +77,46 @@ template <int kGroups>
 void VoiceFilter::process(const Span (&groups)[kGroups], int frames) noexcept {
   const FilterKind kind = groups[0].filter->kind_;
   const bool stereo = groups[0].right != nullptr;
-  Channel mono[kGroups], both[2 * kGroups];
+  Channel left[kGroups], right[kGroups];
   bool moves = false;
   for (int g = 0; g < kGroups; ++g) {
     VoiceFilter& f = *groups[g].filter;
     if (stereo && !f.stereo_) std::memcpy(f.state_[1], f.state_[0], sizeof f.state_[0]);
     f.stereo_ = stereo;
     moves |= f.moves();
-    mono[g] = both[2 * g] = {groups[g].left, f.state_[0], f.c_};
-    both[2 * g + 1] = {groups[g].right, f.state_[1], f.c_};
+    left[g] = {groups[g].left, f.state_[0], f.c_};
+    right[g] = {groups[g].right, f.state_[1], f.c_};
     if (kind != FilterKind::ladder) continue;
     f.ladder(groups[g].left, f.state_[0], frames);
     if (stereo) f.ladder(groups[g].right, f.state_[1], frames);
   }
-  if (kind != FilterKind::ladder) stereo ? svf(kind, moves, both, frames) : svf(kind, moves, mono, frames);
+  if (kind != FilterKind::ladder) {
+    if (kGroups == 1 && stereo) {
+      svf(kind, moves, {left[0], right[0]}, frames);
+    } else {
+      svf(kind, moves, left, frames);
+      if (stereo) svf(kind, moves, right, frames);
+    }
+  }
   for (const Span& group : groups)
     for (LaneSmooth& c : group.filter->c_) c.advance(frames);
 }
 
 template void VoiceFilter::process<1>(const Span (&)[1], int) noexcept;
 template void VoiceFilter::process<2>(const Span (&)[2], int) noexcept;
+template void VoiceFilter::process<4>(const Span (&)[4], int) noexcept;
 
 // Each one-pole gives y = G u + (1 - G) s; the loop's output without its input is what the four states add up
 // to. Half of what the loop takes from the pass band is given back.
 void VoiceFilter::ladder(F8* x, F8* state, int frames) noexcept {
-  const F8 one = splat(1.0f), two = splat(2.0f);
+  const F8 half = splat(0.5f), one = splat(1.0f), two = splat(2.0f);
   F8 s0 = state[0], s1 = state[1], s2 = state[2], s3 = state[3];
   for (int i = 0; i < frames; ++i) {
     const F8 gain = c_[0].at(i), k = c_[3].at(i), rest = one - gain;
     const F8 held = rest * fma(gain, fma(gain, fma(gain, s0, s1), s2), s3);
     const F8 gain2 = gain * gain;
-    const F8 in = fma(splat(0.5f) * k, x[i], x[i]);
-    const F8 u = saturated((in - k * held) / fma(k, gain2 * gain2, one));
+    const F8 in = fma(half * k, x[i], x[i]);
+    const F8 u = two * saturated(half * (in - k * held) / fma(k, gain2 * gain2, one));
     const F8 y0 = fma(gain, u - s0, s0), y1 = fma(gain, y0 - s1, s1);
     const F8 y2 = fma(gain, y1 - s2, s2), y3 = fma(gain, y2 - s3, s3);
     s0 = fma(two, y0, -s0), s1 = fma(two, y1, -s1), s2 = fma(two, y2, -s2), s3 = fma(two, y3, -s3);

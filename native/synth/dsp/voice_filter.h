@@ -42,8 +42,8 @@ class VoiceFilter {
     for (auto& channel : state_)
       for (F8& s : channel) s[lane] = 0.0f;
   }
-  // One group of voices, or two at a time so that their chains overlap. `right` may be null; groups of one
-  // call have the same kind and the same number of channels.
+  // One group of voices, or two or four at a time so that their chains overlap. `right` may be null; groups
+  // of one call have the same kind and the same number of channels.
   struct Span {
     VoiceFilter* filter;
     F8 *left, *right;

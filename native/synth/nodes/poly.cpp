@@ -17,6 +17,7 @@ enum {
   kDetune,
   kSpread,
   kQuality,
+  kLevel1,
   kWaveform2,
   kSemitones2,
   kCents2,
@@ -34,6 +35,7 @@ constexpr auto kSpec = instrument_spec<kOwn>({
     {"detune_cents", "cent", 0, 100, 10, "between the outermost unison oscillators and the middle"},
     {"spread", "", 0, 1, 0.5f, "unison oscillators across the stereo field"},
     {"quality", "", 0, 1, 0, "high: aliases below -85 dB; draft: below -35 dB, at less cost", kQualities},
+    {"osc1_level", "", 0, 1, 1, "of the first oscillator and its unison copies"},
     {"osc2_waveform", "", 0, 3, 0, "shape of the second oscillator", kWaveforms},
     {"osc2_semitones", "semitone", -36, 36, 0, "pitch against the note"},
     {"osc2_cents", "cent", -100, 100, 0, "fine pitch"},
@@ -42,14 +44,43 @@ constexpr auto kSpec = instrument_spec<kOwn>({
     {"noise_level", "", 0, 1, 0, "white noise before the filter"},
 });
 
+// Eight sines, turned from one frame in eight to those after it. The anchors are counted from the last change
+// of pitch, not from where a span begins, so that any split gives the same samples.
+struct Sine {
+  U8 phase, increment;
+  F8 ahead_sine[kLanes], ahead_cosine[kLanes];  // of 0 .. 7 increments
+  int past;                                     // frames since the anchor
+
+  void anchor() noexcept {
+    phase += increment * static_cast<std::uint32_t>(past);
+    past = 0;
+  }
+  void tune(const U8& steps) noexcept {
+    anchor();
+    increment = steps;
+    for (std::uint32_t i = 0; i < kLanes; ++i) {
+      ahead_sine[i] = synth::sine(steps * i);
+      ahead_cosine[i] = synth::sine(steps * i + 0x40000000u);
+    }
+  }
+  void fill(F8* out, int frames) noexcept {
+    for (int i = 0; i < frames;) {
+      const F8 sin = synth::sine(phase), cos = synth::sine(phase + 0x40000000u);
+      const int end = std::min(frames, i + kLanes - past);
+      for (; i < end; ++i, ++past) out[i] = fma(cos, ahead_sine[past], sin * ahead_cosine[past]);
+      if (past == kLanes) anchor();
+    }
+  }
+};
+
 // The sources of eight voices. Oscillators of one voice write along time into its tracks, because a jump is a
 // row of 64 frames; the tracks are then turned so that the rest of the voice runs in lanes.
 struct Sources {
   Track left[kLanes], right[kLanes];
   Oscillator first[kMaxUnison][kLanes], second[kLanes], sub[kLanes];
   LaneSmooth second_level, sub_level, noise_level;
-  F8 tuned_to;          // what the increments were computed from
-  U8 phase, increment;  // of a single sine, which needs no tracks
+  F8 tuned_to;  // what the increments were computed from
+  Sine sine;    // alone it needs no tracks
   U8 noise;
   bool plain;
 };
@@ -71,7 +102,7 @@ class Poly final : public Instrument {
     quality_ = static_cast<Quality>(whole(kQuality));
     unison_ = whole(kUnison);
     stereo_ = unison_ > 1 && param(kSpread) > 0.0f;
-    const float share = 1.0f / std::sqrt(static_cast<float>(unison_));
+    const float share = param(kLevel1) / std::sqrt(static_cast<float>(unison_));
     for (int u = 0; u < unison_; ++u) {
       place_[u] = unison_ == 1 ? 0.0f : 2.0f * static_cast<float>(u) / static_cast<float>(unison_ - 1) - 1.0f;
       // Alternate sides, so that pitch does not lean to one ear.
@@ -91,7 +122,8 @@ class Poly final : public Instrument {
     s.second[lane].phase = s.sub[lane].phase = 0;
     s.second[lane].set_width(param(kPulseWidth));
     s.sub[lane].set_width(0.5f);
-    s.phase[lane] = 0;
+    s.sine.anchor();
+    s.sine.phase[lane] = 0;
     s.noise[lane] = static_cast<std::uint32_t>(random_.bits()) | 1u;
     s.tuned_to[lane] = -1.0f;
   }
@@ -104,8 +136,8 @@ class Poly final : public Instrument {
     s.noise_level.aim(splat(param(kNoiseLevel)), m.frames);
     if (voice_param(kDrift) > 0.0f || any((s.tuned_to != m.note) | (m.pitch2 != zero))) pitch(g, m);
     if (waveform_ == Waveform::square || waveform2_ == Waveform::square) width(s, m);
-    const bool plain = waveform_ == Waveform::sine && unison_ == 1 && audible(s.second_level) == false &&
-                       audible(s.sub_level) == false;
+    const bool plain = waveform_ == Waveform::sine && unison_ == 1 && param(kLevel1) == 1.0f &&
+                       !audible(s.second_level) && !audible(s.sub_level);
     if (plain != s.plain) become(g, plain);
   }
 
@@ -123,10 +155,7 @@ class Poly final : public Instrument {
   bool fill(int g, F8* left, F8* right, int frames) noexcept override {
     Sources& s = sources_[g];
     if (s.plain) {
-      U8 phase = s.phase;
-      const U8 increment = s.increment;
-      for (int i = 0; i < frames; ++i, phase += increment) left[i] = sine(phase);
-      s.phase = phase;
+      s.sine.fill(left, frames);
     } else {
       for (int lane = 0; lane < kLanes; ++lane)
         if (sounds(g, lane)) run(s, lane, frames);
@@ -154,8 +183,10 @@ class Poly final : public Instrument {
         lanes[lane].increment = lanes[lane].second_increment = steps[lane];
       return steps;
     };
+    U8 steps{};
     for (int u = 0; u < unison_; ++u)
-      s.increment = give(s.first[u], m.note + splat(0.01f * place_[u] * param(kDetune)), u);
+      steps = give(s.first[u], m.note + splat(0.01f * place_[u] * param(kDetune)), u);
+    if (waveform_ == Waveform::sine && unison_ == 1) s.sine.tune(steps);
     give(s.second, m.note + m.pitch2 + splat(param(kSemitones2) + 0.01f * param(kCents2)), kMaxUnison);
     give(s.sub, m.note - splat(12.0f), kMaxUnison + 1);
   }
@@ -172,11 +203,12 @@ class Poly final : public Instrument {
   void become(int g, bool plain) noexcept {
     Sources& s = sources_[g];
     s.plain = plain;
+    s.sine.anchor();
     for (int lane = 0; lane < kLanes; ++lane) {
       if (plain)
-        s.phase[lane] = s.first[0][lane].phase;
+        s.sine.phase[lane] = s.first[0][lane].phase;
       else
-        s.first[0][lane].phase = s.phase[lane];
+        s.first[0][lane].phase = s.sine.phase[lane];
       if (!plain && sounds(g, lane)) start(g, lane);
     }
   }

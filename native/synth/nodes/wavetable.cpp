@@ -48,14 +48,11 @@ struct Readers {
   LaneSmooth place;  // 0 .. kFrames - 1
 };
 
-SYNTH_INLINE F8 gather(const float* from, const I8& at) noexcept {
-#if defined(__AVX2__)
-  return reinterpret_cast<F8>(_mm256_i32gather_ps(from, reinterpret_cast<__m256i>(at), 4));
-#else
-  F8 x;
-  for (int i = 0; i < kLanes; ++i) x[i] = from[at[i]];
-  return x;
-#endif
+typedef float F4 __attribute__((vector_size(16)));
+SYNTH_INLINE F4 load4(const float* x) noexcept {
+  F4 four;
+  std::memcpy(&four, x, sizeof four);
+  return four;
 }
 
 class Wavetable final : public Instrument {
@@ -150,18 +147,33 @@ class Wavetable final : public Instrument {
     r.bits[lane] = static_cast<std::uint32_t>(levels[level].bits);
   }
 
+  // Four neighbours per voice, morphed as they are loaded and then turned into lanes, meet Lagrange's
+  // weights: less work than eight gathers.
   [[nodiscard]] SYNTH_INLINE F8 read(const Reader& r, const F8& place) const noexcept {
-    const I8 index = r.offset + reinterpret_cast<I8>(r.phase >> (32u - r.bits));
-    const F8 part = to_float(reinterpret_cast<I8>((r.phase << r.bits) >> 8)) * splat(0x1p-24f);
     const I8 frame = to_int(min(place, splat(WaveSet::kFrames - 2)));
-    const F8 a = line(index + frame * stride_, part);
-    if (own_cycle_) return a;
-    const F8 b = line(index + (frame + 1) * stride_, part);
-    return fma(place - to_float(frame), b - a, a);
-  }
-  [[nodiscard]] SYNTH_INLINE F8 line(const I8& index, const F8& part) const noexcept {
-    const F8 a = gather(samples_, index), b = gather(samples_ + 1, index);
-    return fma(part, b - a, a);
+    const I8 index = r.offset + reinterpret_cast<I8>(r.phase >> (32u - r.bits)) + frame * stride_;
+    const F8 morph = place - to_float(frame);
+    F4 near[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const float* const at = samples_ + index[lane];
+      near[lane] = load4(at);
+      if (!own_cycle_) near[lane] += morph[lane] * (load4(at + stride_) - near[lane]);
+    }
+    F8 rows[4];
+    for (int i = 0; i < 4; ++i)
+      rows[i] = __builtin_shufflevector(near[i], near[i + 4], 0, 1, 2, 3, 4, 5, 6, 7);
+    const F8 t0 = __builtin_shufflevector(rows[0], rows[1], 0, 8, 1, 9, 4, 12, 5, 13);
+    const F8 t1 = __builtin_shufflevector(rows[0], rows[1], 2, 10, 3, 11, 6, 14, 7, 15);
+    const F8 t2 = __builtin_shufflevector(rows[2], rows[3], 0, 8, 1, 9, 4, 12, 5, 13);
+    const F8 t3 = __builtin_shufflevector(rows[2], rows[3], 2, 10, 3, 11, 6, 14, 7, 15);
+    const F8 a = __builtin_shufflevector(t0, t2, 0, 1, 8, 9, 4, 5, 12, 13);
+    const F8 b = __builtin_shufflevector(t0, t2, 2, 3, 10, 11, 6, 7, 14, 15);
+    const F8 c = __builtin_shufflevector(t1, t3, 0, 1, 8, 9, 4, 5, 12, 13);
+    const F8 e = __builtin_shufflevector(t1, t3, 2, 3, 10, 11, 6, 7, 14, 15);
+    const F8 d = to_float(reinterpret_cast<I8>((r.phase << r.bits) >> 8)) * splat(0x1p-24f);
+    const F8 one = splat(1.0f), up = d + one, down = d - one, far = d - splat(2.0f);
+    const F8 outer = splat(1.0f / 6.0f) * d * down, inner = splat(0.5f) * up * far;
+    return fma(outer, fma(up, e, -(far * a)), inner * fma(down, b, -(d * c)));
   }
 
   Readers* readers_ = nullptr;
