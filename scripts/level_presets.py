@@ -8,32 +8,17 @@ Prints each preset's deviation in LU over some seeds; with --write the files are
 import argparse
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import synth_native
 
-from deployments.contract import Context
-from deployments.synth import Synth, SynthRequest
-from deployments.synth.perform import SAMPLE_RATE_HZ
-from deployments.synth.presets import Preset, folder, library
+from deployments.synth.lint import HIGHEST_LEVEL_DB, alone, loudness_lufs
+from deployments.synth.presets import folder, library
 from deployments.synth.roles import ROLES
 
 _SEEDS, _DURATION_S = range(4), 15.0
 _NEAR_LU = 0.3
-_HIGHEST_DB = 15.0  # words and slow evolution raise it further; more belongs into the preset's own nodes
 _LEVEL = re.compile(r'("level_db": )[^,\n]+')
-
-
-def loudness_lufs(preset: Preset, seeds: Sequence[int] = _SEEDS) -> list[float]:
-    """Integrated loudness of the sound alone, one per seed."""
-    request = SynthRequest(prompt="zz", preset=preset.id, duration_s=_DURATION_S)
-    found = []
-    for seed in seeds:
-        chunks = [audio.samples for audio in Synth().generate(request, Context(seed=seed))]
-        found.append(float(synth_native.measure(np.concatenate(chunks, axis=1), SAMPLE_RATE_HZ)["loudness_lufs"]))
-    return found
 
 
 def main() -> None:
@@ -46,12 +31,12 @@ def main() -> None:
     for preset in library().values():
         if arguments.ids and preset.id not in arguments.ids:
             continue
-        found = loudness_lufs(preset)
+        found = [loudness_lufs(alone(preset, seed, _DURATION_S)) for seed in _SEEDS]
         off = float(np.mean(found)) - ROLES[preset.role].layer_lufs
         line = f"{preset.id:20} {preset.role:11} {off:+6.1f} LU   seeds {min(found):.1f} to {max(found):.1f} LUFS"
         sys.stdout.write(line + "\n")
         if arguments.write and abs(off) > _NEAR_LU:
-            level_db = min(_HIGHEST_DB, preset.level_db - off)
+            level_db = min(HIGHEST_LEVEL_DB, preset.level_db - off)
             text = _LEVEL.sub(rf'\g<1>"{level_db:.1f} dB"', files[preset.id].read_text(encoding="utf-8"), count=1)
             files[preset.id].write_text(text, encoding="utf-8")
 

@@ -1,45 +1,33 @@
 """`continuo ...`: run the service, ask it for sound, look after it."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
 import yaml
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from typer.core import TyperGroup
 
 from deployments.contract import LoadFailed
 from serve_app.config import ConfigError, parse_args
 from serve_app.errors import ContinuoError
+from serve_app.presets_cli import presets_app
+from serve_app.terminal import LOCAL_URL, ElseGroup, UrlOption, checked, client, err, fail, out
 
 app = typer.Typer(help="Generated sound over HTTP.", no_args_is_help=True, pretty_exceptions_enable=False)
 keys_app = typer.Typer(help="API keys.", no_args_is_help=True)
 config_app = typer.Typer(help="The configuration.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.add_typer(config_app, name="config")
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
-
+app.add_typer(presets_app, name="presets")
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="A Ray Serve config file; the built-in one if absent.")
 ]
-UrlOption = Annotated[str, typer.Option("--url", envvar="CONTINUO_URL", help="The service.")]
-LOCAL_URL = "http://127.0.0.1:8000"
-
-
-def fail(text: str) -> typer.Exit:
-    """An error line and the exit that follows it."""
-    err.print(f"[red]error:[/red] {escape(text)}", soft_wrap=True)
-    return typer.Exit(1)
 
 
 @app.command()
@@ -154,15 +142,7 @@ def events(http: httpx.Client, job_id: str, last: str) -> Iterator[tuple[str, st
                 fields = {}
 
 
-class OrShow(TyperGroup):
-    """A group in which a word that is no command is the name of something to show."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command of these words."""
-        return super().resolve_command(ctx, args if args[0] in self.commands else ["show", *args])
-
-
-models_app = typer.Typer(help="List the models, show one, or fetch its weights.", cls=OrShow)
+models_app = typer.Typer(help="List the models, show one, or fetch its weights.", cls=ElseGroup)
 app.add_typer(models_app, name="models", invoke_without_command=True)
 
 
@@ -212,30 +192,6 @@ def jobs(job_id: Annotated[str | None, typer.Argument()] = None, url: UrlOption 
             prompt = item["input"]["prompt"]
             table.add_row(item["id"], item["status"], item["model_used"], item["created_at"], prompt[:60])
         out.print(table)
-
-
-@contextmanager
-def client(url: str) -> Iterator[httpx.Client]:
-    """An HTTP client of the service, with the key of CONTINUO_API_KEY if there is one."""
-    key = os.environ.get("CONTINUO_API_KEY")
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    try:
-        with httpx.Client(base_url=url, headers=headers, timeout=70) as http:
-            yield http
-    except httpx.TransportError as error:
-        raise fail(f"no answer from {url} ({error}); start the service with: continuo serve") from None
-
-
-def checked(response: httpx.Response) -> Any:
-    """The JSON of an answer; a problem ends the command with its detail."""
-    if response.is_error:
-        try:
-            problem = response.json()
-            text = "; ".join(f"{e['pointer']}: {e['detail']}" for e in problem.get("errors", ())) or problem["detail"]
-        except (ValueError, KeyError):
-            text = f"HTTP {response.status_code}"
-        raise fail(text)
-    return response.json()
 
 
 @config_app.command("render")

@@ -42,6 +42,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     async def serve() -> None:
         models = (entry("tone"), entry("broken", options={"fail_load": "no weights here"}))
+        models += (entry("synth", "deployments.synth:Synth"),)
         args = args_in(tmp_path_factory.mktemp("service"), *models)
         async with running(args) as service, service.listening() as listening:
             address.append(listening)
@@ -157,6 +158,26 @@ def test_a_service_that_is_not_there_is_said_in_a_line() -> None:
         shown = CliRunner().invoke(app, [*words, "--url", "http://127.0.0.1:9"])
         assert shown.exit_code == 1
         assert "127.0.0.1:9" in shown.output, repr(shown.exception)
+
+
+def test_presets_are_searched_listed_and_shown(url: str) -> None:
+    assert run("presets", "crackling", "vinyl", "--url", url).stdout.splitlines()[1].split()[:2] == [
+        "vinyl",
+        "AMBIENCE",
+    ]
+    basses = run("presets", "list", "--role", "BASS", "--url", url).stdout
+    assert "sub_bass" in basses
+    assert "vinyl" not in basses
+    assert '"role": "PAD"' in run("presets", "show", "pad", "--url", url).stdout
+    assert "did you mean 'pad'" in run("presets", "show", "padd", "--url", url).stderr
+
+
+def test_preset_files_are_checked(tmp_path: Path) -> None:
+    assert run("presets", "lint").exit_code == 0
+    (tmp_path / "wrong.json").write_text('{"name": "Wrong"}')
+    wrong = run("presets", "lint", str(tmp_path))
+    assert wrong.exit_code == 1
+    assert "wrong.json" in wrong.stdout
 
 
 def test_models_and_jobs_are_listed(url: str) -> None:

@@ -1,6 +1,7 @@
 """The shipped model: words -> layers -> places in a mix -> graph and score -> samples of the C++ engine. No weights."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -61,6 +62,13 @@ class Synth:
         """Answer `presets` (query or None, role or None, limit) and `preset` (id); for the ingress."""
         answer = catalogue if question == "presets" else page
         return answer(*arguments)
+
+    @staticmethod
+    def lint(paths: Sequence[Path], seeds: int) -> Iterator[str]:
+        """Yield a line for every fault of preset files, for `continuo presets lint`."""
+        from deployments.synth.lint import lint  # only the command needs it
+
+        return lint(paths, seeds)
 
     def generate(self, request: SynthRequest, context: Context) -> Iterator[Audio]:
         """Return chunks of float32 (2, n) at 44.1 kHz, rendered as they are read; the first one is short.
