@@ -16,7 +16,7 @@ from deployments.contract import Context, InvalidInput, LoadFailed
 from deployments.denoise.graphs import Graphed
 from deployments.denoise.stepper import Job, Stepper
 from deployments.tangoflux import TangoFlux, TangoFluxOptions
-from deployments.tangoflux.model import TangoFluxPlan
+from deployments.tangoflux.denoiser import TangoFluxPlan
 from tests.denoise.test_graphs import Computing
 from tests.deployments.test_parity import options
 from tests.support.tangoflux_reference import CASES, SIZES, write_checkpoint
