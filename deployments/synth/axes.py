@@ -28,13 +28,14 @@ class Axes:
 
     def __init__(self, embedder: Embedder, nouns: Sequence[str]) -> None:
         self.embedder = embedder
-        plain = [noun for noun in nouns if noun not in CHANGES]
-        texts = [_framed(phrase) for phrase in (*CHANGES, *plain)]
+        taught_by = {phrase: change for phrase, change in CHANGES.items() if " " not in phrase}
+        plain = [noun for noun in nouns if noun not in taught_by]
+        texts = [_framed(phrase) for phrase in (*taught_by, *plain)]
         self.known = stored(cache_folder(), [embedder.digest, *texts], lambda: embedder.encode(texts))
-        self.scale = np.array([max(abs(getattr(change, name)) for change in CHANGES.values()) for name in NAMES])
+        self.scale = np.array([max(abs(getattr(change, name)) for change in taught_by.values()) for name in NAMES])
         taught = np.zeros((len(texts), len(NAMES)))
-        taught[: len(CHANGES)] = [[getattr(change, name) for name in NAMES] for change in CHANGES.values()]
-        weight = np.where(np.arange(len(texts)) < len(CHANGES), 1.0, _NEUTRAL)
+        taught[: len(taught_by)] = [[getattr(change, name) for name in NAMES] for change in taught_by.values()]
+        weight = np.where(np.arange(len(texts)) < len(taught_by), 1.0, _NEUTRAL)
         gram = _kernel(self.known, self.known) + np.diag(_RIDGE / weight)
         self.weights = np.linalg.solve(gram, taught / self.scale)
         self.change = lru_cache(maxsize=4096)(self._change)
