@@ -51,7 +51,8 @@ class Axes:
         shares[np.abs(shares) < max(_CERTAIN, 0.5 * float(np.abs(shares).max()))] = 0
         values = _BOOST * shares * self.scale
         limits = np.array([getattr(LIMITS, name) for name in NAMES])
-        return Change(**dict(zip(NAMES, np.clip(values, -limits, limits).tolist(), strict=True)))
+        rounded = np.clip(values, -limits, limits).round(1)  # what a vector's last digits say is not heard
+        return Change(**dict(zip(NAMES, rounded.tolist(), strict=True)))
 
 
 def _kernel(a: Vectors, b: Vectors) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ def evolve(song: Song, place: Place, nodes: Mapping[str, Mapping[str, Any]]) -> 
     start = _FIRST_S
     while start < song.end_s:
         step = float(random.uniform(*_STEP_S))
-        yield Move(start, "level", "gain_db", place.gain_db + depth_db * float(random.uniform(-1, 1)), step)
+        yield Move(start, "out.level", "gain_db", place.gain_db + depth_db * float(random.uniform(-1, 1)), step)
         for part, param, value in targets:
             yield Move(start, part, param, _wandered(param, value, float(random.uniform(-1, 1))), step)
         start += step

@@ -23,7 +23,7 @@ def build(places: Sequence[Place], song: Song, space: float, limits: Limits) -> 
         end = _layer(nodes, place, song, limits)
         dry.append(end)
         if place.send_db > NOTHING_DB:
-            sends.append(f"{place.name}.send")
+            sends.append(f"{place.name}.out.send")
             nodes.append(_node(sends[-1], "gain", {"gain_db": place.send_db}, [end]))
     if sends:
         reverb: dict[str, Value] = {"mix": 1.0, "damping_hz": 5000.0, "pre_delay_s": 0.015}
@@ -45,8 +45,8 @@ def _layer(nodes: list[dict[str, Any]], place: Place, song: Song, limits: Limits
     before = f"{name}.{place.preset.graph.output}"
     level: tuple[str, str, Params] = ("level", "gain", {"gain_db": place.gain_db})
     for suffix, kind, params in (*colour(place), level):
-        nodes.append(_node(f"{name}.{suffix}", kind, params, [before]))
-        before = f"{name}.{suffix}"
+        nodes.append(_node(f"{name}.out.{suffix}", kind, params, [before]))
+        before = f"{name}.out.{suffix}"
     return before
 
 

@@ -23,6 +23,7 @@ _SHORTEST_S, _LONGEST_ATTACK_S, _LONGEST_SHARE = 0.003, 4.0, 0.3
 # A kit is brighter by its hats, not by a filter; decibels per octave of brightness.
 _DRUM_TILT_DB: Mapping[str, float] = {"kick": -2.0, "snare": 1.0, "hat": 3.0}
 _MUSICAL_AIR_HZ = 5000.0
+_BASS_REACH = 1.6  # a bass is closed further than others, and has further to open
 _STEP = 0.3  # changes under this are not worth a node
 
 
@@ -101,7 +102,8 @@ def _cutoff_hz(value: float, place: Place) -> float:
     if not change.brightness and not change.register:
         return value
     low, high = place.policy.cutoff_hz
-    return _clamp(value * 2 ** (change.brightness + 0.5 * change.register), min(low, value), max(high, value))
+    octaves = change.brightness * (_BASS_REACH if place.preset.role == "BASS" else 1.0) + 0.5 * change.register
+    return _clamp(value * 2**octaves, min(low, value), max(high, value))
 
 
 def colour(place: Place) -> Iterator[tuple[str, str, Params]]:
