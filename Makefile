@@ -7,7 +7,7 @@ NATIVE := build/native
 CMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" cmake
 export VENV
 
-.PHONY: serve setup setup-dev test check lint format type native sanitize unit bench clean
+.PHONY: serve setup setup-dev test check lint format type native sanitize tsan fuzz unit bench clean
 
 serve: setup
 	@$(BIN)/continuo serve --port $(PORT) $(if $(CONFIG),--config $(CONFIG)) --first-sound
@@ -22,7 +22,7 @@ test: setup-dev lint type native
 	$(BIN)/coverage run -m pytest -m "not slow and not s3 and not postgres"
 	$(BIN)/coverage report
 
-check: setup-dev lint type native sanitize
+check: setup-dev lint type native sanitize tsan fuzz
 	$(BIN)/python -m pytest
 
 lint: setup-dev
@@ -46,11 +46,23 @@ native: setup-dev
 	native/tests/check_isa.sh $(NATIVE)
 	for isa in $$($(NATIVE)/synth_tests --isas); do SYNTH_ISA=$$isa $(NATIVE)/synth_tests || exit 1; done
 
+SANITIZED = -S native -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSYNTH_TESTS=ON -DSYNTH_PYTHON=OFF
+
+# Address and undefined behaviour over all tests. One instruction set beyond the baseline holds all intrinsics.
 sanitize: setup-dev
-	$(CMAKE) -S native -B $(NATIVE)-sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSYNTH_TESTS=ON -DSYNTH_PYTHON=OFF \
-	    -DSYNTH_SANITIZE=address,undefined
+	$(CMAKE) $(SANITIZED) -B $(NATIVE)-sanitize -DSYNTH_SANITIZE=address,undefined -DSYNTH_ISAS=v3
 	$(CMAKE) --build $(NATIVE)-sanitize -j $(JOBS)
 	$(NATIVE)-sanitize/synth_tests
+
+# Data races: the tests that use threads.
+tsan: setup-dev
+	$(CMAKE) $(SANITIZED) -B $(NATIVE)-tsan -DSYNTH_SANITIZE=thread -DSYNTH_ISAS=
+	$(CMAKE) --build $(NATIVE)-tsan -j $(JOBS)
+	$(NATIVE)-tsan/synth_tests threads
+
+# A minute of random graphs at extremes under the address sanitizer.
+fuzz: sanitize
+	$(NATIVE)-sanitize/synth_fuzz 60
 
 bench: setup-dev
 	$(BIN)/python bench/spine.py

@@ -1,5 +1,7 @@
 #include "convert.h"
 
+#include <cstring>
+
 #include "synth/pool.h"
 #include "synth/values.h"
 
@@ -125,7 +127,56 @@ synth::EventSpec event_from(const py::handle& item, std::size_t number) {
   return spec;
 }
 
+constexpr std::size_t kLongest = 32768;
+
+template <class T>
+void put_raw(std::string& bytes, char kind, T value) {
+  char raw[sizeof value];
+  std::memcpy(raw, &value, sizeof value);
+  bytes += kind;
+  bytes.append(raw, sizeof value);
+}
+
+bool put_text(std::string& bytes, PyObject* text) {
+  Py_ssize_t size = 0;
+  const char* const data = PyUnicode_AsUTF8AndSize(text, &size);
+  if (!data) return PyErr_Clear(), false;
+  put_raw(bytes, 's', size);
+  bytes.append(data, static_cast<std::size_t>(size));
+  return true;
+}
+
+// Every value with its kind and length, so that different graphs never share their bytes.
+bool put(std::string& bytes, PyObject* value, int depth) {
+  if (depth > 6 || bytes.size() > kLongest) return false;
+  if (PyUnicode_CheckExact(value)) return put_text(bytes, value);
+  if (PyFloat_CheckExact(value)) return put_raw(bytes, 'f', PyFloat_AS_DOUBLE(value)), true;
+  if (PyLong_CheckExact(value)) {
+    int overflow = 0;
+    put_raw(bytes, 'i', PyLong_AsLongLongAndOverflow(value, &overflow));
+    return overflow == 0;
+  }
+  if (PyDict_CheckExact(value)) {
+    put_raw(bytes, 'd', PyDict_GET_SIZE(value));
+    PyObject *key = nullptr, *item = nullptr;
+    for (Py_ssize_t at = 0; PyDict_Next(value, &at, &key, &item);)
+      if (!put(bytes, key, depth + 1) || !put(bytes, item, depth + 1)) return false;
+    return true;
+  }
+  if (!PyList_CheckExact(value)) return false;
+  put_raw(bytes, 'l', PyList_GET_SIZE(value));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(value); ++i)
+    if (!put(bytes, PyList_GET_ITEM(value, i), depth + 1)) return false;
+  return true;
+}
+
 }  // namespace
+
+std::string same_bytes(const py::dict& graph) {
+  std::string bytes;
+  bytes.reserve(1024);
+  return put(bytes, graph.ptr(), 0) ? bytes : "";
+}
 
 synth::GraphSpec graph_from(const py::dict& graph) {
   refuse_unknown(graph, {"nodes", "output", "modulations", "tempo_bpm"}, "graph");

@@ -17,6 +17,9 @@ namespace py = pybind11;
 using FloatArray = py::array_t<float, py::array::c_style>;
 
 synth::GraphSpec graph_from(const py::dict& graph);
+// Equal for two graphs of plain dicts, lists, text and numbers only when they are equal; empty when there is
+// anything else in it or it is very long.
+std::string same_bytes(const py::dict& graph);
 std::vector<synth::EventSpec> events_from(const py::iterable& events);
 py::dict dict_from(const synth::Report& report);
 py::dict dict_from(const synth::CacheStats& stats);

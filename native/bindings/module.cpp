@@ -23,10 +23,19 @@ struct PyPlan {
   PlanPointer plan;
 };
 
+// Equal dicts are common (a preset, played again), and reading one takes longer than rendering a block.
+synth::Lru<PlanPointer>& plans() {
+  static auto* instance = new synth::Lru<PlanPointer>(64);
+  return *instance;
+}
+
 PyPlan compile(const py::dict& graph) {
-  const synth::GraphSpec spec = convert::graph_from(graph);
-  PyPlan plan{synth::compile(spec)};
+  std::string key = convert::same_bytes(graph);
+  if (!key.empty())
+    if (PlanPointer kept = plans().find(key)) return {std::move(kept)};
+  PyPlan plan{synth::compile(convert::graph_from(graph))};
   ++plans_compiled;
+  if (!key.empty()) plans().keep(std::move(key), plan.plan);
   return plan;
 }
 
@@ -34,8 +43,9 @@ PyPlan compile(const py::dict& graph) {
 // race.
 class PyRenderer {
  public:
-  PyRenderer(const PyPlan& plan, double sample_rate_hz, std::uint64_t seed, int block)
-      : renderer_(plan.plan, sample_rate_hz, seed, block) {}
+  PyRenderer(const PyPlan& plan, double sample_rate_hz, std::uint64_t seed, int block,
+             std::optional<double> max_cpu, std::optional<double> max_latency_ms)
+      : renderer_(plan.plan, sample_rate_hz, seed, block, {max_cpu, max_latency_ms}) {}
 
   void schedule(const py::iterable& events) {
     const Claim claim(busy_);
@@ -66,6 +76,15 @@ class PyRenderer {
   }
 
   [[nodiscard]] std::int64_t frame() const { return renderer_.frame(); }
+
+  py::dict status() {
+    const Claim claim(busy_);
+    const synth::RendererStatus now = renderer_.status();
+    return py::dict("frame"_a = now.frame, "sample_rate_hz"_a = now.sample_rate_hz, "block"_a = now.block,
+                    "latency_ms"_a = now.latency_ms, "cpu"_a = now.cpu, "max_cpu"_a = now.limits.max_cpu,
+                    "max_latency_ms"_a = now.limits.max_latency_ms, "degraded"_a = now.degraded,
+                    "events"_a = now.events, "plans"_a = now.plans, "bytes"_a = now.bytes);
+  }
 
  private:
   class Claim {
@@ -109,6 +128,7 @@ py::dict status() {
   dict["isa"] = synth::isa().name;
   dict["node_types"] = types;
   dict["plans_compiled"] = plans_compiled.load();
+  dict["plans"] = convert::dict_from(plans().stats());
   dict["structures"] = convert::dict_from(synth::structure_cache());
   dict["frames_rendered"] = frames_rendered.load();
   dict["pool"] = convert::pool_stats();
@@ -164,14 +184,17 @@ PYBIND11_MODULE(synth_native, m) {
   const py::metaclass plain(py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&PyType_Type)));
   py::class_<PyPlan>(m, "Plan", plain, py::is_final()).def_property_readonly("nodes", &ids_of);
   py::class_<PyRenderer>(m, "Renderer", plain, py::is_final())
-      .def(py::init<const PyPlan&, double, std::uint64_t, int>(), "plan"_a, "sample_rate_hz"_a = 44100.0,
-           "seed"_a = 0, "block"_a = 64)
+      .def(
+          py::init<const PyPlan&, double, std::uint64_t, int, std::optional<double>, std::optional<double>>(),
+          "plan"_a, "sample_rate_hz"_a = 44100.0, "seed"_a = 0, "block"_a = 64, "max_cpu"_a = py::none(),
+          "max_latency_ms"_a = py::none())
       .def_property_readonly("frame", &PyRenderer::frame)
       .def("schedule", &PyRenderer::schedule, "events"_a)
       .def("render", &PyRenderer::render, "frames"_a, "input"_a = py::none())
       .def("render_into", &PyRenderer::render_into, "out"_a.noconvert(), "input"_a = py::none())
       .def("swap", &PyRenderer::swap, "plan"_a, "fade_s"_a = 0.05)
-      .def("reset", &PyRenderer::reset);
+      .def("reset", &PyRenderer::reset)
+      .def("status", &PyRenderer::status);
 
   m.def("compile", &compile, "graph"_a);
   m.def("describe", &describe);

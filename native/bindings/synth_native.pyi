@@ -36,7 +36,23 @@ class Renderer:
     RuntimeError. Rendering releases the GIL and allocates only the returned array.
     """
 
-    def __init__(self, plan: Plan, sample_rate_hz: float = 44100.0, seed: int = 0, block: int = 64) -> None: ...
+    def __init__(
+        self,
+        plan: Plan,
+        sample_rate_hz: float = 44100.0,
+        seed: int = 0,
+        block: int = 64,
+        max_cpu: float | None = None,
+        max_latency_ms: float | None = None,
+    ) -> None:
+        """Brings a plan to life, sample_rate_hz 8000 to 384000.
+
+        `max_cpu`, a share of one core, 0.0001 to 1: what costs more with every voice playing, as measured on this
+        machine, gives up in this order high quality of instruments, unison by halves, high quality of effects, voices
+        by halves. status() tells; events do not raise it again. `max_latency_ms` halves the block, down to 16 frames,
+        until it is no longer than that. ValueError names what is out of range.
+        """
+
     @property
     def frame(self) -> int:
         """Frames rendered since the start or the last reset."""
@@ -63,6 +79,14 @@ class Renderer:
 
     def reset(self) -> None:
         """Back to frame 0 with the same seed; forgets all events."""
+
+    def status(self) -> dict[str, Any]:
+        """What it is doing and what its limits made of what was asked for.
+
+        frame, sample_rate_hz, block, latency_ms (of a block), cpu (estimated share of one core with every voice
+        playing), max_cpu, max_latency_ms, degraded (such as "pad: unison 7 -> 3"), events (scheduled), plans (sounding;
+        more than one during a swap), bytes (of memory).
+        """
 
 @final
 class Meter:
@@ -216,7 +240,7 @@ def describe() -> dict[str, dict[str, Any]]:
     """Per node type: summary, takes_input, takes_sidechain, takes_notes, is_control, params (name, unit, low, high, default, meaning, choices)."""
 
 def status() -> dict[str, Any]:
-    """version, isa, build, node_types, plans_compiled, structures (entries, hits, misses), frames_rendered and the buffer pool's figures."""
+    """version, isa, build, node_types, plans_compiled, plans and structures (entries, hits, misses), frames_rendered and the buffer pool's figures."""
 
 def finish(
     audio: NDArray[np.floating[Any]],

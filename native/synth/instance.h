@@ -31,7 +31,7 @@ class Instance {
   void apply(const Event& event) noexcept;
   // The output node's buffers, valid until the next call.
   StereoView process(const StereoView& input, int frames) noexcept;
-  [[nodiscard]] const Plan& plan() const noexcept { return *plan_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return arena_.bytes(); }
 
  private:
   void modulate(int index) noexcept;

@@ -9,10 +9,12 @@ namespace synth {
 namespace isa_baseline {
 extern const Isa kIsa;
 }
-#ifdef SYNTH_X86_ISAS
+#ifdef SYNTH_HAS_V3
 namespace isa_v3 {
 extern const Isa kIsa;
 }
+#endif
+#ifdef SYNTH_HAS_V4
 namespace isa_v4 {
 extern const Isa kIsa;
 }
@@ -20,10 +22,12 @@ extern const Isa kIsa;
 
 namespace {
 
-#ifdef SYNTH_X86_ISAS
+#if defined(SYNTH_HAS_V3) || defined(SYNTH_HAS_V4)
 bool has_v3() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
 }
+#endif
+#ifdef SYNTH_HAS_V4
 bool has_v4() {
   return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
@@ -47,8 +51,10 @@ const Isa& chosen() {
 
 std::vector<const Isa*> available_isas() {
   std::vector<const Isa*> isas;
-#ifdef SYNTH_X86_ISAS
+#ifdef SYNTH_HAS_V4
   if (has_v4()) isas.push_back(&isa_v4::kIsa);
+#endif
+#ifdef SYNTH_HAS_V3
   if (has_v3()) isas.push_back(&isa_v3::kIsa);
 #endif
   isas.push_back(&isa_baseline::kIsa);

@@ -25,25 +25,62 @@ constexpr ParamSpec kVelocity{"velocity", "", 0, 1, 1, ""};
 constexpr ParamSpec kRamp{"ramp_s", "s", 0, 3600, 0, ""};
 constexpr ParamSpec kRate{"sample_rate_hz", "Hz", 8000, 384000, 44100, ""};
 constexpr ParamSpec kBlock{"block", "count", 16, kMaxBlock, 64, ""};
+constexpr ParamSpec kMaxCpu{"max_cpu", "of a core", 1e-4f, 1, 0.8f, ""};
+constexpr ParamSpec kMaxLatency{"max_latency_ms", "ms", 0.01f, 10000, 10, ""};
 constexpr ParamSpec kFade{"fade_s", "s", 0, 60, 0.05f, ""};
 
 }  // namespace
 
-Renderer::Renderer(std::shared_ptr<const Plan> plan, double sample_rate_hz, std::uint64_t seed, int block)
-    : plan_(std::move(plan)), sample_rate_hz_(sample_rate_hz), seed_(seed), block_(block) {
+Renderer::Renderer(std::shared_ptr<const Plan> plan, double sample_rate_hz, std::uint64_t seed, int block,
+                   const Limits& limits)
+    : sample_rate_hz_(sample_rate_hz), seed_(seed), block_(block), limits_(limits) {
   checked_value("Renderer", kRate, sample_rate_hz);
   checked_value("Renderer", kBlock, static_cast<double>(block));
+  if (limits.max_cpu) checked_value("Renderer", kMaxCpu, *limits.max_cpu);
+  if (limits.max_latency_ms) {
+    checked_value("Renderer", kMaxLatency, *limits.max_latency_ms);
+    while (block_ > 16 && block_ / sample_rate_hz > 1e-3 * *limits.max_latency_ms)
+      block_ = std::max(16, block_ / 2);
+  }
+  fitted_ = fitted(std::move(plan));
   held_.reserve(kMostHeld);
   reset();
 }
 
+Fitted Renderer::fitted(std::shared_ptr<const Plan> plan) const {
+  if (limits_.max_cpu) return fit(std::move(plan), sample_rate_hz_, block_, *limits_.max_cpu);
+  return {plan, {}, std::vector<bool>(plan->values.size())};
+}
+
+Renderer::Layer Renderer::layer_of(const Fitted& fitted) const {
+  return {std::make_unique<Instance>(fitted.plan, sample_rate_hz_, seed_, block_), 1.0, 0.0};
+}
+
 void Renderer::reset() {
   layers_.clear();
-  layers_.push_back({std::make_unique<Instance>(plan_, sample_rate_hz_, seed_, block_), 1.0, 0.0});
+  layers_.push_back(layer_of(fitted_));
   events_.clear();
   next_event_ = 0;
   held_.clear();
   frame_ = 0;
+}
+
+RendererStatus Renderer::status() const {
+  std::size_t sounding = 0, bytes = 0;
+  for (const Layer& layer : layers_) {
+    sounding += layer.finished() ? 0 : 1;
+    bytes += layer.instance->bytes();
+  }
+  return {frame_,
+          sample_rate_hz_,
+          1000.0 * block_ / sample_rate_hz_,
+          cost_of(*fitted_.plan, sample_rate_hz_, block_),
+          block_,
+          limits_,
+          fitted_.degraded,
+          events_.size() - next_event_,
+          sounding,
+          bytes};
 }
 
 Event Renderer::checked(const EventSpec& spec) const {
@@ -52,17 +89,20 @@ Event Renderer::checked(const EventSpec& spec) const {
   if (spec.frame < 0) throw Invalid(at + ": frame must be 0 or more");
   if (kind == Event::Kind::tempo)
     return {spec.frame, kind, 0, 0, checked_value(at, kTempo, spec.value), 0.0f, 0.0f};
-  const Structure& structure = *plan_->structure;
+  const Structure& structure = *fitted_.plan->structure;
   const int index = structure.find(spec.node);
   if (index < 0)
     throw Invalid(at + ": unknown node '" + spec.node + "'" + suggestion(spec.node, structure.ids()));
   const NodeType& type = *structure.nodes[static_cast<std::size_t>(index)].type;
+  const std::size_t first_value = structure.nodes[static_cast<std::size_t>(index)].first_value;
   const std::string where = at + ", " + described(spec.node, type);
   Event event{spec.frame, kind, index, 0, 0.0f, 0.0f, 0.0f};
   if (kind == Event::Kind::set) {
     event.param = find_param(where, type, spec.param);
     event.value = checked_value(where, type.params[static_cast<std::size_t>(event.param)], spec.value);
     event.ramp_s = checked_value(where, kRamp, spec.ramp_s);
+    if (fitted_.lowered[first_value + static_cast<std::size_t>(event.param)])
+      event.value = fitted_.plan->values[first_value + static_cast<std::size_t>(event.param)];
     // Words and counts have no values in between.
     if (!continuous(type.params[static_cast<std::size_t>(event.param)])) event.ramp_s = 0.0f;
     return event;
@@ -136,12 +176,15 @@ void Renderer::mix(Layer& layer, const StereoView& in, float* left, float* right
 void Renderer::swap(std::shared_ptr<const Plan> plan, double fade_s) {
   checked_value("swap", kFade, fade_s);
   const double step = 1.0 / std::max(1.0, fade_s * sample_rate_hz_);
-  auto instance = std::make_unique<Instance>(plan, sample_rate_hz_, seed_, block_);
+  Fitted after = fitted(std::move(plan));
+  Layer next = layer_of(after);
+  next.gain_turn = 0.0;
+  next.step = step;
   std::erase_if(layers_, [](const Layer& layer) { return layer.finished(); });
   for (Layer& layer : layers_) layer.step = -step;
-  layers_.push_back({std::move(instance), 0.0, step});
-  carry_over(*plan_->structure, *plan->structure);
-  plan_ = std::move(plan);
+  layers_.push_back(std::move(next));
+  carry_over(*fitted_.plan->structure, *after.plan->structure);
+  fitted_ = std::move(after);
 }
 
 // Held notes and coming events follow their node's id; what the new plan lacks is dropped.

@@ -4,7 +4,7 @@
 #include "check.h"
 #include "synth/isa.h"
 
-// synth_tests [PART OF A NAME]; synth_tests --isas lists what SYNTH_ISA may be here.
+// synth_tests [PART OF A NAME]; --isas lists what SYNTH_ISA may be here.
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "--isas") == 0) {
     for (const synth::Isa* isa : synth::available_isas()) std::printf("%s\n", isa->name);

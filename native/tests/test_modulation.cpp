@@ -82,7 +82,7 @@ TEST(a_curve_holds_until_the_note_ends_and_starts_again) {
                         {"time_2_s", 0.5},    {"level_2", -1.0}, {"level_3", -1.0}, {"level_4", -1.0},
                         {"level_5", -1.0},    {"level_6", -1.0}};
   std::vector<synth::EventSpec> events = {note_off(2 * 44100, 60), note_on(4 * 44100, 60)};
-  for (synth::EventSpec& event : events) event.node = "c";
+  for (synth::EventSpec& event : events) event.node.assign(1, 'c');
   const std::vector<double> level =
       levels(render(synth::compile(moved_level("curve", shape, 20.0)), events, 5 * 44100), 4410);
   CHECK_NEAR(level[10] - level[0], 19.0, 1.5);

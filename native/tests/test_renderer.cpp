@@ -1,34 +1,11 @@
-#include <cstdlib>
 #include <limits>
-#include <new>
 
+#include "allocations.h"
 #include "check.h"
 #include "sound.h"
 #include "synth/isa.h"
 
 using namespace sound;
-
-namespace {
-
-long allocations = 0;
-
-}  // namespace
-
-// Counts every allocation of the program. The pair is complete, so no block crosses between allocators.
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size == 0 ? 1 : size);
-}
-#pragma GCC diagnostic ignored \
-    "-Wmismatched-new-delete"  // an inlined new looks like a plain malloc to the compiler
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, const std::nothrow_t&) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 namespace {
 
@@ -107,13 +84,21 @@ TEST(a_seed_gives_the_same_samples_and_another_seed_others) {
   CHECK(same(a, render(first, 5000)));
 }
 
-TEST(rendering_allocates_nothing) {
+TEST(the_counter_of_forbidden_calls_counts) {
+  const long before = check::forbidden_calls();
+  void* volatile block = ::operator new(8);  // a call, which may not be optimised away
+  ::operator delete(block);
+  CHECK(check::forbidden_calls() == before + 1);
+}
+
+TEST(rendering_allocates_and_locks_nothing) {
   synth::Renderer renderer(everything(), 44100.0, 1, 64);
   renderer.schedule(some_events());
   std::vector<float> left(40000), right(40000);
-  const long before = allocations;
+  renderer.swap(everything(), 0.3);
+  const long before = check::forbidden_calls();
   renderer.render(left.data(), right.data(), 40000);
-  CHECK(allocations == before);
+  CHECK(check::forbidden_calls() == before);
 }
 
 TEST(events_are_sample_accurate) {
