@@ -18,6 +18,7 @@ class VoiceFilter {
  public:
   // Cutoffs in Hz, resonance 0 .. 1 per lane: Q 0.707 to 12, or a loop gain of 0 to 4.3.
   void aim(FilterKind kind, const F8& cutoff_hz, const F8& resonance, float rate, int frames) noexcept {
+    if ((kind == FilterKind::ladder) != (kind_ == FilterKind::ladder)) forget();
     kind_ = kind;
     const F8 g = tan_pi(clamp(cutoff_hz * splat(1.0f / rate), 1e-5f, 0.49f));
     const F8 one = splat(1.0f);
@@ -41,6 +42,13 @@ class VoiceFilter {
     for (LaneSmooth& c : c_) c.arrive(lane);
     for (auto& channel : state_)
       for (F8& s : channel) s[lane] = 0.0f;
+  }
+  // The ladder and the others share neither state nor the meaning of coefficients: half-way between them is
+  // no filter, and may grow without end.
+  void forget() noexcept {
+    for (LaneSmooth& c : c_) c = {};
+    for (auto& channel : state_)
+      for (F8& s : channel) s = splat(0.0f);
   }
   // One group of voices, or two or four at a time so that their chains overlap. `right` may be null; groups
   // of one call have the same kind and the same number of channels.
