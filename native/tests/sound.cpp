@@ -72,4 +72,31 @@ double largest_second_difference(const std::vector<float>& x, std::size_t begin,
   return largest;
 }
 
+Audio through(const std::string& effect, const Params& params, Audio input, std::size_t frames, double rate) {
+  input.left.resize(frames);
+  input.right.resize(frames);
+  synth::Renderer renderer(plan_of("input", {}, effect, params), rate, 1, 64);
+  Audio out{std::vector<float>(frames), std::vector<float>(frames)};
+  renderer.render(out.left.data(), out.right.data(), static_cast<std::int64_t>(frames),
+                  {input.left.data(), input.right.data()});
+  return out;
+}
+
+Audio impulse() { return {{1.0f}, {1.0f}}; }
+
+Audio tone(double hz, double level, std::size_t frames, double rate) {
+  std::vector<float> x(frames);
+  for (std::size_t i = 0; i < frames; ++i)
+    x[i] = static_cast<float>(level * std::sin(2.0 * std::numbers::pi * hz * static_cast<double>(i) / rate));
+  return {x, x};
+}
+
+double gain_at(const std::vector<float>& x, double hz, double rate) {
+  std::complex<double> sum;
+  for (std::size_t i = 0; i < x.size(); ++i)
+    sum += static_cast<double>(x[i]) *
+           std::polar(1.0, -2.0 * std::numbers::pi * hz * static_cast<double>(i) / rate);
+  return std::abs(sum);
+}
+
 }  // namespace sound

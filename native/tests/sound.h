@@ -68,6 +68,14 @@ inline Audio render(const std::shared_ptr<const synth::Plan>& plan,
   return render(renderer, frames);
 }
 
+// An effect that hears the given audio, and afterwards silence for as long as it is rendered.
+Audio through(const std::string& effect, const Params& params, Audio input, std::size_t frames,
+              double rate = 44100.0);
+Audio impulse();  // one sample of 1 on both sides
+Audio tone(double hz, double level, std::size_t frames, double rate = 44100.0);
+// Magnitude of the Fourier transform of x at one frequency: of an impulse response, the gain there.
+double gain_at(const std::vector<float>& x, double hz, double rate = 44100.0);
+
 // Blackman-Harris windowed spectrum, magnitude squared. The size must be a power of two.
 std::vector<double> power_spectrum(const float* x, std::size_t size);
 // Frequency of a steady tone near `hz`, from the phase advance between two windows.

@@ -7,31 +7,6 @@ using namespace sound;
 
 namespace {
 
-// Schroeder's backward integral of the tail, as a straight line between -5 and -35 dB.
-double rt60_of(const std::vector<float>& x, std::size_t begin, double rate) {
-  std::vector<double> left(x.size() + 1, 0.0);
-  for (std::size_t i = x.size(); i-- > 0;)
-    left[i] = left[i + 1] + static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  const auto below = [&](double db) {
-    std::size_t i = begin;
-    while (i < x.size() && 10.0 * std::log10(left[i] / left[begin]) > db) ++i;
-    return static_cast<double>(i);
-  };
-  return 2.0 * (below(-35.0) - below(-5.0)) / rate;
-}
-
-// The decay of a tone that stops, through the reverb alone.
-double decay_of_tone(double rt60_s, double damping_hz, double note) {
-  const Params tone = {{"waveform", "sine"}, {"cutoff_hz", 20000.0}, {"sustain", 1.0}, {"release_s", 0.002}};
-  const auto plan =
-      plan_of("poly", tone, "reverb", {{"rt60_s", rt60_s}, {"mix", 1.0}, {"damping_hz", damping_hz}});
-  const auto frames = static_cast<std::size_t>((1.0 + 1.5 * rt60_s) * 44100.0);
-  const Audio audio = render(plan, {note_on(0, note), note_off(44100, note)}, frames);
-  std::vector<float> both(frames);
-  for (std::size_t i = 0; i < frames; ++i) both[i] = audio.left[i] + audio.right[i];
-  return rt60_of(both, 44100 + 4410, 44100.0);
-}
-
 // A click: one sample of noise would do, but a drum through an SVF is what the graph has.
 Audio clicked(const std::string& effect, const Params& params, std::size_t frames) {
   return render(plan_of("drum", {{"kind", "hat"}, {"decay_s", 0.01}}, effect, params), {note_on(0, 60)},
@@ -46,21 +21,6 @@ std::size_t loudest(const std::vector<float>& x, std::size_t begin, std::size_t 
 }
 
 }  // namespace
-
-TEST(reverb_decays_as_told) {
-  for (const double rt60_s : {0.5, 2.0, 5.0}) {
-    double sum = 0.0;
-    for (const double note : {45.0, 52.0, 57.0, 61.0}) sum += decay_of_tone(rt60_s, 20000.0, note);
-    CHECK_NEAR(sum / 4.0 / rt60_s, 1.0, 0.05);
-  }
-}
-
-TEST(reverb_decays_in_half_the_time_at_the_damping_frequency) {
-  double sum = 0.0;
-  for (const double note : {99.0, 100.0, 101.0, 102.0})  // around 2.8 kHz
-    sum += decay_of_tone(2.0, 2800.0, note);
-  CHECK_NEAR(sum / 4.0, 1.0, 0.1);
-}
 
 TEST(delay_echoes_after_its_time) {
   const Audio dry = clicked("gain", {}, 30000);

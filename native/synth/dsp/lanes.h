@@ -55,14 +55,18 @@ SYNTH_INLINE I8 to_int(const F8& a) noexcept { return __builtin_convertvector(a,
 // rows[i][j] <-> rows[j][i]: eight frames of one lane become one vector, and back.
 SYNTH_INLINE void transpose(F8 (&rows)[8]) noexcept {
   F8 t[8], u[8];
+#pragma GCC unroll 4
   for (int i = 0; i < 8; i += 2) {
-    t[i] = __builtin_shufflevector(rows[i], rows[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
-    t[i + 1] = __builtin_shufflevector(rows[i], rows[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+    t[i] = __builtin_shufflevector(rows[i], rows[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    t[i + 1] = __builtin_shufflevector(rows[i], rows[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
   }
-  for (int i = 0; i < 6; i += i == 1 ? 3 : 1) {  // 0, 1, 4, 5
-    u[i] = __builtin_shufflevector(t[i], t[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-    u[i + 2] = __builtin_shufflevector(t[i], t[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; ++k) {
+    const int from = k / 2 * 4 + k % 2, to = k / 2 * 4 + k % 2 * 2;
+    u[to] = __builtin_shufflevector(t[from], t[from + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+    u[to + 1] = __builtin_shufflevector(t[from], t[from + 2], 2, 3, 10, 11, 6, 7, 14, 15);
   }
+#pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
     rows[i] = __builtin_shufflevector(u[i], u[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
     rows[i + 4] = __builtin_shufflevector(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);

@@ -33,6 +33,11 @@ class Smooth {
     return from_ + step_ * static_cast<float>(done_ + frame);
   }
   void advance(int frames) noexcept { done_ += frames; }
+  [[nodiscard]] bool moves() const noexcept { return step_ != 0.0f; }
+  // The line's parts, for loops over lanes (see frames.h).
+  [[nodiscard]] float from() const noexcept { return from_; }
+  [[nodiscard]] float step() const noexcept { return step_; }
+  [[nodiscard]] int done() const noexcept { return done_; }
 
  private:
   float from_ = 0.0f;
@@ -51,6 +56,9 @@ class Lfo {
     phase_ = static_cast<std::uint32_t>(static_cast<double>(turns) * 4294967296.0);
   }
   void advance(int frames) noexcept { phase_ += increment_ * static_cast<std::uint32_t>(frames); }
+  [[nodiscard]] std::uint32_t phase(int ahead) const noexcept {
+    return phase_ + increment_ * static_cast<std::uint32_t>(ahead);
+  }
   // The phase, in turns [0, 1), that many frames from now.
   [[nodiscard]] float turns(int ahead) const noexcept {
     return static_cast<float>((phase_ + increment_ * static_cast<std::uint32_t>(ahead)) >> 8) * 0x1p-24f;

@@ -1,100 +1,123 @@
-// Nodes delay and chorus.
-#include "synth/dsp/delay_line.h"
+// Node delay: echoes.
+#include "synth/dsp/filter.h"
+#include "synth/dsp/note_values.h"
+#include "synth/dsp/ring.h"
 #include "synth/nodes/catalog.h"
 
 namespace synth {
 inline namespace SYNTH_ISA {
 namespace {
 
-enum { kTime, kFeedback, kMix, kPingPong };
-constexpr ParamSpec kDelaySpec[] = {
-    {"time_s", "s", 0.001f, 4, 0.375f, "distance of the echoes; glides like tape when changed"},
+constexpr float kLongestS = 4.0f;
+constexpr int kNearest = 12;  // frames; what is written now is read at the next chunk at the earliest
+
+enum { kTime, kFeedback, kMix, kPingPong, kRightTime, kSync, kRightSync, kTone };
+constexpr ParamSpec kSpec[] = {
+    {"time_s", "s", 0.001f, kLongestS, 0.375f, "distance of the echoes; glides like tape when changed"},
     {"feedback", "", 0, 0.98f, 0.35f, "level of each echo against the one before"},
     {"mix", "", 0, 1, 0.25f, "share of the echoes"},
     {"ping_pong", "count", 0, 1, 0, "1 lets the echoes change sides"},
+    {"right_time_s", "s", 0, kLongestS, 0, "distance on the right; 0 is that of the left"},
+    {"sync", "", 0, kNoteValues, 0, "a note value instead of time_s", kNoteValueNames},
+    {"right_sync", "", 0, kNoteValues, 0, "a note value instead of right_time_s", kNoteValueNames},
+    {"tone_hz", "Hz", 200, 20000, 20000, "low-pass in the feedback; 20000 is none"},
+};
+
+// One side: a ring read at a distance that glides when it is changed and is whole when it rests.
+class Line {
+ public:
+  void prepare(Arena& arena, float rate) {
+    ring_.prepare(arena, static_cast<int>(kLongestS * rate) + 4);
+    longest_ = kLongestS * rate;
+  }
+  void jump(float frames) noexcept { distance_.jump(whole(frames)); }
+  // At most half a frame per frame: the pitch of the glide stays within a fifth.
+  void aim(float frames, int block) noexcept {
+    const float most = 0.5f * static_cast<float>(block), now = distance_.now();
+    distance_.aim(std::clamp(whole(frames), now - most, now + most), block);
+  }
+  SYNTH_INLINE F8 read(std::uint32_t at, int frame) const noexcept {
+    return distance_.moves() || distance_.from() != std::floor(distance_.from())
+               ? ring_.read(at, ahead(distance_, frame))
+               : ring_.read(at, static_cast<int>(distance_.from()));
+  }
+  SYNTH_INLINE void write(std::uint32_t at, const F8& x) noexcept { ring_.write(at, x); }
+  void advance(int frames) noexcept { distance_.advance(frames); }
+
+ private:
+  [[nodiscard]] float whole(float frames) const noexcept {
+    return std::floor(std::clamp(frames, static_cast<float>(kNearest), longest_) + 0.5f);
+  }
+  Ring ring_;
+  Smooth distance_;
+  float longest_ = 0.0f;
 };
 
 class Delay final : public Node {
  public:
   void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
     const bool cross = whole(kPingPong) == 1;
-    for (int i = 0; i < frames; ++i) {
-      const float distance = std::max(time_.at(i) - 1.0f, 1.0f), mix = mix_.at(i), feedback = feedback_.at(i);
-      const float l = left_.read(distance), r = right_.read(distance);
+    chunks_.run(frames, [&](std::uint32_t at, int i, int n) {
+      const F8 mix = ahead(mix_, i), feedback = ahead(feedback_, i);
+      const F8 left = load_some(in.left + i, n), right = load_some(in.right + i, n);
+      const F8 echo_left = left_.read(at, i), echo_right = right_.read(at, i);
+      F8 back_left = echo_left, back_right = echo_right;
+      if (toned_) tone(back_left, back_right, n);
       // Ping-pong: the sum goes in on the left and the lines feed each other.
-      left_.write((cross ? 0.5f * (in.left[i] + in.right[i]) : in.left[i]) + feedback * (cross ? r : l));
-      right_.write(cross ? l : in.right[i] + feedback * r);
-      out.left[i] = in.left[i] + mix * (l - in.left[i]);
-      out.right[i] = in.right[i] + mix * (r - in.right[i]);
-    }
-    for (Smooth* s : {&time_, &feedback_, &mix_}) s->advance(frames);
+      left_.write(at, cross ? fma(feedback, back_right, splat(0.5f) * (left + right))
+                            : fma(feedback, back_left, left));
+      right_.write(at, cross ? back_left : fma(feedback, back_right, right));
+      store_some(out.left + i, lerp(left, echo_left, mix), n);
+      store_some(out.right + i, lerp(right, echo_right, mix), n);
+    });
+    for (Line* line : {&left_, &right_}) line->advance(frames);
+    for (Smooth* s : {&feedback_, &mix_}) s->advance(frames);
   }
 
  protected:
   void prepare() override {
-    for (DelayLine* line : {&left_, &right_}) line->prepare(arena(), static_cast<int>(4.0f * rate()) + 4);
-    time_.jump(param(kTime) * rate());
+    for (Line* line : {&left_, &right_}) line->prepare(arena(), rate());
+    left_.jump(left_frames());
+    right_.jump(right_frames());
   }
   void control() noexcept override {
-    // At most half a frame per frame: the pitch of the glide stays within a fifth.
-    const float want = param(kTime) * rate(), most = 0.5f * static_cast<float>(block());
-    time_.aim(std::clamp(want, time_.now() - most, time_.now() + most), block());
+    left_.aim(left_frames(), block());
+    right_.aim(right_frames(), block());
     follow(feedback_, param(kFeedback));
     follow(mix_, param(kMix));
+    if (tone_hz_ == param(kTone)) return;
+    tone_hz_ = param(kTone);
+    toned_ = tone_hz_ < kSpec[kTone].high;
+    for (OnePole& pole : tones_) pole.set_cutoff(tone_hz_, rate());
   }
 
  private:
-  DelayLine left_, right_;
-  Smooth time_, feedback_, mix_;
-};
-
-enum { kRate, kDepth, kChorusMix };
-constexpr ParamSpec kChorusSpec[] = {
-    {"rate_hz", "Hz", 0.01f, 10, 0.5f, "speed"},
-    {"depth_ms", "ms", 0, 15, 4, "swing of the delay around 15 ms"},
-    {"mix", "", 0, 1, 0.5f, "share of the moving copy"},
-};
-
-class Chorus final : public Node {
- public:
-  void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
-    for (int i = 0; i < frames; ++i) {
-      const float mix = mix_.at(i);
-      left_.write(in.left[i]);
-      right_.write(in.right[i]);
-      out.left[i] = in.left[i] + mix * (left_.read(time_left_.at(i)) - in.left[i]);
-      out.right[i] = in.right[i] + mix * (right_.read(time_right_.at(i)) - in.right[i]);
+  [[nodiscard]] float left_frames() const noexcept {
+    const float seconds = whole(kSync) == 0 ? param(kTime) : note_value_beats(whole(kSync)) * beat_s();
+    return seconds * rate();
+  }
+  [[nodiscard]] float right_frames() const noexcept {
+    if (whole(kRightSync) != 0) return note_value_beats(whole(kRightSync)) * beat_s() * rate();
+    return param(kRightTime) > 0.0f ? param(kRightTime) * rate() : left_frames();
+  }
+  __attribute__((noinline)) void tone(F8& left, F8& right, int frames) noexcept {
+    for (int j = 0; j < frames; ++j) {
+      left[j] = tones_[0].step(left[j]);
+      right[j] = tones_[1].step(right[j]);
     }
-    for (Smooth* s : {&mix_, &time_left_, &time_right_}) s->advance(frames);
-    lfo_.advance(frames);
   }
 
- protected:
-  void prepare() override {
-    for (DelayLine* line : {&left_, &right_}) line->prepare(arena(), static_cast<int>(0.04f * rate()) + 4);
-  }
-  void control() noexcept override {
-    lfo_.set_rate(param(kRate), rate());
-    const float turns = lfo_.turns(block());
-    follow(time_left_, distance(std::sin(2.0f * kPi * turns)));
-    follow(time_right_, distance(std::cos(2.0f * kPi * turns)));  // a quarter turn apart for width
-    follow(mix_, param(kChorusMix));
-  }
-
- private:
-  [[nodiscard]] float distance(float wave) const noexcept {
-    return std::max(0.001f * (15.0f + param(kDepth) * wave) * rate(), 1.0f);
-  }
-  DelayLine left_, right_;
-  Smooth time_left_, time_right_, mix_;
-  Lfo lfo_;
+  Chunks chunks_;
+  Line left_, right_;
+  OnePole tones_[2];
+  Smooth feedback_, mix_;
+  float tone_hz_ = -1.0f;
+  bool toned_ = false;
 };
 
 }  // namespace
 
-const NodeType kDelayType{"delay", "echoes", true, false, kDelaySpec, make_node<Delay>};
-const NodeType kChorusType{"chorus",         "one moving copy per channel", true, false, kChorusSpec,
-                           make_node<Chorus>};
+const NodeType kDelayType{"delay", "echoes", true, false, kSpec, make_node<Delay>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -1,0 +1,61 @@
+// Node chorus.
+#include "synth/dsp/ring.h"
+#include "synth/nodes/catalog.h"
+
+namespace synth {
+inline namespace SYNTH_ISA {
+namespace {
+
+enum { kRate, kDepth, kMix, kDelay };
+constexpr ParamSpec kChorusSpec[] = {
+    {"rate_hz", "Hz", 0.01f, 10, 0.5f, "speed"},
+    {"depth_ms", "ms", 0, 15, 4, "swing of the delay"},
+    {"mix", "", 0, 1, 0.5f, "share of the moving copy"},
+    {"delay_ms", "ms", 1, 30, 15, "middle of the swing"},
+};
+
+class Chorus final : public Node {
+ public:
+  void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
+    chunks_.run(frames, [&](std::uint32_t at, int i, int n) {
+      const F8 mix = ahead(mix_, i);
+      const F8 left = load_some(in.left + i, n), right = load_some(in.right + i, n);
+      left_.write(at, left);
+      right_.write(at, right);
+      store_some(out.left + i, lerp(left, left_.read(at, ahead(time_left_, i)), mix), n);
+      store_some(out.right + i, lerp(right, right_.read(at, ahead(time_right_, i)), mix), n);
+    });
+    for (Smooth* s : {&mix_, &time_left_, &time_right_}) s->advance(frames);
+    lfo_.advance(frames);
+  }
+
+ protected:
+  void prepare() override {
+    for (Ring* ring : {&left_, &right_}) ring->prepare(arena(), static_cast<int>(0.046f * rate()) + 4);
+  }
+  void control() noexcept override {
+    lfo_.set_rate(param(kRate), rate());
+    const std::uint32_t turns = lfo_.phase(block());
+    const F8 wave = sine(U8{turns, turns + 0x40000000u});  // a quarter turn apart for width
+    follow(time_left_, distance(wave[0]));
+    follow(time_right_, distance(wave[1]));
+    follow(mix_, param(kMix));
+  }
+
+ private:
+  [[nodiscard]] float distance(float wave) const noexcept {
+    return std::max(0.001f * (param(kDelay) + param(kDepth) * wave) * rate(), 1.0f);
+  }
+  Chunks chunks_;
+  Ring left_, right_;
+  Smooth time_left_, time_right_, mix_;
+  Lfo lfo_;
+};
+
+}  // namespace
+
+const NodeType kChorusType{"chorus",         "one moving copy per channel", true, false, kChorusSpec,
+                           make_node<Chorus>};
+
+}  // namespace SYNTH_ISA
+}  // namespace synth
