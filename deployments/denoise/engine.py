@@ -152,16 +152,16 @@ class Engine:
             for job in running:
                 job.done.set_exception(told(error, len(running)))
             return
-        finished = [job for job in running if job.remaining == 0]
-        if finished:
-            self.stepper.settle()
-        for job in running:
-            job.context.progress(job.plan.steps - job.remaining, job.plan.steps)
+        going_on = [job for job in running if reported(job)]
+        for job in going_on:
             if job.remaining:
                 self.waiting.add(job)
-        with self.changed:
-            self.to_decode.extend(finished)
-            self.changed.notify_all()
+        finished = [job for job in going_on if not job.remaining]
+        if finished:
+            self.stepper.settle()
+            with self.changed:
+                self.to_decode.extend(finished)
+                self.changed.notify_all()
 
     def _side(self) -> None:
         while True:
@@ -198,6 +198,16 @@ class Engine:
         with self.changed:
             self.encoded.append(job)
             self.changed.notify_all()
+
+
+def reported(job: Job) -> bool:
+    """Tell whoever listens how far the request is; a listener that fails ends its own request only."""
+    try:
+        job.context.progress(job.plan.steps - job.remaining, job.plan.steps)
+    except Exception as error:  # noqa: BLE001  (the edge between a caller's code and the loop that must go on)
+        job.done.set_exception(error)
+        return False
+    return True
 
 
 def ended(job: Job) -> bool:

@@ -13,6 +13,8 @@ import torch
 
 from deployments.contract import Cancelled, Context, OutOfMemory, Samples
 from deployments.denoise.engine import Engine, Settings
+from deployments.denoise.samplers import LinearSampler, euler_flow, first_order, multistep
+from deployments.denoise.schedules import discrete_schedule
 from tests.support.denoisers import SmallDiT
 
 Start = Callable[..., Engine]
@@ -44,8 +46,19 @@ def mixture(net: SmallDiT, count: int) -> list[Any]:
     ]
 
 
-def test_a_seed_gives_the_same_sound_alone_and_in_any_company(start: Start) -> None:
+LEVELS = {"beta_schedule": "scaled_linear", "beta_start": 0.0015, "beta_end": 0.0195}
+SAMPLERS: dict[str, Callable[[int, torch.Generator], LinearSampler]] = {
+    "euler": lambda steps, _: euler_flow(steps),
+    "ddim": lambda steps, _: first_order(discrete_schedule(LEVELS, steps)),
+    "2m": lambda steps, _: multistep(discrete_schedule(LEVELS, steps, multistep=True)),
+    "sde": lambda steps, generator: multistep(discrete_schedule(LEVELS, steps, multistep=True), generator),
+}
+
+
+@pytest.mark.parametrize("sampler", list(SAMPLERS))
+def test_a_seed_gives_the_same_sound_alone_and_in_any_company(start: Start, sampler: str) -> None:
     net = SmallDiT()
+    net.sampler = SAMPLERS[sampler]
     engine = start(net)
     plans = mixture(net, 24)
     alone = [engine.submit(plan, Context(seed=i)).result(30) for i, plan in enumerate(plans)]
@@ -168,6 +181,17 @@ def test_an_error_ends_those_it_met_and_nobody_else(start: Start) -> None:
     with pytest.raises(RuntimeError, match="no room"):
         engine.submit(net.plan("rain", 5, 3), Context(seed=1)).result(30)
     assert engine.submit(net.plan("rain", 5, 3, 1.0), Context(seed=1)).result(30).shape[0] == 2
+
+
+def test_a_listener_that_fails_ends_its_own_request_only(start: Start) -> None:
+    def refuse(step: int, steps: int) -> None:
+        raise RuntimeError(f"not interested in {step} of {steps}")
+
+    net = SmallDiT()
+    engine = start(net)
+    with pytest.raises(RuntimeError, match="not interested in 1 of 3"):
+        engine.submit(net.plan("rain", 5, 3), Context(seed=1, progress=refuse)).result(30)
+    assert engine.submit(net.plan("rain", 5, 3), Context(seed=1)).result(30).shape[0] == 2
 
 
 def test_a_deadline_ends_it(start: Start) -> None:

@@ -1,7 +1,7 @@
 """A small diffusion transformer with random weights that packs requests of any length, as a model of the engine."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -96,6 +96,7 @@ class SmallDiT(nn.Module):
         self.register_buffer("frequencies", 1000 * torch.exp(-math.log(1e4) * torch.arange(half) / half))
         self.register_buffer("positions", 0.1 * torch.randn(4096, size.width))
         self.register_buffer("speaker", 0.1 * torch.randn(2, LATENT, 64))
+        self.sampler: Callable[[int, torch.Generator], Sampler] = lambda steps, _generator: euler_flow(steps)
         self.encoded: list[Hashable] = []
         self.forwards: list[int] = []
         self.decoded: list[int] = []
@@ -115,7 +116,7 @@ class SmallDiT(nn.Module):
         return [tuple(block.text(words)) for block in self.blocks]
 
     def begin(self, plan: Plan, generator: torch.Generator) -> tuple[Tensor, Sampler]:
-        return torch.randn(plan.shape, generator=generator), euler_flow(plan.steps)
+        return torch.randn(plan.shape, generator=generator), self.sampler(plan.steps, generator)
 
     def pack(self, rows: Sequence[Row]) -> Packed:
         groups: list[tuple[int, int, int]] = []
