@@ -1,5 +1,7 @@
-// The compressor: its static curve, its times, its side chain.
+// The compressor: its static curve, its times, its side chain. The limiter: what it holds, what it leaves
+// alone.
 #include <algorithm>
+#include <numbers>
 
 #include "check.h"
 #include "sound.h"
@@ -10,6 +12,37 @@ namespace {
 
 double gain_db(const Audio& out, const Audio& in, std::size_t begin, std::size_t end) {
   return decibel(rms(out.left, begin, end) / rms(in.left, begin, end));
+}
+
+// The highest magnitude of the continuous signal, by a windowed sinc at 16 points per sample: not the
+// limiter's own interpolator.
+double true_peak_db(const std::vector<float>& x, std::size_t begin, std::size_t end) {
+  constexpr int kHalf = 64;
+  double top = 0.0;
+  for (int phase = 0; phase < 16; ++phase) {
+    double h[2 * kHalf];
+    for (int k = 0; k < 2 * kHalf; ++k) {
+      const double t = k - kHalf + 1 - phase / 16.0, r = t / kHalf;
+      const double window = std::abs(r) < 1.0 ? 0.5 + 0.5 * std::cos(std::numbers::pi * r) : 0.0;
+      h[k] = window * (t == 0.0 ? 1.0 : std::sin(std::numbers::pi * t) / (std::numbers::pi * t));
+    }
+    for (std::size_t i = begin; i + 2 * kHalf < end; ++i) {
+      double sum = 0.0;
+      for (int k = 0; k < 2 * kHalf; ++k)
+        sum += h[k] * static_cast<double>(x[i + static_cast<std::size_t>(k)]);
+      top = std::max(top, std::abs(sum));
+    }
+  }
+  return decibel(top);
+}
+
+Audio sines(double hz, double turns, double level, std::size_t frames) {
+  Audio audio{std::vector<float>(frames), std::vector<float>(frames)};
+  for (std::size_t i = 0; i < frames; ++i) {
+    const double angle = 2.0 * std::numbers::pi * (hz / 44100.0 * static_cast<double>(i) + turns);
+    audio.left[i] = audio.right[i] = static_cast<float>(level * std::sin(angle));
+  }
+  return audio;
 }
 
 }  // namespace
@@ -52,4 +85,35 @@ TEST(compressor_listens_to_its_side_chain) {
   const double ducked = level();
   graph.nodes[2].sidechain.clear();
   CHECK(ducked < level() - 8.0);
+}
+
+// A quarter of the sample rate, 45 degrees off the samples: the true peak is 3 dB above them.
+TEST(limiter_holds_peaks_between_the_samples) {
+  for (const double hz : {11025.0, 11025.0 / 2.0, 44100.0 / 6.0, 997.0})
+    for (const double level : {1.0, 4.0}) {
+      Audio in = sines(hz, 0.125, level, 12000);
+      for (std::size_t i = 0; i < 12000; ++i)
+        if (i / 1500 % 2 == 0) in.left[i] = in.right[i] = 0.05f * in.left[i];  // hard on, hard off
+      const Audio out = through("limiter", {{"ceiling_dbtp", -1.0}}, in, 12000);
+      CHECK(true_peak_db(out.left, 0, 12000) < -1.0 + 0.02);
+    }
+}
+
+// White noise has more above 0.45 of the sample rate, where the limiter does not see it, than sound ever has.
+TEST(limiter_holds_noise_and_clicks) {
+  for (const auto& [color, most] : {std::pair{"white", -0.5}, {"pink", -1.0}})
+    for (const float click : {0.0f, 4.0f, 16.0f}) {
+      Audio in = render(plan_of("noise", {{"gain_db", 12.0}, {"color", color}}), {}, 12000);
+      for (std::size_t i = 1000; i < 12000; i += 777) in.left[i] += click;
+      const double peak_db =
+          true_peak_db(through("limiter", {{"ceiling_dbtp", -1.0}}, in, 12000).left, 0, 12000);
+      CHECK(peak_db < most);
+      CHECK(peak_db > -1.5);
+    }
+}
+
+TEST(limiter_only_delays_what_is_quiet) {
+  const Audio in = tone(997.0, 0.8, 5000);
+  const Audio out = through("limiter", {{"ceiling_dbtp", -1.0}}, in, 5000);
+  for (std::size_t i = 112; i < 5000; ++i) CHECK(out.left[i] == in.left[i - 112]);
 }

@@ -10,7 +10,7 @@ inline namespace SYNTH_ISA {
 extern const NodeType kPolyType, kWavetableType, kFmType, kPianoType, kPluckType, kBellType, kDrumType;
 extern const NodeType kNoiseType, kRainType, kWindType, kSurfType, kFireType, kStreamType;
 extern const NodeType kSvfType, kTremoloType, kChorusType, kDelayType, kReverbType, kSaturateType;
-extern const NodeType kEqType, kCompressorType;
+extern const NodeType kLadderType, kEqType, kCompressorType, kLimiterType;
 extern const NodeType kFlangerType, kPhaserType, kFormantType, kGateType;
 extern const NodeType kGainType, kPanType, kMixType, kEnvelopeType;
 extern const NodeType kInputType;
