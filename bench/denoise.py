@@ -14,8 +14,11 @@ takes what a line through measured steps says (`--real` computes them all the sa
 
 import argparse
 import json
+import os
 import platform
 import random
+import re
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from deployments.contract import Context
 from deployments.denoise.policy import StepCost, Waiting, measured
@@ -255,6 +260,19 @@ def drawing(made: dict[str, Any]) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
+def machine() -> dict[str, Any]:
+    """What it ran on."""
+    told = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    found = re.search(r"model name\s*: (.*)", told)
+    return {
+        "cpu": found[1] if found else platform.machine(),
+        "cores": os.cpu_count(),
+        "threads_used": 1,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=2000)
@@ -267,7 +285,7 @@ def main() -> None:
     torch.set_num_threads(1)
     made: dict[str, Any] = {
         "what": "step-level against request-level batching, CPU seconds on one thread",
-        "machine": {"cpu": platform.processor() or platform.machine(), "torch": torch.__version__},
+        "machine": machine(),
         "trace": {"requests": args.requests, "steps": STEPS, "durations_s": DURATIONS_S, "guidance": 3.5},
         "request_level": {"batch": BATCH, "wait_s": WAIT_S},
     }
