@@ -74,16 +74,18 @@ class _Denoiser(MelDenoiser):
         words = words.to(self.placement.device)
         return normalize(encoder(words.input_ids, attention_mask=words.attention_mask).text_embeds, dim=-1)
 
-    def pack(self, rows: Sequence[Row]) -> "torch.Tensor":
+    def pack(self, rows: Sequence[Row]) -> "tuple[torch.Tensor, ...]":
         import torch
 
-        return torch.stack([row.condition[0 if row.negative else -1] for row in rows])
+        return (torch.stack([row.condition[0 if row.negative else -1] for row in rows]),)
 
-    def blank(self, rows: int, device: str) -> "torch.Tensor":
+    def blank(self, rows: int, device: str) -> "tuple[torch.Tensor, ...]":
         import torch
 
         width = self.modules["unet"].config.projection_class_embeddings_input_dim
-        return torch.empty(rows, width, device=device, dtype=self.placement.network)
+        return (torch.empty(rows, width, device=device, dtype=self.placement.network),)
 
-    def run(self, unet: Any, latents: "torch.Tensor", times: "torch.Tensor", packed: Any) -> "torch.Tensor":
-        return unet(latents, times, encoder_hidden_states=None, class_labels=packed, return_dict=False)[0]  # type: ignore[no-any-return]
+    def run(self, unet: Any, latents: "torch.Tensor", times: "torch.Tensor", *told: "torch.Tensor") -> "torch.Tensor":
+        (embeddings,) = told
+        out = unet(latents, times, encoder_hidden_states=None, class_labels=embeddings, return_dict=False)
+        return out[0]  # type: ignore[no-any-return]

@@ -16,6 +16,7 @@ from deployments.mel import CAPABILITIES, MAX_DURATION_S, MelDenoiser, MelModel,
 if TYPE_CHECKING:
     import torch
 
+WORDS = 16  # with CUDA graphs, T5's words are padded to a multiple of so many
 GENERATED = 8  # hidden states that GPT-2 writes, unless the checkpoint's configuration says otherwise
 
 
@@ -132,34 +133,35 @@ class _Denoiser(MelDenoiser):
                 made.append(embeddings)
         return torch.cat(made, dim=1)
 
-    def pack(self, rows: Sequence[Row]) -> Words:
+    def pack(self, rows: Sequence[Row]) -> "tuple[torch.Tensor, ...]":
         import torch
+        from torch.nn.functional import pad
         from torch.nn.utils.rnn import pad_sequence
 
         words = [row.condition[0 if row.negative else -1] for row in rows]
-        return Words(
-            torch.stack([item.generated for item in words]),
-            pad_sequence([item.spoken for item in words], batch_first=True),
-            pad_sequence([item.mask for item in words], batch_first=True),
-        )
+        spoken = pad_sequence([item.spoken for item in words], batch_first=True)
+        mask = pad_sequence([item.mask for item in words], batch_first=True)
+        if self.graphed is not None:  # few graphs shall serve all prompts
+            more = -spoken.shape[1] % WORDS
+            spoken, mask = pad(spoken, (0, 0, 0, more)), pad(mask, (0, more))
+        return torch.stack([item.generated for item in words]), spoken, mask
 
-    def blank(self, rows: int, device: str) -> Words:
+    def blank(self, rows: int, device: str) -> "tuple[torch.Tensor, ...]":
         import torch
 
-        longest, dtype = self.t5_tokenizer.model_max_length, self.placement.network
-        generated = torch.empty(
-            rows, GENERATED, self.modules["language_model"].config.n_embd, device=device, dtype=dtype
-        )
-        width = self.modules["text_encoder_2"].config.d_model
-        spoken = torch.empty(rows, longest, width, device=device, dtype=dtype)
-        return Words(generated, spoken, torch.empty(rows, longest, device=device, dtype=torch.long))
+        empty = torch.empty(0, device=device, dtype=self.placement.network).new_empty
+        longest = self.t5_tokenizer.model_max_length
+        generated = empty(rows, GENERATED, self.modules["language_model"].config.n_embd)
+        spoken = empty(rows, longest, self.modules["text_encoder_2"].config.d_model)
+        return generated, spoken, torch.empty(rows, longest, device=device, dtype=torch.long)
 
-    def run(self, unet: Any, latents: "torch.Tensor", times: "torch.Tensor", packed: Any) -> "torch.Tensor":
+    def run(self, unet: Any, latents: "torch.Tensor", times: "torch.Tensor", *told: "torch.Tensor") -> "torch.Tensor":
+        generated, spoken, mask = told
         return unet(  # type: ignore[no-any-return]
             latents,
             times,
-            encoder_hidden_states=packed.generated,
-            encoder_hidden_states_1=packed.spoken,
-            encoder_attention_mask_1=packed.mask,
+            encoder_hidden_states=generated,
+            encoder_hidden_states_1=spoken,
+            encoder_attention_mask_1=mask,
             return_dict=False,
         )[0]

@@ -6,6 +6,7 @@ Other models are composed with it by `parts: {scorer: clap}`. It makes no sound 
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ import soxr
 
 from deployments.contract import Audio, Context, InvalidInput, Licence, LoadFailed, ModelInfo, Samples
 from deployments.contract import Request as SoundRequest
-from deployments.loading import Checkpoint, Pulled, WeightOptions, find, load_component, load_tokenizer
+from deployments.loading import Checkpoint, Pulled, WeightOptions, find, load_component, load_tokenizer, packages
 from deployments.memory import Budget, weight_bytes
 from deployments.placement import Placement, PlacementOptions
 
@@ -59,9 +60,12 @@ class Clap(Pulled):
 
     def load(self) -> None:
         """Find and read the weights. Raises LoadFailed saying what was looked for and where."""
+        with packages():
+            self._open(find(self.published, self.options))
+
+    def _open(self, folder: Path) -> None:
         from transformers import ClapFeatureExtractor, ClapModel
 
-        folder = find(self.published, self.options)
         place = Placement.choose(self.options)
         self.device = place.device
         self.model = load_component(ClapModel, folder).to(place.device)

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from deployments.contract import Capability, Request
 from deployments.denoise.denoiser import Plan, Row
+from deployments.denoise.graphs import Graphed
 from deployments.denoise.model import DiffusionModel, DiffusionOptions
 from deployments.denoise.samplers import LinearSampler, from_config
 from deployments.loading import Checkpoint, Pulled, WeightOptions, load_component
@@ -91,6 +92,8 @@ class MelDenoiser:
         self.schedule: dict[str, Any] = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
         self.budget = Budget(place.device, weight_bytes(modules.values()), options.max_memory)
         self.modules = Modules(modules, place, options.offload_modules)
+        graphs = place.device.type == "cuda" and options.engine.cuda_graphs and not options.offload_modules
+        self.graphed = Graphed(self.step) if graphs else None
         vae, vocoder = modules["vae"].config, modules["vocoder"].config
         self.vae_scale: int = 2 ** (len(vae.block_out_channels) - 1)
         self.hop: int = math.prod(vocoder.upsample_rates)
@@ -108,17 +111,21 @@ class MelDenoiser:
         """The condition of (prompt, negative prompt); the negative one is None when there is no guidance."""
         raise NotImplementedError
 
-    def pack(self, rows: Sequence[Row]) -> Any:
-        """The conditions of these rows, stacked."""
+    def pack(self, rows: Sequence[Row]) -> "tuple[torch.Tensor, ...]":
+        """The conditions of these rows, stacked: tensors (rows, ...)."""
         raise NotImplementedError
 
-    def run(self, unet: Any, latents: "torch.Tensor", times: "torch.Tensor", packed: Any) -> "torch.Tensor":
-        """One forward of the UNet."""
+    def run(self, unet: Any, latents: "torch.Tensor", times: "torch.Tensor", *told: "torch.Tensor") -> "torch.Tensor":
+        """One forward of the UNet, told what `pack` has made."""
         raise NotImplementedError
 
-    def blank(self, rows: int, device: str) -> Any:
+    def blank(self, rows: int, device: str) -> "tuple[torch.Tensor, ...]":
         """What `pack` returns for `rows` rows of the longest text, in shape only."""
         raise NotImplementedError
+
+    def step(self, latents: "torch.Tensor", times: "torch.Tensor", *told: "torch.Tensor") -> "torch.Tensor":
+        """One forward as a function of tensors alone, for CUDA graphs."""
+        return self.run(self.modules["unet"], latents, times, *told)
 
     def rows_for(self, duration_s: float) -> int:
         """Latent rows of a sound: whole mel frames, joined by the VAE; at least what the UNet's deepest level needs."""
@@ -166,8 +173,10 @@ class MelDenoiser:
 
         stacked = torch.stack(list(latents)).to(self.placement.network)
         times = torch.tensor(timesteps, device=stacked.device)
+        if self.graphed is not None:
+            return self.graphed(stacked, times, *packed).float().unbind()
         with self.modules.using("unet") as unet:
-            return self.run(unet, stacked, times, packed).float().unbind()
+            return self.run(unet, stacked, times, *packed).float().unbind()
 
     def needed(self, plan: Plan, latent: "torch.Tensor") -> "torch.Tensor":
         """All of it: the VAE attends over the whole length."""
@@ -194,7 +203,7 @@ class MelDenoiser:
         blank = self.blank(2, "meta")
         latents = torch.empty(2, self.channels, length, self.bins, device="meta", dtype=self.placement.network)
         times = torch.empty(2, device="meta")
-        step = peak_bytes(self.modules["unet"], lambda run: self.run(run, latents, times, blank))
+        step = peak_bytes(self.modules["unet"], lambda run: self.run(run, latents, times, *blank))
         latent = torch.empty(1, self.channels, length, self.bins, device="meta", dtype=self.placement.codec)
         vae, vocoder = self.modules["vae"], self.modules["vocoder"]
         mel = peak_bytes(vae.decoder, lambda run: run(latent))

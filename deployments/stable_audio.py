@@ -16,6 +16,7 @@ from pydantic import Field
 from deployments import oobleck
 from deployments.contract import Capability, InvalidInput, Licence, ModelInfo, Request
 from deployments.denoise.denoiser import Denoiser, Plan, Row
+from deployments.denoise.graphs import Graphed
 from deployments.denoise.model import DiffusionModel, DiffusionOptions
 from deployments.denoise.samplers import LinearSampler, from_config
 from deployments.loading import Checkpoint, Pulled, WeightOptions, find, load_component, load_tokenizer
@@ -133,6 +134,8 @@ class _Denoiser:
         self.schedule: dict[str, Any] = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
         self.budget = Budget(place.device, weight_bytes(modules.values()), options.max_memory)
         self.modules = Modules(modules, place, options.offload_modules)
+        graphs = place.device.type == "cuda" and options.engine.cuda_graphs and not options.offload_modules
+        self.graphed = Graphed(self.step) if graphs else None
         config = transformer.config
         self.ratios: list[int] = modules["vae"].config.downsampling_ratios
         self.rate_hz = int(modules["vae"].config.sampling_rate)
@@ -227,11 +230,23 @@ class _Denoiser:
 
         stacked = torch.stack(list(latents)).to(self.placement.network)
         times = torch.tensor(timesteps, device=stacked.device)
+        if self.graphed is not None:
+            return self.graphed(stacked, times, *packed).float().unbind()
         with self.modules.using("transformer") as transformer:
-            return self._run(transformer, stacked, times, packed).float().unbind()
+            return self._run(transformer, stacked, times, *packed).float().unbind()
 
-    def _run(self, transformer: Any, latents: "torch.Tensor", times: "torch.Tensor", packed: Any) -> "torch.Tensor":
-        told, clock = packed
+    def step(self, latents: "torch.Tensor", times: "torch.Tensor", *told: "torch.Tensor") -> "torch.Tensor":
+        """One forward as a function of tensors alone, for CUDA graphs."""
+        return self._run(self.modules["transformer"], latents, times, *told)
+
+    def _run(
+        self,
+        transformer: Any,
+        latents: "torch.Tensor",
+        times: "torch.Tensor",
+        told: "torch.Tensor",
+        clock: "torch.Tensor",
+    ) -> "torch.Tensor":
         rotary = tuple(part.to(latents.device) for part in self.rotary)
         return transformer(  # type: ignore[no-any-return]
             latents,
@@ -266,7 +281,7 @@ class _Denoiser:
         blank = torch.empty(0, device="meta", dtype=self.placement.network).new_empty
         packed = blank(2, words, width), blank(2, 1, 2 * width)
         latents, times = blank(2, *self.shape), torch.empty(2, device="meta")
-        step = peak_bytes(self.modules["transformer"], lambda run: self._run(run, latents, times, packed))
+        step = peak_bytes(self.modules["transformer"], lambda run: self._run(run, latents, times, *packed))
         latent = torch.empty(1, self.shape[0], 64, device="meta", dtype=self.placement.codec)
         return step, peak_bytes(self.modules["vae"].decoder, lambda run: run(latent)) / 64
 

@@ -12,6 +12,7 @@ from typing import ClassVar, Generic, TypeVar
 from deployments.contract import Audio, Context, Frozen, ModelInfo, Request
 from deployments.denoise.denoiser import Denoiser, Plan
 from deployments.denoise.engine import Engine, Settings
+from deployments.loading import packages
 
 R = TypeVar("R", bound=Request)
 
@@ -41,7 +42,8 @@ class DiffusionModel(Generic[R]):
 
     def load(self) -> None:
         """Load the weights and start the engine."""
-        self.engine = Engine(self.open(), self.settings)
+        with packages():
+            self.engine = Engine(self.open(), self.settings)
 
     async def submit(self, request: R, context: Context) -> Audio:
         """Make one sound among others that run already."""

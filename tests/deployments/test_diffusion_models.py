@@ -1,5 +1,6 @@
 """Every diffusion model on its tiny checkpoint: the contract, and what the options of precision and memory do to it."""
 
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 from deployments.audioldm import AudioLDM
 from deployments.audioldm2 import AudioLDM2
 from deployments.contract import CAPABILITY_FIELDS, Cancelled, Context, EngineModel, LoadFailed, Model, OutOfMemory
+from deployments.denoise.graphs import Graphed
 from deployments.stable_audio import StableAudio
 from deployments.tangoflux import TangoFlux
+from tests.denoise.test_graphs import Computing
 from tests.deployments.test_parity import options as options_of
 
 Maker = Callable[[str], Path]
@@ -118,3 +121,20 @@ def test_the_steps_of_a_request_that_does_not_say_are_an_option(make: Any) -> No
     model = make(diffusion_steps=4)
     model.generate(model.Request(prompt="rain", duration_s=0.5), Context(1, lambda *step: seen.append(step)))
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_steps_replayed_as_graphs_make_the_same_sound(make: Any) -> None:
+    plain, graphed = make(), make(diffusion_steps=5)
+    step = graphed.denoiser._velocity if isinstance(graphed, TangoFlux) else graphed.denoiser.step
+    graphed.denoiser.graphed = Graphed(step, Computing)
+    for fields in ({"guidance_scale": 3.5}, {"guidance_scale": 1.0, "prompt": "a dog barks, twice and far away"}):
+        one, other = sound(plain, **fields), sound(graphed, **fields)
+        assert np.linalg.norm(one - other) <= 1e-5 * np.linalg.norm(one)
+    assert graphed.denoiser.graphed.captured
+
+
+def test_a_missing_package_is_told_with_what_installs_it(checkpoint: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    model = AudioLDM(AudioLDM.Options.model_validate(options_of(checkpoint("audioldm"))))
+    with pytest.raises(LoadFailed, match=r"diffusers.* is not installed; .*\[models\]"):
+        model.load()
