@@ -251,3 +251,15 @@ TEST(extreme_parameters_stay_bounded) {
     }
   }
 }
+
+TEST(a_sine_through_a_voice_is_clean) {
+  const double hz = 1481.0 * 44100.0 / 65536.0;  // on a bin, so that the window leaks nothing
+  // At less than its full level the sine takes the other way, through the tracks.
+  for (const double level : {1.0, 0.5}) {
+    const std::vector<float> x =
+        held("poly", with(kSteady, {{"waveform", "sine"}, {"osc1_level", level}}), hz);
+    at_most(alias_db(x, 12000, hz), -120.0);
+    for (const double harmonic : {2.0, 3.0, 4.0, 5.0})
+      at_most(level_at(x, 12000, harmonic * hz) - level_at(x, 12000, hz), -125.0);
+  }
+}
