@@ -179,6 +179,27 @@ TEST(a_glide_starts_at_the_last_note_and_arrives) {
   CHECK_NEAR(frequency_near(a.left, 70000, 440.0, 44100.0), 440.0, 1.0);
 }
 
+// Voices at rest are left alone; what an event sets must still arrive, and go no further.
+TEST(a_parameter_set_under_a_held_note_arrives_and_stays) {
+  const std::vector<std::pair<const char*, std::map<std::string, double>>> cases = {
+      {"poly", {{"osc2_level", 0.4}, {"sub_level", 0.3}, {"pulse_width", 0.2}, {"cutoff_hz", 900.0}}},
+      {"fm", {{"pair2_level", 0.5}, {"index", 1.0}}},
+      {"wavetable", {{"position", 0.7}}}};
+  for (const auto& [type, settings] : cases) {
+    const Params start = std::string(type) == "poly" ? with(kSteady, {{"waveform", "square"}}) : kSteady;
+    Params there = start;
+    std::vector<synth::EventSpec> events = {note_on(0, 57)};
+    for (const auto& [name, value] : settings) {
+      there[name] = value;
+      events.push_back({.frame = 60000, .type = "set", .node = "a", .param = name, .value = value});
+    }
+    const Audio moved = render(plan_of(type, start), events, 160000);
+    const Audio always = render(plan_of(type, there), {note_on(0, 57)}, 160000);
+    const double apart = decibel(rms(moved.left, 110000, 160000) / rms(always.left, 110000, 160000));
+    CHECK_NEAR(apart, 0.0, 0.05);
+  }
+}
+
 // Clicks are broad; what rings, strikes or is stolen here is low and soft, so a click would stand above it.
 TEST(every_instrument_is_stolen_and_struck_again_without_clicks) {
   const std::map<std::string, Params> soft = {

@@ -16,31 +16,39 @@ void drive(F8* x, float gain, int frames) noexcept {
   }
 }
 
-// What one group of voices gives to one side.
+// What one group of voices gives to the sum; `right` may be the same as `left`.
 struct Part {
-  const F8* x;
-  const F8* envelope;
-  const LaneSmooth* level;
+  const F8 *left, *right, *envelope;
+  const LaneSmooth *left_level, *right_level;
 };
 
+// No envelope and no level moves: the first value holds for all frames.
 template <int kParts>
-void mix(const Part (&parts)[kParts], bool flat, F8* sum, int frames) noexcept {
-  F8 from[kParts], frame[kParts];
+void mix_flat(const Part (&parts)[kParts], F8* left, F8* right, int frames) noexcept {
+  F8 to_left[kParts], to_right[kParts];
   for (int p = 0; p < kParts; ++p) {
-    from[p] = flat ? parts[p].envelope[0] * parts[p].level->at(0) : parts[p].level->from;
-    frame[p] = splat(static_cast<float>(parts[p].level->done));
+    to_left[p] = parts[p].envelope[0] * parts[p].left_level->at(0);
+    to_right[p] = parts[p].envelope[0] * parts[p].right_level->at(0);
   }
   for (int i = 0; i < frames; ++i) {
-    F8 all = sum[i];
+    F8 l = left[i], r = right[i];
     for (int p = 0; p < kParts; ++p) {
-      if (flat) {
-        all = fma(parts[p].x[i], from[p], all);
-        continue;
-      }
-      all = fma(parts[p].x[i], parts[p].envelope[i] * fma(parts[p].level->step, frame[p], from[p]), all);
-      frame[p] += splat(1.0f);
+      l = fma(parts[p].left[i], to_left[p], l);
+      r = fma(parts[p].right[i], to_right[p], r);
     }
-    sum[i] = all;
+    left[i] = l, right[i] = r;
+  }
+}
+
+template <int kParts>
+void mix(const Part (&parts)[kParts], F8* left, F8* right, int frames) noexcept {
+  for (const Part& part : parts) {
+    const LaneSmooth &l = *part.left_level, &r = *part.right_level;
+    F8 frame = splat(static_cast<float>(l.done));  // both were aimed together
+    for (int i = 0; i < frames; ++i, frame += splat(1.0f)) {
+      left[i] = fma(part.left[i], part.envelope[i] * fma(l.step, frame, l.from), left[i]);
+      right[i] = fma(part.right[i], part.envelope[i] * fma(r.step, frame, r.from), right[i]);
+    }
   }
 }
 
@@ -86,7 +94,7 @@ void Instrument::refresh_settings() noexcept {
     s.slots[i] = {voice_word(at), voice_word(at + 1), v(at + 2)};
     s.uses[s.slots[i].source] |= s.slots[i].amount != 0.0f;
   }
-  s.moves = s.moves || moves() || s.uses[kFromLfo1] || s.uses[kFromLfo2] || s.uses[kFromModEnv];
+  s.moves = s.moves || s.uses[kFromLfo1] || s.uses[kFromLfo2] || s.uses[kFromModEnv];
   for (int g = 0; g < group_count_; ++g) groups_[g].still = false;
   lfo_[0].set(voice_word(kLfo1Shape), v(kLfo1Rate), rate());
   lfo_[1].set(voice_word(kLfo2Shape), v(kLfo2Rate), rate());
@@ -182,7 +190,7 @@ template <int kGroups>
 void Instrument::play(const int* groups, F8* left, F8* right, int frames) noexcept {
   F8 x[kGroups][kControlFrames], y[kGroups][kControlFrames], envelope[kGroups][kControlFrames];
   VoiceFilter::Span spans[kGroups];
-  Part to_left[kGroups], to_right[kGroups];
+  Part parts[kGroups];
   bool stereo[kGroups], wide = false, flat = true;
   for (int k = 0; k < kGroups; ++k) wide |= stereo[k] = fill(groups[k], x[k], y[k], frames);
   for (int k = 0; k < kGroups; ++k) {
@@ -194,14 +202,12 @@ void Instrument::play(const int* groups, F8* left, F8* right, int frames) noexce
     }
     flat &= envelopes(group, envelope[k], frames);
     spans[k] = {&group.filter, x[k], wide ? y[k] : nullptr};
-    to_left[k] = {x[k], envelope[k], &group.left};
-    to_right[k] = {wide ? y[k] : x[k], envelope[k], &group.right};
+    parts[k] = {x[k], wide ? y[k] : x[k], envelope[k], &group.left, &group.right};
   }
   if (!flat)
     for (int k = 0; k < kGroups; ++k) groups_[groups[k]].amp.fill(envelope[k], frames);
   VoiceFilter::process(spans, frames);
-  mix(to_left, flat, left, frames);
-  mix(to_right, flat, right, frames);
+  flat ? mix_flat(parts, left, right, frames) : mix(parts, left, right, frames);
   for (int k = 0; k < kGroups; ++k) {
     Group& group = groups_[groups[k]];
     group.left.advance(frames);
@@ -229,10 +235,12 @@ void Instrument::control_line(int g) noexcept {
   modulate(group, targets);
   aim(group, targets);
   const F8 vibrato = vibrato_.value(group.seed) * splat(voice_param(kVibratoDepth) / 100.0f);
-  tune(g, {fma(splat(12.0f), targets[kToPitch], group.note + vibrato), splat(12.0f) * targets[kToPitch2],
-           targets[kToShape], targets[kToMix], targets[kToTimbre], group.velocity, period_, group.since});
+  const bool source_moves =
+      tune(g, {fma(splat(12.0f), targets[kToPitch], group.note + vibrato), splat(12.0f) * targets[kToPitch2],
+               targets[kToShape], targets[kToMix], targets[kToTimbre], group.velocity, period_, group.since});
   group.since = 0;
-  group.still = rests(group) && !(group.left.moves || group.right.moves || group.filter.moves());
+  group.still =
+      rests(group) && !(source_moves || group.left.moves || group.right.moves || group.filter.moves());
 }
 
 // Nothing that a control line looks at will differ at the next one.

@@ -45,10 +45,10 @@ class Instrument : public Node {
   // a voice that begins from silence, tune at control lines, fill for every span of at most kControlFrames
   // frames.
   virtual void prepare_source(int groups) = 0;
-  virtual void configure() noexcept = 0;                 // a parameter changed
-  virtual bool moves() const noexcept { return false; }  // by itself, under a held note
+  virtual void configure() noexcept = 0;  // a parameter changed
   virtual void wake(int group, int lane, bool fresh) noexcept = 0;
-  virtual void tune(int group, const Modulation& modulation) noexcept = 0;
+  // Returns whether anything of it moves; if nothing does, the next control lines may be left out.
+  virtual bool tune(int group, const Modulation& modulation) noexcept = 0;
   virtual void start(int group, int lane) noexcept = 0;
   // Returns whether left and right differ; when not, only left was written.
   virtual bool fill(int group, F8* left, F8* right, int frames) noexcept = 0;

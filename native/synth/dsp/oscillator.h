@@ -52,6 +52,11 @@ struct Oscillator {
   // `from` frames after the level's line began. At most kSpan frames.
   void add(Waveform waveform, Quality quality, const Level& level, int from, const Tracks& out,
            int frames) noexcept;
+  // Goes on without a sound.
+  void skip(int frames) noexcept {
+    phase += increment * static_cast<std::uint32_t>(frames);
+    second += second_increment * static_cast<std::uint32_t>(frames);
+  }
   // Lets the square's width, a share of the period, arrive in that many frames.
   void aim_width(float width, int frames) noexcept;
   void set_width(float width) noexcept;

@@ -45,6 +45,11 @@ struct Pair {
   F8 last, before;  // the modulator's last two outputs, whose mean feeds back without whistling
   F8 fade;          // from 1 at the strike to 0
   LaneSmooth index;
+
+  void skip(int frames) noexcept {
+    carrier += carrier_step * static_cast<std::uint32_t>(frames);
+    modulator += modulator_step * static_cast<std::uint32_t>(frames);
+  }
 };
 struct Operators {
   Pair pairs[2];
@@ -67,8 +72,6 @@ class Fm final : public Instrument {
     operators_ = reinterpret_cast<Operators*>(arena().floats(bytes / sizeof(float)));
   }
   void configure() noexcept override {}
-  // The depth decays, so the sound moves even under a held note.
-  bool moves() const noexcept override { return true; }
 
   void wake(int g, int lane, bool fresh) noexcept override {
     for (Pair& p : operators_[g].pairs) {
@@ -79,7 +82,7 @@ class Fm final : public Instrument {
     }
   }
 
-  void tune(int g, const Modulation& m) noexcept override {
+  bool tune(int g, const Modulation& m) noexcept override {
     Operators& o = operators_[g];
     const F8 depth = max(splat(1.0f) + m.timbre, splat(0.0f)) *
                      fma(splat(param(kVelocityIndex)), m.velocity - splat(1.0f), splat(1.0f));
@@ -94,6 +97,7 @@ class Fm final : public Instrument {
     const F8 room = splat(0.02f * 4294967296.0f) /
                     max(to_float(reinterpret_cast<I8>(o.pairs[0].modulator_step)), splat(1.0f));
     o.feedback.aim(splat(1.2f * param(kFeedback)) * min(room, splat(1.0f)), m.frames);
+    return o.pairs[0].index.moves || o.pairs[1].index.moves || o.level2.moves || o.feedback.moves;
   }
 
   void start(int g, int lane) noexcept override {
@@ -111,6 +115,8 @@ class Fm final : public Instrument {
       F8 second[kControlFrames];
       run<false>(o.pairs[1], o.feedback, second, frames);
       for (int i = 0; i < frames; ++i) left[i] = fma(o.level2.at(i), second[i], left[i]);
+    } else {
+      o.pairs[1].skip(frames);
     }
     for (LaneSmooth* line : {&o.pairs[0].index, &o.pairs[1].index, &o.level2, &o.feedback})
       line->advance(frames);
@@ -129,6 +135,7 @@ class Fm final : public Instrument {
     p.carrier_step = reinterpret_cast<U8>(to_int(carrier * splat(0x1p32f)));
     p.modulator_step = reinterpret_cast<U8>(to_int(modulator * splat(0x1p32f)));
     p.fade *= splat(std::exp(-4.60517f * static_cast<float>(m.elapsed) / (shape.decay_s * rate())));
+    p.fade = p.fade < splat(1e-5f) ? splat(0.0f) : p.fade;
     const F8 left = fma(splat(1.0f - shape.sustain), p.fade, splat(shape.sustain));
     // Sidebands fall below -85 dB past 1.6 index + 4 of them (Bessel functions), so that many must fit.
     const F8 fit = (splat(0.49f) - carrier) / max(modulator, splat(1e-6f));

@@ -66,8 +66,15 @@ struct Sine {
   void fill(F8* out, int frames) noexcept {
     for (int i = 0; i < frames;) {
       const F8 sin = synth::sine(phase), cos = synth::sine(phase + 0x40000000u);
+      const auto at = [&](int ahead) { return fma(cos, ahead_sine[ahead], sin * ahead_cosine[ahead]); };
+      if (past == 0 && frames - i >= kLanes) {
+        for (int j = 0; j < kLanes; ++j) out[i + j] = at(j);
+        phase += increment * kLanes;
+        i += kLanes;
+        continue;
+      }
       const int end = std::min(frames, i + kLanes - past);
-      for (; i < end; ++i, ++past) out[i] = fma(cos, ahead_sine[past], sin * ahead_cosine[past]);
+      for (; i < end; ++i, ++past) out[i] = at(past);
       if (past == kLanes) anchor();
     }
   }
@@ -128,17 +135,19 @@ class Poly final : public Instrument {
     s.tuned_to[lane] = -1.0f;
   }
 
-  void tune(int g, const Modulation& m) noexcept override {
+  bool tune(int g, const Modulation& m) noexcept override {
     Sources& s = sources_[g];
     const F8 zero = splat(0.0f);
     s.second_level.aim(clamp(splat(param(kLevel2)) + m.mix, 0.0f, 1.0f), m.frames);
     s.sub_level.aim(splat(param(kSubLevel)), m.frames);
     s.noise_level.aim(splat(param(kNoiseLevel)), m.frames);
     if (voice_param(kDrift) > 0.0f || any((s.tuned_to != m.note) | (m.pitch2 != zero))) pitch(g, m);
-    if (waveform_ == Waveform::square || waveform2_ == Waveform::square) width(s, m);
+    const bool squares = waveform_ == Waveform::square || waveform2_ == Waveform::square;
+    const bool slides = squares && width(s, m);
     const bool plain = waveform_ == Waveform::sine && unison_ == 1 && param(kLevel1) == 1.0f &&
                        !audible(s.second_level) && !audible(s.sub_level);
     if (plain != s.plain) become(g, plain);
+    return slides || s.second_level.moves || s.sub_level.moves || s.noise_level.moves;
   }
 
   void start(int g, int lane) noexcept override {
@@ -191,12 +200,19 @@ class Poly final : public Instrument {
     give(s.sub, m.note - splat(12.0f), kMaxUnison + 1);
   }
 
-  void width(Sources& s, const Modulation& m) noexcept {
+  // Returns whether an edge is still on its way.
+  bool width(Sources& s, const Modulation& m) noexcept {
     const F8 width = clamp(fma(splat(0.5f), m.shape, splat(param(kPulseWidth))), 0.02f, 0.98f);
+    bool slides = false;
+    const auto aim = [&](Oscillator& o, int lane) {
+      o.aim_width(width[lane], m.frames);
+      slides |= o.second_increment != o.increment;
+    };
     for (int lane = 0; lane < kLanes; ++lane) {
-      for (int u = 0; u < unison_; ++u) s.first[u][lane].aim_width(width[lane], m.frames);
-      s.second[lane].aim_width(width[lane], m.frames);
+      for (int u = 0; u < unison_; ++u) aim(s.first[u][lane], lane);
+      aim(s.second[lane], lane);
     }
+    return slides;
   }
 
   // A single sine runs in lanes without tracks; a parameter may end or begin that.
@@ -218,7 +234,7 @@ class Poly final : public Instrument {
     const Tracks out{&s.left[lane], stereo_ ? &s.right[lane] : nullptr};
     for (int u = 0; u < unison_; ++u) s.first[u][lane].add(waveform_, quality_, level_[u], 0, out, frames);
     const auto add = [&](Oscillator& oscillator, Waveform waveform, const LaneSmooth& line) {
-      if (!audible(line)) return;
+      if (!audible(line)) return oscillator.skip(frames);
       const float from = line.from[lane], step = line.step[lane];
       oscillator.add(waveform, quality_, {from, from, step, step}, line.done, out, frames);
     };

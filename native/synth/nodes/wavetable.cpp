@@ -90,7 +90,7 @@ class Wavetable final : public Instrument {
       r.phase[lane] = unison_ == 1 ? 0u : static_cast<std::uint32_t>(random_.bits());
   }
 
-  void tune(int g, const Modulation& m) noexcept override {
+  bool tune(int g, const Modulation& m) noexcept override {
     Readers& readers = readers_[g];
     for (int u = 0; u < unison_; ++u) {
       F8 note = m.note + splat(0.01f * place_[u] * param(kDetune));
@@ -101,6 +101,7 @@ class Wavetable final : public Instrument {
     }
     const float frames = own_cycle_ ? 0.0f : WaveSet::kFrames - 1;
     readers.place.aim(clamp(splat(param(kPosition)) + m.shape, 0.0f, 1.0f) * splat(frames), m.frames);
+    return readers.place.moves;
   }
 
   void start(int g, int lane) noexcept override { readers_[g].place.arrive(lane); }
