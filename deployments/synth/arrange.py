@@ -98,4 +98,5 @@ def _send_db(usual_db: float, policy: RolePolicy, change: Change) -> float:
     if change.distance > 0:
         farthest = max(usual_db, policy.reverb_db[1])
         return min(farthest, max(usual_db, -20.0) + _REVERB_PER_DISTANCE_DB * change.distance)
-    return max(NOTHING_DB, usual_db + _CLOSE_DB * change.distance)
+    nearest = min(usual_db, policy.reverb_db[0])
+    return max(nearest, usual_db + _CLOSE_DB * change.distance)

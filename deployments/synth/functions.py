@@ -1,7 +1,7 @@
 """The synthesizer as plain Python functions, without service, job or file."""
 
-import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,9 @@ from deployments.synth.perform import DEFAULT_BLOCK, SAMPLE_RATE_HZ, Piece, perf
 from deployments.synth.presets import library
 from deployments.synth.request import MAX_DURATION_S, SynthRequest
 from deployments.synth.roles import ROLES
-from deployments.synth.shape import Limits
 from deployments.synth.theory import SCALES
 
-# A generous estimate of what an oscillator and its share of a voice take of one core.
-_OSCILLATOR_SHARE = 0.001
+_LEAST_CPU, _LEAST_LATENCY_MS = 1e-4, 0.37  # the engine's limits: 16 frames are its shortest block
 
 
 def generate_audio(  # noqa: PLR0913 - the published signature
@@ -35,8 +33,9 @@ def generate_audio(  # noqa: PLR0913 - the published signature
 ) -> Samples:
     """Return float32 (2, frames) at 44.1 kHz for words; a tempo in BPM, a length in seconds.
 
-    `max_cpu` is a share of one core: little of it thins out voices. `max_latency` in ms bounds the engine's
-    block. Without a seed one is drawn. Raises InvalidInput, which names the argument.
+    `max_cpu` is a share of one core: where it is too little, the engine gives up quality, then voices.
+    `max_latency` in ms bounds the engine's block. Without a seed one is drawn. Raises InvalidInput, which names the
+    argument.
     """
     if not 0 < max_cpu <= 1:
         raise InvalidInput(f"max_cpu is {max_cpu}; give a share of one core over 0 and up to 1", "/max_cpu")
@@ -51,11 +50,12 @@ def generate_audio(  # noqa: PLR0913 - the published signature
         "duration_s": duration,
     }
     request = _request({**fields, "seed": seed})
-    oscillators = max_cpu / _OSCILLATOR_SHARE
-    limits = Limits(voices=int(min(16, max(1, oscillators / 3))), unison=int(min(7, max(1, oscillators / 8))))
-    block = min(DEFAULT_BLOCK, max(16, 2 ** int(math.log2(max(16.0, max_latency * SAMPLE_RATE_HZ / 1000)))))
     drawn = int(np.random.default_rng().integers(2**32)) if request.seed is None else request.seed
-    score = piece(interpret(request, drawn), limits, block)
+    score = replace(
+        piece(interpret(request, drawn), DEFAULT_BLOCK),
+        max_cpu=max(_LEAST_CPU, max_cpu),
+        max_latency_ms=max(_LEAST_LATENCY_MS, max_latency),
+    )
     return whole(perform(score, Context(seed=drawn)), score.frames)
 
 

@@ -8,19 +8,19 @@ from deployments.synth.arrange import NOTHING_DB, Place
 from deployments.synth.compose import Event, Note, Player, Song, compose
 from deployments.synth.evolve import evolve
 from deployments.synth.presets import Value
-from deployments.synth.shape import Limits, Params, colour, shaped
+from deployments.synth.shape import Params, colour, shaped
 
 Graph = dict[str, Any]
 Timed = tuple[float, tuple[dict[str, Any], ...]]  # when it begins, and the engine's events with `time_s` for `frame`
 
 
-def build(places: Sequence[Place], song: Song, space: float, limits: Limits) -> Graph:
+def build(places: Sequence[Place], song: Song, space: float) -> Graph:
     """Return the graph of all layers with one shared reverb, longer by `space` octaves."""
     nodes: list[dict[str, Any]] = []
     dry: list[str] = []
     sends: list[str] = []
     for place in places:
-        end = _layer(nodes, place, song, limits)
+        end = _layer(nodes, place, song)
         dry.append(end)
         if place.send_db > NOTHING_DB:
             sends.append(f"{place.name}.out.send")
@@ -35,12 +35,12 @@ def build(places: Sequence[Place], song: Song, space: float, limits: Limits) -> 
     return {"nodes": nodes, "output": "out"}
 
 
-def _layer(nodes: list[dict[str, Any]], place: Place, song: Song, limits: Limits) -> str:
+def _layer(nodes: list[dict[str, Any]], place: Place, song: Song) -> str:
     """Add the nodes of one layer, their ids behind the layer's name, and return the id of its last."""
     name = place.name
     for node in place.preset.graph.nodes:
         inputs = [f"{name}.{source}" for source in node.inputs.get("in", ())]
-        params = shaped(place, node.type, node.params, song, limits)
+        params = shaped(place, node.type, node.params, song)
         nodes.append(_node(f"{name}.{node.id}", node.type, params, inputs))
     before = f"{name}.{place.preset.graph.output}"
     level: tuple[str, str, Params] = ("level", "gain", {"gain_db": place.gain_db})
@@ -59,7 +59,8 @@ def _node(id_: str, kind: str, params: Mapping[str, Value], inputs: Sequence[str
 
 def events(graph: Graph, places: Sequence[Place], song: Song) -> Iterator[Timed]:
     """Yield what all layers play and how they move, the earliest first, composed only as far as one reads."""
-    return heapq.merge(*(_timed(graph, place, song) for place in places), key=lambda timed: timed[0])
+    tempo: Timed = (0.0, ({"time_s": 0.0, "type": "tempo", "tempo_bpm": song.tempo_bpm},))
+    return heapq.merge([tempo], *(_timed(graph, place, song) for place in places), key=lambda timed: timed[0])
 
 
 def _timed(graph: Graph, place: Place, song: Song) -> Iterator[Timed]:

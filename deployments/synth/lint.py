@@ -15,7 +15,6 @@ from deployments.synth.perform import SAMPLE_RATE_HZ, Piece, perform, whole
 from deployments.synth.presets import Preset, PresetError, folder, library, load_preset
 from deployments.synth.request import SynthRequest
 from deployments.synth.roles import ROLES
-from deployments.synth.shape import Limits
 
 HIGHEST_LEVEL_DB = 15.0  # words and slow evolution raise it further; more belongs into the preset's own nodes
 KNEE = 0.85  # samples over it are bent (perform.py)
@@ -90,7 +89,7 @@ def heard(preset: Preset, seeds: int, duration_s: float = 6.0) -> set[str]:
 def alone(preset: Preset, seed: int, duration_s: float) -> Samples:
     """The preset of the library as the only layer, float32 (2, frames)."""
     decision = interpret(SynthRequest(prompt="sound", preset=preset.id, duration_s=duration_s), seed)
-    graph = build(decision.places, decision.song, decision.meaning.space, Limits())
+    graph = build(decision.places, decision.song, decision.meaning.space)
     frames = round(duration_s * SAMPLE_RATE_HZ)
     played = events(graph, decision.places, decision.song)
     return whole(perform(Piece(graph, played, frames, decision.song.release_s), Context(seed=seed)), frames)

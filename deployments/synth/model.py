@@ -14,7 +14,6 @@ from deployments.synth.graph import build, events
 from deployments.synth.interpret import Decision, interpret
 from deployments.synth.perform import DEFAULT_BLOCK, SAMPLE_RATE_HZ, Piece, perform
 from deployments.synth.request import MAX_DURATION_S, SynthRequest
-from deployments.synth.shape import Limits
 
 
 class SynthOptions(Frozen):
@@ -80,14 +79,14 @@ class Synth:
 
     def _chunks(self, decision: Decision, context: Context) -> Iterator[Audio]:
         facts = {"interpretation": decision.meaning.facts()}
-        for samples in perform(piece(decision, Limits(), self.options.block), context):
+        for samples in perform(piece(decision, self.options.block), context):
             yield Audio(samples, SAMPLE_RATE_HZ, facts, decision.loudness_lufs)
             facts = {}
 
 
-def piece(decision: Decision, limits: Limits, block: int) -> Piece:
+def piece(decision: Decision, block: int) -> Piece:
     """Turn a decision into what the engine renders."""
     song, places = decision.song, decision.places
-    graph = build(places, song, decision.meaning.space, limits)
+    graph = build(places, song, decision.meaning.space)
     frames = round(song.duration_s * SAMPLE_RATE_HZ)
     return Piece(graph, events(graph, places, song), frames, song.release_s, block=block)

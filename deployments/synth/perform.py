@@ -22,7 +22,10 @@ _EDGE = 88  # frames of the fade in: 2 ms
 
 @dataclass(frozen=True)
 class Piece:
-    """Everything that rendering needs. `fade_s` at the end is what the sound dies away over."""
+    """Everything that rendering needs. `fade_s` at the end is what the sound dies away over.
+
+    `max_cpu` is a share of one core, `max_latency_ms` the longest block; the engine keeps both by giving up quality.
+    """
 
     graph: Graph
     events: Iterable[Timed]
@@ -30,12 +33,19 @@ class Piece:
     fade_s: float
     sample_rate_hz: float = SAMPLE_RATE_HZ
     block: int = DEFAULT_BLOCK
+    max_cpu: float | None = None
+    max_latency_ms: float | None = None
 
 
 def perform(piece: Piece, context: Context) -> Iterator[Samples]:
     """Yield consecutive float32 (2, n) chunks within full scale. Raises Cancelled between two of them."""
     renderer = synth_native.Renderer(
-        compiled(json.dumps(piece.graph)), sample_rate_hz=piece.sample_rate_hz, seed=context.seed, block=piece.block
+        compiled(json.dumps(piece.graph)),
+        sample_rate_hz=piece.sample_rate_hz,
+        seed=context.seed,
+        block=piece.block,
+        max_cpu=piece.max_cpu,
+        max_latency_ms=piece.max_latency_ms,
     )
     score = iter(piece.events)
     fade = round(piece.fade_s * piece.sample_rate_hz)

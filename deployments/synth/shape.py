@@ -1,7 +1,6 @@
 """What words do to the parameters of a preset's nodes: darker is a lower cutoff, denser are more drops."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from deployments.synth.arrange import MUSICAL, Place
 from deployments.synth.compose import Song
@@ -27,19 +26,11 @@ _BASS_REACH = 1.6  # a bass is closed further than others, and has further to op
 _STEP = 0.3  # changes under this are not worth a node
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What the caller allows for one layer's instruments."""
-
-    voices: int = 16
-    unison: int = 7
-
-
-def shaped(place: Place, kind: str, params: Mapping[str, Value], song: Song, limits: Limits) -> Params:
-    """Apply a layer's modifiers and the caller's limits to the parameters of one node."""
+def shaped(place: Place, kind: str, params: Mapping[str, Value], song: Song) -> Params:
+    """Apply a layer's modifiers to the parameters of one node."""
     if params.get("mode") == "highpass":
         return dict(params)
-    moved = {n: v if isinstance(v, str) else _moved(n, v, place, song, limits) for n, v in params.items()}
+    moved = {n: v if isinstance(v, str) else _moved(n, v, place, song) for n, v in params.items()}
     if kind == "poly":
         return _lit(moved, place.change)
     return _tilted(moved, place.change) if kind == "drum" else moved
@@ -65,7 +56,7 @@ def _lit(params: Params, change: Change) -> Params:
     return params
 
 
-def _moved(name: str, value: float, place: Place, song: Song, limits: Limits) -> float:
+def _moved(name: str, value: float, place: Place, song: Song) -> float:
     """Return the value of one parameter after the modifiers."""
     change = place.change
     if name in _RATES:
@@ -80,8 +71,6 @@ def _moved(name: str, value: float, place: Place, song: Song, limits: Limits) ->
         "body": lambda: _clamp(value + 0.12 * change.intensity, 0.1, 0.9),
         "attack_s": lambda: _clamp(_attack_s(value, change.attack), _SHORTEST_S, min(_LONGEST_ATTACK_S, longest_s)),
         "release_s": lambda: _clamp(value * 2**change.attack, _SHORTEST_S, longest_s),
-        "voices": lambda: min(value, limits.voices),
-        "unison": lambda: min(value, limits.unison),
         # An echo on every dotted eighth; shorter ones are resonances and doublings.
         "time_s": lambda: value if value < 0.1 else _clamp(0.75 * song.beat_s, 0.1, 1.2),
     }

@@ -56,6 +56,12 @@ def test_events_are_in_order_within_the_song(score: str, duration_s: float) -> N
 
 
 @pytest.mark.parametrize("score", [*TONAL, *RHYTHMIC])
+def test_a_waltz_is_in_order_too(score: str) -> None:
+    starts = [event.start_s for event in compose(song(beats=3), player(score))]
+    assert starts == sorted(starts)
+
+
+@pytest.mark.parametrize("score", [*TONAL, *RHYTHMIC])
 def test_a_seed_is_a_piece(score: str) -> None:
     first, again, other = (list(compose(song(seed=seed), player(score))) for seed in (5, 5, 6))
     assert first == again

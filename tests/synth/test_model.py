@@ -13,7 +13,6 @@ from deployments.synth.compose import Song
 from deployments.synth.graph import build
 from deployments.synth.modifiers import Change
 from deployments.synth.presets import library
-from deployments.synth.shape import Limits
 from deployments.synth.theory import SCALES, Tonality, lead_voices
 from deployments.synth.understand import Layer
 from tests.synth.listen import RATE_HZ, band, centroid_hz, make, mono, onset_period_s, pitch_classes, sounds
@@ -194,4 +193,4 @@ def test_no_preset_clashes_with_the_nodes_of_the_mix() -> None:
     change = Change(level_db=-3, brightness=-1.5, register=-1, distance=1, width=1, attack=2, intensity=1)
     for name in library():
         layers = (Layer("bass", "", change), Layer(name, "", change), Layer(name, "", replace(change, brightness=1.5)))
-        synth_native.compile(build(arrange(layers), song, 0.5, Limits()))
+        synth_native.compile(build(arrange(layers), song, 0.5))

@@ -51,7 +51,8 @@ def _voicings(song: Song, player: Player) -> Iterator[Voicing]:
         if player.pace <= _RESTS and chord.index % 2:
             continue
         root = player.pitch(song, chord.degree, -1)
-        yield chord, voices if song.grounded or root in voices else (root, *voices)
+        full = voices if song.grounded or root in voices else (root, *voices)
+        yield chord, full[: player.policy.polyphony]
 
 
 def drone(song: Song, player: Player) -> Iterator[Event]:
@@ -84,10 +85,10 @@ def stabs(song: Song, player: Player) -> Iterator[Event]:
     step = player.step_s(song, 1.0) if player.speed > 1 else song.beat_s
     for chord, voices in _voicings(song, player):
         pattern = patterns.setdefault(chord.section.theme, choices[int(random.integers(len(choices)))])
-        for turn in range(max(1, round(song.chord_s / (4 * step)))):
+        for turn in range(max(1, round(song.chord_s / (song.beats * step)))):
             opening = chord.index == turn == 0 and pattern[0][0] > 0
             for beat, length in ((0.0, 0.5), *pattern) if opening else pattern:
-                start = chord.start_s + (4 * turn + beat) * step
-                if start < song.end_s - 0.05 or start == 0:
+                start = chord.start_s + (song.beats * turn + beat) * step
+                if beat < song.beats and (start < song.end_s - 0.05 or start == 0):
                     velocity = 0.5 + 0.2 * chord.section.energy + 0.15 * float(random.random())
                     yield from (Note(start, song.held(start, 0.9 * length * step), p, velocity) for p in voices)

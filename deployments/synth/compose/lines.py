@@ -31,7 +31,7 @@ def bass(song: Song, player: Player) -> Iterator[Event]:
     random = song.random(player.name)
     styles = _CALM if player.speed < 1 else _DENSE if player.speed > 1 else _USUAL
     themes: dict[int, str] = {}
-    turns = max(1, round(song.chord_s / (4 * song.beat_s)))
+    turns = max(1, round(song.chord_s / song.bar_s))
     for chord in song.chords():
         style = themes.setdefault(chord.section.theme, styles[int(random.integers(len(styles)))])
         root = player.pitch(song, chord.degree)
@@ -40,8 +40,9 @@ def bass(song: Song, player: Player) -> Iterator[Event]:
             last = turn == turns - 1
             pickup = ((3.5, 0.45, "to"),) if style in _CALM and last and random.random() < 0.4 else ()
             for place, (beat, length, written) in enumerate((*_BASSES[style], *pickup)):
-                start = chord.start_s + (4 * turn + beat) * song.beat_s
-                if start > max(0.0, song.end_s - 0.1) or (place > 1 and random.random() > player.fill + 0.2):
+                start = chord.start_s + (song.beats * turn + beat) * song.beat_s
+                late = beat >= song.beats or start > max(0.0, song.end_s - 0.1)
+                if late or (place > 1 and random.random() > player.fill + 0.2):
                     continue
                 what = written if last or written != "to" else "fifth"
                 if place > 0 and what == "root" and random.random() < 0.18:
