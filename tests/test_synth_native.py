@@ -188,12 +188,12 @@ def test_threads_give_identical_output() -> None:
         made.schedule(chord())
         results.append(made.render(20000))
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
+    threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(results) == 6
+    assert len(results) == 8
     assert all(np.array_equal(results[0], other) for other in results)
 
 
@@ -356,6 +356,42 @@ def test_a_synced_lfo_moves_a_level_with_the_tempo() -> None:
     level = moved.render(4 * RATE)[0].reshape(-1, RATE // 20).std(axis=1) > 1
     assert np.count_nonzero(np.diff(level[:38].astype(int))) == 1
     assert np.count_nonzero(np.diff(level[42:78].astype(int))) == 3
+
+
+def test_limits_are_honoured_and_reported() -> None:
+    rich = synth_native.compile(graph(unison=7, voices=16))
+    free = synth_native.Renderer(rich).status()
+    assert free["degraded"] == []
+    assert free["cpu"] > 0
+    assert free["block"] == 64
+    held = synth_native.Renderer(rich, block=1024, max_cpu=0.5 * free["cpu"], max_latency_ms=5).status()
+    assert held["degraded"][0] == "pad: quality high -> draft"
+    assert held["cpu"] < free["cpu"]
+    assert held["latency_ms"] <= 5
+    assert held["max_latency_ms"] == 5
+    with pytest.raises(ValueError, match=re.escape("max_cpu = 0 of a core is outside")):
+        synth_native.Renderer(rich, max_cpu=0)
+
+
+def test_equal_dicts_are_one_plan_and_changed_ones_are_not() -> None:
+    synth_native.compile(graph(cutoff_hz=777))
+    before = synth_native.status()
+    changing = graph(cutoff_hz=777)
+    synth_native.compile(changing)
+    after = synth_native.status()
+    assert after["plans"]["hits"] == before["plans"]["hits"] + 1
+    assert after["plans_compiled"] == before["plans_compiled"]
+    changing["nodes"][0]["params"]["cutoff_hz"] = 778  # other values, the same structure
+    synth_native.compile(changing)
+    last = synth_native.status()
+    assert last["plans_compiled"] == after["plans_compiled"] + 1
+    assert last["structures"]["hits"] == after["structures"]["hits"] + 1
+    changing["nodes"][0]["params"]["cutoff_hz"] = 5
+    with pytest.raises(ValueError, match="cutoff_hz = 5 Hz"):
+        synth_native.compile(changing)
+    for n in range(80):
+        synth_native.compile(graph(cutoff_hz=1000 + n))
+    assert synth_native.status()["plans"]["entries"] <= 64
 
 
 def test_the_readme_names_every_parameter() -> None:

@@ -1,5 +1,6 @@
 #include "convert.h"
 
+#include <array>
 #include <cstring>
 
 #include "synth/pool.h"
@@ -99,30 +100,55 @@ synth::ModulationSpec modulation_from(const py::handle& item, std::size_t number
   return spec;
 }
 
+// The values of a dict by the names that it may have, found in one pass.
+template <std::size_t kCount>
+std::array<PyObject*, kCount> fields_of(const py::dict& dict, const std::array<const char*, kCount>& names,
+                                        const std::string& where) {
+  std::array<PyObject*, kCount> values{};
+  for (const auto& [key, value] : dict) {
+    const char* const text = PyUnicode_Check(key.ptr()) ? PyUnicode_AsUTF8(key.ptr()) : nullptr;
+    const auto name = std::find_if(names.begin(), names.end(), [&](const char* valid) {
+      return text && std::string_view(valid) == text;
+    });
+    if (name == names.end()) {
+      PyErr_Clear();
+      refuse_unknown(dict, {names.begin(), names.end()}, where);
+    }
+    values[static_cast<std::size_t>(name - names.begin())] = value.ptr();
+  }
+  return values;
+}
+
 synth::EventSpec event_from(const py::handle& item, std::size_t number) {
   const std::string place = "events[" + std::to_string(number) + "]";
   const py::dict event = dict_of(item, place);
-  refuse_unknown(
-      event, {"frame", "type", "node", "note", "velocity", "param", "value", "ramp_s", "tempo_bpm"}, place);
+  enum { kFrame, kType, kNode, kNote, kVelocity, kParam, kValue, kRamp, kTempo };
+  static constexpr std::array<const char*, 9> kNames = {"frame", "type",  "node",   "note",     "velocity",
+                                                        "param", "value", "ramp_s", "tempo_bpm"};
+  const auto fields = fields_of(event, kNames, place);
+  const auto what = [&](std::size_t field) { return place + ": " + kNames[field]; };
+  const auto needed = [&](std::size_t field) {
+    return fields[field] ? py::handle(fields[field]) : required(event, kNames[field], place);
+  };
   synth::EventSpec spec;
-  const double frame = number_of(required(event, "frame", place), place + ": frame");
+  const double frame = number_of(needed(kFrame), what(kFrame));
   if (!(frame >= 0.0 && frame < 9e15 && frame == std::floor(frame)))
-    throw synth::Invalid(place + ": frame = " + std::string(py::repr(event["frame"])) +
+    throw synth::Invalid(place + ": frame = " + std::string(py::repr(needed(kFrame))) +
                          " must be a whole number from 0");
   spec.frame = static_cast<std::int64_t>(frame);
-  spec.type = text_of(required(event, "type", place), place + ": type");
+  spec.type = text_of(needed(kType), what(kType));
   if (spec.type == "tempo") {
-    spec.value = number_of(required(event, "tempo_bpm", place), place + ": tempo_bpm");
+    spec.value = number_of(needed(kTempo), what(kTempo));
     return spec;
   }
-  spec.node = text_of(required(event, "node", place), place + ": node");
+  spec.node = text_of(needed(kNode), what(kNode));
   if (spec.type == "set") {
-    spec.param = text_of(required(event, "param", place), place + ": param");
-    spec.value = value_of(required(event, "value", place), place + ": value");
-    if (event.contains("ramp_s")) spec.ramp_s = number_of(event["ramp_s"], place + ": ramp_s");
+    spec.param = text_of(needed(kParam), what(kParam));
+    spec.value = value_of(needed(kValue), what(kValue));
+    if (fields[kRamp]) spec.ramp_s = number_of(needed(kRamp), what(kRamp));
   } else {
-    spec.note = number_of(required(event, "note", place), place + ": note");
-    if (event.contains("velocity")) spec.velocity = number_of(event["velocity"], place + ": velocity");
+    spec.note = number_of(needed(kNote), what(kNote));
+    if (fields[kVelocity]) spec.velocity = number_of(needed(kVelocity), what(kVelocity));
   }
   return spec;
 }

@@ -3,12 +3,26 @@
 #include <algorithm>
 
 namespace synth {
+namespace {
+
+constexpr std::size_t kNone = ~std::size_t{0};
+
+// The parameter of an effect that decides how much of it is heard.
+std::size_t mix_of(const NodeType& type) noexcept {
+  if (type.takes_input && type.role == Role::audio)
+    for (std::size_t i = 0; i < type.params.size(); ++i)
+      if (std::string_view(type.params[i].name) == "mix") return i;
+  return kNone;
+}
+
+}  // namespace
 
 Instance::Instance(std::shared_ptr<const Plan> plan, double sample_rate_hz, std::uint64_t seed, int block)
     : plan_(std::move(plan)),
       structure_(*plan_->structure),
       transport_{plan_->tempo_bpm},
       nodes_(structure_.nodes.size()),
+      sleeping_(structure_.nodes.size()),
       sum_(new_buffer(block)),
       sidechain_sum_(new_buffer(block)),
       silence_(new_buffer(block)) {
@@ -25,6 +39,7 @@ Instance::Instance(std::shared_ptr<const Plan> plan, double sample_rate_hz, std:
                {sample_rate_hz, block, node_seed(seed, planned.id), &arena_, &transport_});
     modulate(index);
     node.begin();
+    sleeping_[static_cast<std::size_t>(index)] = bypassed(planned);
   }
 }
 
@@ -42,8 +57,18 @@ const Stereo& Instance::buffer_of(int node) const noexcept {
   return buffers_[static_cast<std::size_t>(structure_.nodes[static_cast<std::size_t>(node)].buffer)];
 }
 
+// An effect of which nothing is heard, now or by a modulation, need not run: it wakes without a past.
+bool Instance::bypassed(const PlannedNode& node) const noexcept {
+  const std::size_t mix = mix_of(*node.type);
+  if (mix == kNone || plan_->values_of(node)[mix] != 0.0f) return false;
+  const auto first = structure_.modulations.begin() + node.first_modulation;
+  return std::none_of(first, first + node.modulations,
+                      [&](const Modulation& m) { return static_cast<std::size_t>(m.param) == mix; });
+}
+
 void Instance::tick() noexcept {
   for (const int index : structure_.control) {
+    if (sleeping_[static_cast<std::size_t>(index)]) continue;
     modulate(index);
     nodes_[static_cast<std::size_t>(index)]->tick();
   }
@@ -74,6 +99,9 @@ void Instance::apply(const Event& event) noexcept {
   if (!node) return;
   if (event.kind == Event::Kind::note_on) return node->note_on(event.note, event.value);
   if (event.kind == Event::Kind::note_off) return node->note_off(event.note);
+  const auto index = static_cast<std::size_t>(event.node);
+  if (sleeping_[index])
+    sleeping_[index] = static_cast<std::size_t>(event.param) != mix_of(*structure_.nodes[index].type);
   node->set(event.param, event.value, event.ramp_s);
 }
 
@@ -83,6 +111,12 @@ StereoView Instance::process(const StereoView& input, int frames) noexcept {
     const PlannedNode& planned = structure_.nodes[static_cast<std::size_t>(index)];
     Node& node = *nodes_[static_cast<std::size_t>(index)];
     if (!planned.sidechain.empty()) node.hear(gather(planned.sidechain, sidechain_sum_, frames));
+    if (sleeping_[static_cast<std::size_t>(index)]) {
+      const StereoView in = gather(planned.inputs, sum_, frames);
+      std::copy_n(in.left, frames, buffer_of(index).left);
+      std::copy_n(in.right, frames, buffer_of(index).right);
+      continue;
+    }
     const bool external = planned.type->role == Role::external;
     node.process(external ? outside : gather(planned.inputs, sum_, frames), buffer_of(index), frames);
   }

@@ -39,12 +39,14 @@ class Instance {
                                   int frames) const noexcept;
   [[nodiscard]] const Stereo& buffer_of(int node) const noexcept;
   Stereo new_buffer(int block);
+  [[nodiscard]] bool bypassed(const PlannedNode& node) const noexcept;
 
   std::shared_ptr<const Plan> plan_;
   const Structure& structure_;
   Transport transport_;
   Arena arena_;
-  std::vector<Node*> nodes_;  // null where the output does not need the node
+  std::vector<Node*> nodes_;    // null where the output does not need the node
+  std::vector<bool> sleeping_;  // effects whose mix is 0, until an event sets it
   std::vector<Stereo> buffers_;
   Stereo sum_, sidechain_sum_, silence_;
 };

@@ -72,18 +72,19 @@ std::string suggestion(const std::string& given, const std::vector<std::string>&
 
 float checked_value(const std::string& where, const ParamSpec& spec, const Value& value) {
   if (!spec.choices.empty()) return checked_choice(where, spec, value);
+  const double* number = std::get_if<double>(&value);
+  const float narrow = number ? static_cast<float>(*number) : 0.0f;
+  const bool fits = number && narrow >= spec.low && narrow <= spec.high;  // NaN does not
+  const bool counts = std::string_view(spec.unit) == "count";
+  if (fits && (!counts || narrow == std::floor(narrow))) return narrow;
   const std::string unit = *spec.unit ? std::string(" ") + spec.unit : "";
   const std::string range =
       shown(static_cast<double>(spec.low)) + " to " + shown(static_cast<double>(spec.high)) + unit;
-  const double* number = std::get_if<double>(&value);
   const std::string given = where + ": " + spec.name + " = " + shown(value);
   if (!number) throw Invalid(given + " must be a number from " + range);
   if (!std::isfinite(*number)) throw Invalid(given + " must be finite, from " + range);
-  const auto narrow = static_cast<float>(*number);
-  if (narrow < spec.low || narrow > spec.high) throw Invalid(given + unit + " is outside " + range);
-  if (std::string_view(spec.unit) == "count" && narrow != std::floor(narrow))
-    throw Invalid(given + " must be a whole number from " + range);
-  return narrow;
+  if (!fits) throw Invalid(given + unit + " is outside " + range);
+  throw Invalid(given + " must be a whole number from " + range);
 }
 
 int find_param(const std::string& where, const NodeType& type, const std::string& name) {

@@ -138,6 +138,16 @@ TEST(wrong_events_are_named) {
   CHECK_THROWS_WITH(synth::Renderer(plan_of("poly", {}), 44100.0, 1, 8), "block = 8");
 }
 
+TEST(an_effect_that_is_not_heard_sleeps_until_an_event_sets_its_mix) {
+  const Audio dry = render(plan_of("noise", {}), {}, 8000);
+  const auto plan = plan_of("noise", {}, "delay", {{"mix", 0.0}, {"time_s", 0.01}});
+  const Audio wet =
+      render(plan, {{.frame = 4001, .type = "set", .node = "fx", .param = "mix", .value = 1.0}}, 8000);
+  const auto begin = [](const Audio& audio, std::ptrdiff_t frame) { return audio.left.begin() + frame; };
+  CHECK(std::equal(begin(wet, 0), begin(wet, 4001), begin(dry, 0)));
+  CHECK(!std::equal(begin(wet, 4300), begin(wet, 8000), begin(dry, 4300)));
+}
+
 TEST(a_parameter_ramps_in_its_time) {
   const auto plan = plan_of("noise", {{"gain_db", 0.0}}, "gain", {});
   const Audio audio = render(
