@@ -61,7 +61,9 @@ class GrainStream {
     while (wait_ < frames) {
       ring(left, right, done, wait_);
       done = wait_;
-      shape(next_free());
+      Grain& grain = next_free();
+      shape(grain);
+      if (random.bits() & 1u) grain.y2 = -grain.y2;  // a burst has an offset; together they have none
       wait_ += draw_wait();
     }
     ring(left, right, done, frames);

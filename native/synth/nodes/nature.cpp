@@ -11,6 +11,11 @@ namespace {
 // Band-passed or low-passed stereo noise with a moving filter: the common part of these sounds.
 class ShapedNoise {
  public:
+  // Below 25 Hz nothing is heard; what pink noise has there would only move the speaker.
+  void prepare(float rate) noexcept {
+    drift_left_.set_cutoff(25.0f, rate);
+    drift_right_.set_cutoff(25.0f, rate);
+  }
   void jump(const SvfCoefficients& c, float level) noexcept { ramp_.jump(c), level_.jump(level); }
   void aim(const SvfCoefficients& c, float level, int frames) noexcept {
     ramp_.aim(c, frames), level_.aim(level, frames);
@@ -23,8 +28,9 @@ class ShapedNoise {
       const SvfOutputs l = ramp_.step(left_, pink_left_.step(left), i);
       const SvfOutputs r = ramp_.step(right_, pink_right_.step(right), i);
       const float level = level_.at(i);
-      out.left[i] += level * (l.low + band * (l.band - l.low));
-      out.right[i] += level * (r.low + band * (r.band - r.low));
+      const float left_sum = l.low + band * (l.band - l.low), right_sum = r.low + band * (r.band - r.low);
+      out.left[i] += level * (left_sum - drift_left_.step(left_sum));
+      out.right[i] += level * (right_sum - drift_right_.step(right_sum));
     }
     ramp_.advance(frames);
     level_.advance(frames);
@@ -35,6 +41,7 @@ class ShapedNoise {
   SvfRamp ramp_;
   Smooth level_;
   Pink pink_left_, pink_right_;
+  OnePole drift_left_, drift_right_;
 };
 
 void clear(const Stereo& out, int frames) noexcept {
@@ -48,7 +55,7 @@ class NoiseNode : public Node {
   void shape(ShapedNoise& noise, float cutoff_hz, float q, float level) noexcept {
     const SvfCoefficients c = SvfCoefficients::design(cutoff_hz, q, rate());
     if (first_)
-      noise.jump(c, level);
+      noise.prepare(rate()), noise.jump(c, level);
     else
       noise.aim(c, level, block());
   }
@@ -105,7 +112,8 @@ constexpr ParamSpec kSurfSpec[] = {
     {"gain_db", "dB", -60, 24, -6, "level"},
 };
 
-// A wave swells slowly, breaks in a tenth of its period, and runs out; brightness follows its level.
+// A wave swells slowly, breaks in a tenth of its period, and runs out; brightness follows its level. All of
+// it has come to rest when the next wave begins, and no wave is as high as the one before.
 class Surf final : public NoiseNode {
  public:
   void process(const StereoView&, const Stereo& out, int frames) noexcept override {
@@ -119,23 +127,36 @@ class Surf final : public NoiseNode {
   void prepare() override {
     NoiseNode::prepare();
     random_foam_ = Random(random_.bits());
+    slow_ = Random(random_.bits());
     wave_.set_phase(0.3f);
   }
   void control() noexcept override {
     wave_.set_rate(1.0f / param(kPeriod), rate());
     const float t = wave_.turns(block());
-    const float rise = t < 0.5f ? std::pow(t / 0.5f, 3.0f) : std::exp(-5.0f * (t - 0.5f));
-    const float foam = t < 0.42f ? 0.0f : std::min((t - 0.42f) / 0.1f, 1.0f) * std::exp(-3.5f * (t - 0.42f));
+    if (t < before_) height_ = slow_.between(0.6f, 1.15f), break_ = slow_.between(0.38f, 0.48f);
+    before_ = t;
+    const float rise = height_ * (t < 0.5f ? 8.0f * t * t * t : running_out(5.0f, t - 0.5f, 0.5f));
+    const float broken = (t - break_) / 0.1f;
+    const float foam = broken < 0.0f
+                           ? 0.0f
+                           : height_ * std::min(broken, 1.0f) * running_out(3.5f, t - break_, 1.0f - break_);
     const float level = gain(kSurfGain);
     shape(swell_, 220.0f + 2600.0f * rise, 0.7f, level * (0.25f + 1.1f * rise));
-    shape(foam_, 3500.0f, 0.5f, level * (0.06f + 0.7f * foam));
+    shape(foam_, 3000.0f + 1500.0f * foam, 0.5f, level * (0.06f + 0.7f * foam));
     first_ = false;
   }
 
  private:
+  // Falls from 1 by the given rate and reaches 0 when the time is over.
+  static float running_out(float rate, float time, float over) noexcept {
+    const float share = time / over, left = 1.0f - share * share;
+    return std::exp(-rate * time) * left * left;
+  }
+
   ShapedNoise swell_, foam_;
   Random random_foam_;
   Lfo wave_;
+  float before_ = 0.0f, height_ = 1.0f, break_ = 0.42f;
 };
 
 enum { kCrackle, kFireGain };
@@ -149,6 +170,7 @@ class Fire final : public NoiseNode {
   void process(const StereoView&, const Stereo& out, int frames) noexcept override {
     clear(out, frames);
     roar_.add_to(out, frames, 0.0f, random_);
+    hiss_.add_to(out, frames, 1.0f, random_hiss_);
     crackles_.add_to(out.left, out.right, frames, [this](Grain& g) {
       Random& r = crackles_.random;
       const float size = r.uniform() * r.uniform() * r.uniform();
@@ -162,19 +184,24 @@ class Fire final : public NoiseNode {
     NoiseNode::prepare();
     slow_ = Random(random_.bits());
     crackles_.random = Random(random_.bits());
+    random_hiss_ = Random(random_.bits());
   }
   void control() noexcept override {
     const float flicker = std::exp(0.3f * walk(flicker_, 2.5f));
     shape(roar_, 240.0f * flicker, 0.7f, gain(kFireGain) * 0.5f * flicker);
+    // Sap that boils: comes and goes within seconds.
+    const float steam = std::exp(0.9f * walk(steam_, 0.4f));
+    shape(hiss_, 4500.0f, 0.6f, gain(kFireGain) * 0.02f * std::min(steam, 4.0f));
     crackles_.set_rate(param(kCrackle), rate());
     crackle_level_ = 1.5f * gain(kFireGain);
     first_ = false;
   }
 
  private:
-  ShapedNoise roar_;
+  ShapedNoise roar_, hiss_;
   GrainStream<32> crackles_;
-  float flicker_ = 0.0f, crackle_level_ = 0.0f;
+  Random random_hiss_;
+  float flicker_ = 0.0f, steam_ = 0.0f, crackle_level_ = 0.0f;
 };
 
 enum { kRate, kStreamGain };
