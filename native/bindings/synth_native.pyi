@@ -254,6 +254,7 @@ def finish(
     of limiting: audio that needs more stays quieter and reports limited_by "true_peak". Under 0.4 s only the peak is
     set. Report: loudness_lufs, true_peak_dbtp, peak, silence_ratio of the result; dc_offset, clipped_samples, clicks of
     the input; limited_by, limited_db, gain_db, momentary_max_lufs, short_term_max_lufs, loudness_range_lu, ok.
+    true_peak_dbtp is what a BS.1770 meter reads; the peak that is held is the exact one, up to 0.45 of the rate.
     Raises NotFinite, Silent (both ValueError), ValueError for a wrong shape or range.
     """
 

@@ -14,7 +14,7 @@ namespace {
 constexpr double kMostLimitingDb = 6.0;
 // What the peak search may read too low, so that a stricter meter still finds the target held; half of it is
 // what a moving gain may add to a peak.
-constexpr double kMarginDb = 0.06;
+constexpr double kMarginDb = 0.1;
 constexpr double kAudible = 1e-5;  // -100 dBFS
 
 double ratio(double db) { return std::pow(10.0, db / 20.0); }
@@ -96,13 +96,16 @@ class Finisher {
   Report limit(double gain) {
     const double most = ceiling_ / strict_peak() * ratio(kMostLimitingDb);
     std::vector<float> line;
+    double slope = 1.0, before_lufs = 0.0, before_gain = gain;  // slope: LU gained per decibel of gain
     for (int pass = 0; pass < 8; ++pass) {
       gain = std::min(gain, most);
       line = gain_line(trace_.peaks, audio_.sample_rate_hz, static_cast<float>(gain),
                        static_cast<float>(ceiling_));
-      const double missing = target_lufs_ - loudness_under(line).value_or(target_lufs_);
+      const double now_lufs = loudness_under(line).value_or(target_lufs_), missing = target_lufs_ - now_lufs;
       if (std::abs(missing) < 0.01 || (gain >= most && missing > 0.0)) break;
-      gain *= ratio(missing);
+      if (pass > 0) slope = std::clamp((now_lufs - before_lufs) / decibel(gain / before_gain), 0.2, 1.0);
+      before_lufs = now_lufs, before_gain = gain;
+      gain *= ratio(missing / slope);
     }
     Report report = ride(line);
     report.gain_db += decibel(gain);

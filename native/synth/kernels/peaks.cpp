@@ -65,8 +65,8 @@ struct Interpolator {
 
 // What meters use: the length of BS.1770-4's own filter, which gives way above 0.3 of the sample rate.
 using MeterFilter = Interpolator<12, Hann>;
-// Flat within 0.01 dB up to 0.46 of the sample rate.
-using StrictFilter = Interpolator<48, Kaiser>;
+// Flat within 0.02 dB up to 0.45 of the sample rate.
+using StrictFilter = Interpolator<36, Kaiser>;
 
 // The points at 1/4, 1/2 and 3/4 after each frame of a span. `third` begins with the one before the span.
 struct Points {

@@ -57,27 +57,24 @@ SYNTH_INLINE Wide fuse(const Wide& a, const Wide& b, const Wide& c) noexcept {
 #endif
 }
 
-namespace detail {
 typedef float Four __attribute__((vector_size(16)));
-SYNTH_INLINE float highest(const Four& a) noexcept {
+SYNTH_INLINE float highest_of_four(const Four& a) noexcept {
   const Four b = __builtin_shufflevector(a, a, 2, 3, 2, 3), c = a > b ? a : b;
   return c[0] > c[1] ? c[0] : c[1];
 }
-}  // namespace detail
-
+SYNTH_INLINE float highest_of_eight(const F8& a) noexcept {
+  const Four low = __builtin_shufflevector(a, a, 0, 1, 2, 3),
+             high = __builtin_shufflevector(a, a, 4, 5, 6, 7);
+  return highest_of_four(low > high ? low : high);
+}
 SYNTH_INLINE float highest(const Wide& a) noexcept {
 #if defined(__AVX512F__)
-  const F8 low = __builtin_shufflevector(a, a, 0, 1, 2, 3, 4, 5, 6, 7);
-  const F8 b = max(low, __builtin_shufflevector(a, a, 8, 9, 10, 11, 12, 13, 14, 15));
+  return highest_of_eight(max(__builtin_shufflevector(a, a, 0, 1, 2, 3, 4, 5, 6, 7),
+                              __builtin_shufflevector(a, a, 8, 9, 10, 11, 12, 13, 14, 15)));
 #elif defined(__AVX__)
-  const F8& b = a;
+  return highest_of_eight(a);
 #else
-  return detail::highest(a);
-#endif
-#if defined(__AVX__)
-  const detail::Four low4 = __builtin_shufflevector(b, b, 0, 1, 2, 3),
-                     high4 = __builtin_shufflevector(b, b, 4, 5, 6, 7);
-  return detail::highest(low4 > high4 ? low4 : high4);
+  return highest_of_four(a);
 #endif
 }
 
