@@ -1,6 +1,7 @@
 """Places in a mix and what they play become one graph and a row of timed events for synth_native."""
 
 import heapq
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from deployments.synth.compose import Event, Note, Player, Song, compose
 from deployments.synth.evolve import evolve
 from deployments.synth.presets import Value
 from deployments.synth.shape import Params, colour, shaped
+
+_ROOM_PER_DOUBLING_DB = 2.0  # many layers are turned down together; finishing sets the loudness
 
 Graph = dict[str, Any]
 Timed = tuple[float, tuple[dict[str, Any], ...]]  # when it begins, and the engine's events with `time_s` for `frame`
@@ -31,7 +34,8 @@ def build(places: Sequence[Place], song: Song, space: float) -> Graph:
         dry.append("reverb")
     if len(dry) == 1:
         return {"nodes": nodes, "output": dry[0]}
-    nodes.append(_node("out", "mix", {}, dry))
+    room_db = -_ROOM_PER_DOUBLING_DB * math.log2(len(places)) if len(places) > 2 else 0.0
+    nodes.append(_node("out", "mix", {"gain_db": room_db}, dry))
     return {"nodes": nodes, "output": "out"}
 
 

@@ -56,12 +56,13 @@ def broken(song: Song, player: Player) -> Iterator[Event]:
             before = chord.index
             voices = lead_voices(tuple(song.tonality.chord(chord.degree)), voices, low, high - 1)
             root = player.pitch(song, chord.degree, -1)
-            yield Note(start, song.held(start, song.chord_s), root, soft + 0.18)
+            length = song.chord_s if start + 1.5 * song.chord_s < song.end_s else song.duration_s
+            yield Note(start, song.rung(start, length), root, soft + 0.18)
             if random.random() < 0.35:
-                yield Note(start, song.held(start, 0.7 * song.chord_s), voices[-1], soft + 0.15)
+                yield Note(start, song.rung(start, 0.7 * song.chord_s), voices[-1], soft + 0.15)
         elif random.random() < player.fill:
             pitch = (*voices, voices[0] + 12)[order[index % 4]]
-            yield Note(start, song.held(start, 4 * step), pitch, soft + 0.2 * float(random.random()))
+            yield Note(start, song.rung(start, 4 * step), pitch, soft + 0.2 * float(random.random()))
 
 
 def strum(song: Song, player: Player) -> Iterator[Event]:
@@ -86,4 +87,4 @@ def strum(song: Song, player: Player) -> Iterator[Event]:
         gap = float(random.uniform(0.012, 0.026)) if stroke == "D" else 0.01
         for string, pitch in enumerate(strings):
             velocity = (0.7 if stroke == "D" else 0.45) - 0.04 * string + 0.1 * float(random.random())
-            yield Note(start + string * gap, song.held(start, 3 * step), pitch, velocity)
+            yield Note(start + string * gap, song.rung(start, 3 * step), pitch, velocity)

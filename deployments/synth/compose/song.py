@@ -156,3 +156,7 @@ class Song:
     def held(self, start_s: float, length_s: float) -> float:
         """The length of a held note, ending where held notes are let go."""
         return max(0.03, min(length_s, self.end_s - start_s))
+
+    def rung(self, start_s: float, length_s: float) -> float:
+        """The length of a note that is struck and left to ring: up to the very end."""
+        return max(0.03, min(length_s, self.duration_s - start_s))
