@@ -4,7 +4,7 @@ A part has `ask(*question)`, called from a worker thread. On Ray it is a deploym
 the model itself.
 """
 
-from concurrent.futures import TimeoutError as FutureTimeoutError
+import asyncio
 from typing import Any
 
 from serve_app.finish import Finished
@@ -22,22 +22,37 @@ class PartFailed(RuntimeError):
 
 
 class RemotePart:
-    """A part behind a deployment handle."""
+    """A part behind a deployment handle.
+
+    The handle belongs to the event loop of the replica (Serve routes there), so a question from a worker thread is put
+    to that loop; `loop` is set by the replica before its first work.
+    """
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle.options(method_name="ask", _by_reference=False)
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     def ask(self, *question: Any, patience_s: float = PATIENCE_S) -> Any:
         """The answer of the other model. Raises PartFailed, at the latest after `patience_s`."""
         from ray.exceptions import RayError
 
+        if self.loop is None:
+            raise PartFailed("its replica has not begun to work")
+        if asyncio._get_running_loop() is not None:
+            raise PartFailed("asked from an event loop, which it would block")
         try:
-            kind, value = self.handle.remote(*question).result(timeout_s=patience_s)
-        except (RayError, TimeoutError, FutureTimeoutError) as error:
+            waiting = asyncio.run_coroutine_threadsafe(self._answer(question, patience_s), self.loop)
+            kind, value = waiting.result()
+        except (RayError, TimeoutError) as error:
             raise PartFailed(f"{type(error).__name__} from its replica") from error
         if kind == "error":
             raise PartFailed(value)
         return value
+
+    async def _answer(self, question: tuple[Any, ...], patience_s: float) -> Answer:
+        async with asyncio.timeout(patience_s):
+            answer: Answer = await self.handle.remote(*question)
+        return answer
 
 
 def connected(parts: dict[str, Any]) -> dict[str, Any]:

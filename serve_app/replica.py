@@ -40,7 +40,7 @@ from serve_app.errors import (
 from serve_app.finish import finish
 from serve_app.graph import load_class
 from serve_app.logs import log, set_up_logging
-from serve_app.parts import Answer, connected, scored
+from serve_app.parts import Answer, RemotePart, connected, scored
 from serve_app.storage import open_storage
 from serve_app.work import Event, Work
 
@@ -105,6 +105,9 @@ class Replica:
         )
 
     async def _ready(self) -> None:
+        for part in self.parts.values():
+            if isinstance(part, RemotePart):
+                part.loop = asyncio.get_running_loop()
         if self.reason is not None and time.monotonic() - self.failed_at > RELOAD_AFTER_S:
             self.reason = None
             self.loading = self.workers.submit(self._load)
