@@ -53,7 +53,7 @@ float GainLine::push(float peak) noexcept {
 namespace {
 
 // What the search may read too low and a moving gain may add; there is no second look at a stream.
-constexpr double kStreamMarginDb = 0.1;
+constexpr double kStreamMarginDb = 0.2;
 
 float linear(double db) { return static_cast<float>(std::pow(10.0, db / 20.0)); }
 

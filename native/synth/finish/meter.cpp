@@ -95,7 +95,6 @@ void Meter::weigh(int hops) {
       window_ = 0.0;
     }
     if (trace_) trace_->weighted.push_back(static_cast<float>(loud[j]));
-    if (trace_) trace_->plain.push_back(static_cast<float>(energy[j]));
   }
 }
 

@@ -35,8 +35,8 @@ struct Report {
 struct Trace {
   // The higher of what meters read and what is there (see kernels.h), where it is within 6 dB of the highest.
   std::vector<float> peaks;
-  std::vector<float> weighted, plain;  // energy, K-weighted and as it is
-  float strict_peak = 0.0f;            // the highest of all
+  std::vector<float> weighted;  // K-weighted energy
+  float strict_peak = 0.0f;     // the highest of all
   // Of the next hop, or more of the latest.
   void add_peak(std::size_t hop, float peak);
 };
