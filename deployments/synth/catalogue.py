@@ -23,7 +23,7 @@ def catalogue(query: str | None, role: str | None, limit: int) -> dict[str, Any]
 def page(name: str) -> dict[str, Any]:
     """One preset in full, in the engine's units; `preset` is null when there is none, and `known` all ids."""
     preset = library().get(name)
-    return {"preset": preset and preset.model_dump(mode="json"), "known": list(library())}
+    return {"preset": preset and preset.model_dump(mode="json", by_alias=True), "known": list(library())}
 
 
 def _summary(preset: Preset, score: float | None) -> dict[str, Any]:

@@ -37,9 +37,10 @@ def _targets(place: Place, nodes: Mapping[str, Mapping[str, Any]]) -> Iterator[t
     """What can wander: the parameters of the preset's own nodes that are written there."""
     for node in place.preset.graph.nodes:
         params = nodes[f"{place.name}.{node.id}"]
-        for param in params:
-            if param in _SHARES or (param in _OCTAVES and params.get("mode", "lowpass") == "lowpass"):
-                yield node.id, param, float(params[param])
+        for param, value in params.items():
+            movable = param in _SHARES or (param in _OCTAVES and params.get("mode", "lowpass") == "lowpass")
+            if movable and not isinstance(value, str):  # a bell's body is a word
+                yield node.id, param, float(value)
 
 
 def _wandered(param: str, value: float, by: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 from deployments.synth.arrange import NOTHING_DB, Place
 from deployments.synth.compose import Event, Note, Player, Song, compose
 from deployments.synth.evolve import evolve
-from deployments.synth.presets import Value
+from deployments.synth.presets import Modulation, Value
 from deployments.synth.shape import Params, colour, shaped
 
 _ROOM_PER_DOUBLING_DB = 2.0  # many layers are turned down together; finishing sets the loudness
@@ -22,9 +22,11 @@ def build(places: Sequence[Place], song: Song, space: float) -> Graph:
     nodes: list[dict[str, Any]] = []
     dry: list[str] = []
     sends: list[str] = []
+    modulations: list[dict[str, Any]] = []
     for place in places:
         end = _layer(nodes, place, song)
         dry.append(end)
+        modulations += [_renamed(modulation, place.name) for modulation in place.preset.graph.modulations]
         if place.send_db > NOTHING_DB:
             sends.append(f"{place.name}.out.send")
             nodes.append(_node(sends[-1], "gain", {"gain_db": place.send_db}, [end]))
@@ -32,11 +34,17 @@ def build(places: Sequence[Place], song: Song, space: float) -> Graph:
         reverb: dict[str, Value] = {"mix": 1.0, "damping_hz": 5000.0, "pre_delay_s": 0.015}
         nodes.append(_node("reverb", "reverb", {**reverb, "rt60_s": min(12.0, 2.4 * 2**space)}, sends))
         dry.append("reverb")
-    if len(dry) == 1:
-        return {"nodes": nodes, "output": dry[0]}
-    room_db = -_ROOM_PER_DOUBLING_DB * math.log2(len(places)) if len(places) > 2 else 0.0
-    nodes.append(_node("out", "mix", {"gain_db": room_db}, dry))
-    return {"nodes": nodes, "output": "out"}
+    if len(dry) > 1:
+        room_db = -_ROOM_PER_DOUBLING_DB * math.log2(len(places)) if len(places) > 2 else 0.0
+        nodes.append(_node("out", "mix", {"gain_db": room_db}, dry))
+    output = dry[0] if len(dry) == 1 else "out"
+    return {"nodes": nodes, "modulations": modulations, "tempo_bpm": song.tempo_bpm, "output": output}
+
+
+def _renamed(modulation: Modulation, name: str) -> dict[str, Any]:
+    """A preset's modulation between the nodes of one layer."""
+    written = modulation.model_dump(by_alias=True)
+    return written | {"from": f"{name}.{modulation.source}", "to": f"{name}.{modulation.to}"}
 
 
 def _layer(nodes: list[dict[str, Any]], place: Place, song: Song) -> str:

@@ -45,15 +45,26 @@ class PresetNode(Frozen):
     inputs: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
+class Modulation(Frozen):
+    """A control node moves a parameter: by `amount` in the parameter's unit, or as a ratio in octaves."""
+
+    source: str = Field(alias="from")
+    to: str
+    param: str
+    amount: float
+    unit: str = ""
+
+
 class PresetGraph(Frozen):
-    """Nodes in the order of writing and the id of the one that is heard."""
+    """Nodes in the order of writing, what moves them, and the id of the one that is heard."""
 
     nodes: tuple[PresetNode, ...] = Field(min_length=1)
+    modulations: tuple[Modulation, ...] = ()
     output: str
 
     def as_dict(self) -> dict[str, Any]:
         """The graph as synth_native.compile takes it."""
-        return self.model_dump(mode="json", exclude_defaults=False)
+        return self.model_dump(mode="json", by_alias=True)
 
 
 class Preset(Frozen):

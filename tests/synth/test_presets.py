@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 import synth_native
 
+from deployments.synth.graph import build
+from deployments.synth.interpret import interpret
 from deployments.synth.presets import PresetError, library, load_folder, load_preset, parse_preset
+from deployments.synth.request import SynthRequest
 
 GOOD: dict[str, Any] = {
     "id": "test_pad",
@@ -91,3 +94,14 @@ def test_a_file_that_is_no_json_and_an_id_used_twice(tmp_path: Path) -> None:
 def test_every_preset_compiles(preset: Any) -> None:
     plan = synth_native.compile(preset.graph.as_dict())
     assert {node.id for node in preset.graph.nodes} == set(plan.nodes)  # none is unused
+
+
+def test_a_modulation_is_kept_between_the_nodes_of_its_layer() -> None:
+    written = library()["didgeridoo"].graph.as_dict()["modulations"]
+    assert [(move["from"], move["to"], move["param"]) for move in written] == [("tongue", "mouth", "vowel")]
+    decision = interpret(SynthRequest(prompt="sound", preset="didgeridoo", duration_s=1.0), seed=1)
+    graph = build(decision.places, decision.song, 0.0)
+    moved = graph["modulations"][0]
+    assert (moved["from"], moved["to"], moved["amount"]) == ("didgeridoo.tongue", "didgeridoo.mouth", 1.6)
+    assert graph["tempo_bpm"] == decision.song.tempo_bpm
+    assert "didgeridoo.tongue" in synth_native.compile(graph).nodes
