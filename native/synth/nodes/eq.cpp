@@ -29,9 +29,10 @@ constexpr ParamSpec kSpec[] = {
     {"high_shelf_q", "", 0.3f, 2, 0.7071f, "steepness; above 0.7071 it overshoots"},
 };
 
-// Coefficients of one band: the state variable filter's, and how much of input, band and low is heard.
+// Coefficients of one band: the state variable filter's, and how much of its input and its two states is
+// heard.
 struct Shape {
-  float c1 = -1.0f, c2 = 0.0f, c3 = 0.0f, straight = 1.0f, band = 0.0f, low = 0.0f;
+  float c1, c2, c3, input, first, second;
 };
 
 // The responses of R. Bristow-Johnson's "Cookbook formulae for audio EQ biquad filters", as the state
@@ -41,28 +42,36 @@ Shape design(int kind, float hz, float db, float q, float rate) noexcept {
   const float a = std::pow(10.0f, db / 40.0f);
   float g = std::tan(kPi * std::min(hz / rate, 0.49f));
   float k = 1.0f / q;
-  Shape s;
+  float straight = 1.0f, band = 0.0f, low = 0.0f;  // shares of the filter's input and outputs
   if (kind == 0) {
     g /= std::sqrt(a);
-    s.band = k * (a - 1.0f);
-    s.low = a * a - 1.0f;
+    band = k * (a - 1.0f);
+    low = a * a - 1.0f;
   } else if (kind == kBands - 1) {
     g *= std::sqrt(a);
-    s.straight = a * a;
-    s.band = k * (1.0f - a) * a;
-    s.low = 1.0f - a * a;
+    straight = a * a;
+    band = k * (1.0f - a) * a;
+    low = 1.0f - a * a;
   } else {
     k /= a;
-    s.band = k * (a * a - 1.0f);
+    band = k * (a * a - 1.0f);
   }
-  const float scale = 2.0f / (1.0f + g * (g + k));
-  s.c1 = scale - 1.0f;
-  s.c2 = g * scale;
-  s.c3 = g * g * scale;
-  s.band *= 0.5f;  // band and low are the means of the states before and after
-  s.low *= 0.5f;
-  return s;
+  const float scale = 2.0f / (1.0f + g * (g + k)), c2 = g * scale, c3 = g * c2;
+  // Both outputs are means of a state before and after the frame. Written out in terms of the states before,
+  // the way from input to output is one multiplication, which shortens the chain of bands.
+  band *= 0.5f, low *= 0.5f;
+  return {scale - 1.0f,
+          c2,
+          c3,
+          straight + band * c2 + low * c3,
+          band * scale + low * c2,
+          low * (2.0f - c3) - band * c2};
 }
+
+// The same for both channels.
+struct StereoShape {
+  F4 c1, c2, c3, input, first, second;
+};
 
 class Band {
  public:
@@ -80,21 +89,21 @@ class Band {
     return std::any_of(lines_, lines_ + 6, [](const Smooth& line) { return line.moves(); });
   }
   [[nodiscard]] bool arrived(int frames) const noexcept { return lines_[0].done() >= frames; }
-  [[nodiscard]] Shape at(int frame) const noexcept {
-    return {lines_[0].at(frame), lines_[1].at(frame), lines_[2].at(frame),
-            lines_[3].at(frame), lines_[4].at(frame), lines_[5].at(frame)};
+  [[nodiscard]] SYNTH_INLINE StereoShape at(int frame) const noexcept {
+    return {splat4(lines_[0].at(frame)), splat4(lines_[1].at(frame)), splat4(lines_[2].at(frame)),
+            splat4(lines_[3].at(frame)), splat4(lines_[4].at(frame)), splat4(lines_[5].at(frame))};
   }
-  SYNTH_INLINE F4 step(const F4& x, const Shape& c) noexcept {
-    const F4 from1 = s1_, from2 = s2_, d = x - from2;
-    s1_ = fma(splat4(c.c1), from1, splat4(c.c2) * d);
-    s2_ = fma(splat4(c.c3), d, fma(splat4(c.c2), from1, from2));
-    return fma(splat4(c.straight), x, fma(splat4(c.band), from1 + s1_, splat4(c.low) * (from2 + s2_)));
+  SYNTH_INLINE F4 step(const F4& x, const StereoShape& c) noexcept {
+    const F4 d = x - s2_, held = fma(c.first, s1_, c.second * s2_);
+    s2_ = fma(c.c3, d, fma(c.c2, s1_, s2_));
+    s1_ = fma(c.c1, s1_, c.c2 * d);
+    return fma(c.input, x, held);
   }
 
  private:
   template <class Set>
   void each(const Shape& s, Set set) noexcept {
-    const float values[] = {s.c1, s.c2, s.c3, s.straight, s.band, s.low};
+    const float values[] = {s.c1, s.c2, s.c3, s.input, s.first, s.second};
     for (int i = 0; i < 6; ++i) set(lines_[i], values[i]);
   }
   Smooth lines_[6];
@@ -156,19 +165,23 @@ class Eq final : public Node {
     return any;
   }
 
-  // One band after the other within a frame; the next frame's first band need not wait for this one's last.
   template <int kUsed>
   void run(const StereoView& in, const Stereo& out, int frames) noexcept {
-    Band bands[kUsed];
-    Shape shapes[kUsed];
     bool moves = false;
+    for (int b = 0; b < kUsed; ++b) moves = moves || bands_[order_[b]].moves();
+    moves ? run<kUsed, true>(in, out, frames) : run<kUsed, false>(in, out, frames);
+  }
+  // One band after the other within a frame; the next frame's first band need not wait for this one's last.
+  template <int kUsed, bool kMoves>
+  void run(const StereoView& in, const Stereo& out, int frames) noexcept {
+    Band bands[kUsed];
+    StereoShape shapes[kUsed];
     for (int b = 0; b < kUsed; ++b) {
       bands[b] = bands_[order_[b]];
       shapes[b] = bands[b].at(0);
-      moves = moves || bands[b].moves();
     }
     for (int i = 0; i < frames; ++i) {
-      if (moves)
+      if (kMoves)
         for (int b = 0; b < kUsed; ++b) shapes[b] = bands[b].at(i);
       F4 x = both(in.left[i], in.right[i]);
 #pragma GCC unroll 5
