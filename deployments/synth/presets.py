@@ -78,7 +78,7 @@ class Preset(Frozen):
     role: Role
     mood: tuple[str, ...] = Field(min_length=1, max_length=8)
     energy: float = Field(ge=0, le=1, description="0 still, 1 driving.")
-    score: str = Field(default="none", description="A score of compose.py that plays it; none plays by itself.")
+    score: str = Field(default="none", description="A score of compose/ that plays it; none plays by itself.")
     octave: int = Field(default=4, ge=0, le=8, description="Of the score; octave 4 starts at middle C.")
     level_db: Decibels = Field(ge=-60, le=24, description="Brings the sound alone to its role's loudness.")
     reverb_db: Decibels = Field(default=-60.0, ge=-60, le=6, description="Into the shared reverb; -60 is nothing.")
