@@ -179,6 +179,24 @@ TEST(a_glide_starts_at_the_last_note_and_arrives) {
   CHECK_NEAR(frequency_near(a.left, 70000, 440.0, 44100.0), 440.0, 1.0);
 }
 
+TEST(a_hard_blow_is_brighter_than_a_soft_one) {
+  const auto tilt = [](double velocity, double hardness) {
+    const auto plan = plan_of("piano", {{"hardness", hardness}, {"stretch", 0.0}});
+    const Audio a = render(plan, {note_on(0, note_of(220.0), velocity)}, 40000);
+    return level_at(a.left, 500, 220.0 * 6.0) - level_at(a.left, 500, 220.0);
+  };
+  CHECK(tilt(1.0, 0.5) > tilt(0.3, 0.5) + 3.0);
+  CHECK(tilt(0.7, 0.9) > tilt(0.7, 0.1) + 3.0);
+}
+
+TEST(a_damper_ends_a_string_and_a_bell_rings_on) {
+  for (const auto& [type, quiet] : {std::pair{"piano", true}, std::pair{"bell", false}}) {
+    const Audio a = render(plan_of(type, {}), {note_on(0, 60), note_off(20000, 60)}, 60000);
+    const double change = decibel(rms(a.left, 50000, 60000) / rms(a.left, 10000, 20000));
+    CHECK((change < -60.0) == quiet);
+  }
+}
+
 // Voices at rest are left alone; what an event sets must still arrive, and go no further.
 TEST(a_parameter_set_under_a_held_note_arrives_and_stays) {
   const std::vector<std::pair<const char*, std::map<std::string, double>>> cases = {

@@ -44,22 +44,6 @@ struct Svf {
   }
 };
 
-inline constexpr int kMaxSpan = 512;
-
-// Two channels' low-pass, side by side in one vector register. The same filter as Svf with its update written
-// out, which shortens the chain from one sample's state to the next.
-struct StereoLowPass {
-  typedef float Lanes __attribute__((vector_size(16)));
-  Lanes s1{}, s2{};
-
-  Lanes step(Lanes x, float c1, float c2, float c3) noexcept {
-    const Lanes from = s2, d = x - s2;
-    s2 = from + (c2 * s1 + c3 * d);
-    s1 = c1 * s1 + c2 * d;
-    return 0.5f * (from + s2);
-  }
-};
-
 // Coefficients on straight lines between control points.
 class SvfRamp {
  public:
@@ -73,15 +57,6 @@ class SvfRamp {
     a1_.advance(frames), a2_.advance(frames), a3_.advance(frames), damping_.advance(frames);
   }
   [[nodiscard]] float damping(int frame) const noexcept { return damping_.at(frame); }
-  // StereoLowPass's coefficients of a span, computed before its recursion so that this part vectorises.
-  struct Span {
-    alignas(32) float c1[kMaxSpan], c2[kMaxSpan], c3[kMaxSpan];
-  };
-  void fill(Span& span, int frames) const noexcept {
-    for (int i = 0; i < frames; ++i) span.c1[i] = 2.0f * a1_.at(i) - 1.0f;
-    for (int i = 0; i < frames; ++i) span.c2[i] = 2.0f * a2_.at(i);
-    for (int i = 0; i < frames; ++i) span.c3[i] = 2.0f * a3_.at(i);
-  }
   SvfOutputs step(Svf& state, float x, int frame) const noexcept {
     return state.step(x, a1_.at(frame), a2_.at(frame), a3_.at(frame), damping_.at(frame));
   }

@@ -56,7 +56,6 @@ class Instrument : public Node {
   [[nodiscard]] float voice_param(int index) const noexcept { return param(own_ + index); }
   [[nodiscard]] int voice_word(int index) const noexcept { return whole(own_ + index); }
   [[nodiscard]] bool sounds(int group, int lane) const noexcept { return groups_[group].amp.active(lane); }
-  [[nodiscard]] const U8& seeds(int group) const noexcept { return groups_[group].seed; }
   // Slow random detuning of one oscillator, in semitones.
   [[nodiscard]] F8 drift(int group, int oscillator) const noexcept;
   // Phase steps per frame of MIDI notes.

@@ -5,11 +5,6 @@
 namespace synth {
 inline namespace SYNTH_ISA {
 
-std::uint32_t phase_increment(float hz, float sample_rate_hz) noexcept {
-  const double turns = std::clamp(static_cast<double>(hz) / static_cast<double>(sample_rate_hz), 0.0, 0.49);
-  return static_cast<std::uint32_t>(turns * 4294967296.0 + 0.5);
-}
-
 void Track::clear() noexcept { std::memset(samples, 0, sizeof samples); }
 
 void Track::advance(int frames) noexcept {

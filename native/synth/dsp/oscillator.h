@@ -15,8 +15,6 @@ enum class Quality { high, draft };
 
 inline constexpr int kSpan = 64;  // most frames of one call
 
-std::uint32_t phase_increment(float hz, float sample_rate_hz) noexcept;
-
 // Where oscillators add up: integers, so that the sum does not depend on the order, hence not on how a render
 // is split. Oscillators write kLead frames ahead of what is read, because a jump shows before it happens.
 struct Track {
