@@ -32,8 +32,8 @@ def pad(quality: str) -> tuple[dict[str, Any], list[Event]]:
         "pan_spread": 1,
     }  # fmt: skip
     bus = [
-        ("chorus", {"rate_hz": 0.5, "depth_ms": 4.5, "mix": 0.4}),
-        ("delay", {"time_s": 0.375, "feedback": 0.35, "mix": 0.25}),
+        ("chorus", {"rate_hz": 0.5, "delay_ms": 13.6, "depth_ms": 4.5, "mix": 0.4}),
+        ("delay", {"time_s": 0.375, "right_time_s": 0.5, "feedback": 0.35, "mix": 0.25}),
         ("reverb", {"rt60_s": 2.0, "mix": 0.3}),
         ("limiter", {}),
     ]
