@@ -1,4 +1,5 @@
-"""Our renderer beside its peers: `python bench/dsp/run.py [--rounds 5] [--work ABC] [--peers PYTHON] [--json FILE]`.
+"""Our renderer beside its peers: `python bench/dsp/run.py [--rounds 5] [--work ABC] [--only numba,faustcpp,...]
+[--peers PYTHON] [--json FILE]`.
 
 Every round runs every engine once, in turn, pinned to one core: one render of 60 s per process, timed in CPU seconds;
 the table shows medians over the rounds. What is not installed is left out and named. Our module comes from the Python
@@ -110,14 +111,16 @@ def verdicts(lines: list[Row]) -> list[str]:
     return said
 
 
-def sampled(rounds: int, work: str, peers: str) -> tuple[list[Row], dict[str, str]]:
+def sampled(asked: argparse.Namespace) -> tuple[list[Row], dict[str, str]]:
     """Every engine once a round: the rows, and why an engine is missing."""
     rows: list[Row] = []
     missing: dict[str, str] = {}
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as scratch:
-        prepared(peers, scratch)
-        for command in [c for _ in range(rounds) for w in work for c in commands(w, peers)]:
+        prepared(asked.peers, scratch)
+        for command in [c for _ in range(asked.rounds) for w in asked.work for c in commands(w, asked.peers)]:
             name = " ".join(command[1:])
+            if not any(part in name for part in ["ours.py", *asked.only.split(",")]):
+                continue
             row = missing.get(name) or measured(command, scratch)
             if isinstance(row, str):
                 missing[name] = row
@@ -138,10 +141,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--work", default="ABC")
+    parser.add_argument("--only", default="", help="parts of the names of the engines to run; ours always run")
     parser.add_argument("--peers", default=sys.executable)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    rows, missing = sampled(asked.rounds, asked.work, asked.peers)
+    rows, missing = sampled(asked)
     lines = table(rows)
     print("| work | engine | x real time, CPU median (min-max) | set-up s | first 64 ms | peak / rms | n |")
     print("|---|---|---|---|---|---|---|")
