@@ -196,7 +196,8 @@ class Ducker:
     """Mixes a voice over a bed that goes down by `amount_db` while the voice's level (10 ms) is over the threshold.
 
     The bed is down one attack before the voice begins: that look-ahead is the latency. `amount_db` is -60 to 0,
-    `attack_s` 0 to 5, `release_s` 0 to 30, `threshold_db` -100 to 0; the voice has one channel or the bed's. For a voice
+    `attack_s` 0 to 5, `release_s` 0 to 30, `threshold_db` -100 to 0; the voice has one channel or the bed's. For a
+    voice
     whose time is known beforehand, use a Fader.
     """
 
@@ -237,10 +238,16 @@ def compile(graph: dict[str, Any]) -> Plan:
     """
 
 def describe() -> dict[str, dict[str, Any]]:
-    """Per node type: summary, takes_input, takes_sidechain, takes_notes, is_control, params (name, unit, low, high, default, meaning, choices)."""
+    """Per node type: summary, takes_input, takes_sidechain, takes_notes, is_control and params.
+
+    Each of params has name, unit, low, high, default, meaning and, when it is a word, choices.
+    """
 
 def status() -> dict[str, Any]:
-    """version, isa, build, node_types, plans_compiled, plans and structures (entries, hits, misses), frames_rendered and the buffer pool's figures."""
+    """version, isa, build, node_types, plans_compiled, frames_rendered, the caches plans and structures, the buffer pool.
+
+    A cache has entries, hits and misses; the pool out_bytes, kept_bytes, hits and misses.
+    """
 
 def finish(
     audio: NDArray[np.floating[Any]],
