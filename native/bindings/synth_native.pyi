@@ -197,8 +197,7 @@ class Ducker:
 
     The bed is down one attack before the voice begins: that look-ahead is the latency. `amount_db` is -60 to 0,
     `attack_s` 0 to 5, `release_s` 0 to 30, `threshold_db` -100 to 0; the voice has one channel or the bed's. For a
-    voice
-    whose time is known beforehand, use a Fader.
+    voice whose time is known beforehand, use a Fader.
     """
 
     def __init__(
@@ -244,7 +243,7 @@ def describe() -> dict[str, dict[str, Any]]:
     """
 
 def status() -> dict[str, Any]:
-    """version, isa, build, node_types, plans_compiled, frames_rendered, the caches plans and structures, the buffer pool.
+    """version, isa, build, node_types, plans_compiled, frames_rendered, the caches plans and structures, pool.
 
     A cache has entries, hits and misses; the pool out_bytes, kept_bytes, hits and misses.
     """
