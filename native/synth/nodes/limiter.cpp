@@ -11,7 +11,8 @@ constexpr int kReach = 4;                      // hops in which the gain may mov
 constexpr int kLatency = (kReach + 3) * kHop;  // frames: 2.5 ms at 44.1 kHz
 constexpr int kBehind = 2;                     // hops until a hop's true peak is known
 constexpr int kKept = 2 * kLatency, kRoom = 4 * kMaxBlock, kSlack = 16 * kHop;
-constexpr float kMargin = 0.97f;  // -0.26 dB: a moving gain, and the topmost tenth of the band, between samples
+constexpr float kMargin =
+    0.97f;  // -0.26 dB: a moving gain, and the topmost tenth of the band, between samples
 
 enum { kCeiling, kRelease, kGain };
 constexpr ParamSpec kSpec[] = {
