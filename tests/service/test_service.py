@@ -125,7 +125,9 @@ def test_docs_health_and_models(service: Service) -> None:
         for path in ("/v1/jobs", "/v1/jobs/{job_id}/events", "/v1/audio/generations", "/v1/models"):
             assert path in described["paths"]
         cards = {card["id"]: card for card in http.get("/v1/models").json()["data"]}
-        assert {name: card["status"] for name, card in cards.items()} == {"synth": "ready", "tone": "ready"}
+        assert {name: card["status"] for name, card in cards.items()} == dict.fromkeys(
+            ("synth", "tone", "embedder"), "ready"
+        )
         assert cards["synth"]["replicas"] == 1
         assert http.get("/v1/models/synth").json() == cards["synth"]
         series = http.get("/metrics").text
