@@ -2,14 +2,16 @@
 #include <string>
 
 #include "check.h"
+#include "golden.h"
 #include "synth/isa.h"
 
-// synth_tests [PART OF A NAME]; --isas lists what SYNTH_ISA may be here.
+// synth_tests [PART OF A NAME]; --isas lists what SYNTH_ISA may be here, --golden prints tests/golden.txt.
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "--isas") == 0) {
     for (const synth::Isa* isa : synth::available_isas()) std::printf("%s\n", isa->name);
     return 0;
   }
+  if (argc > 1 && std::strcmp(argv[1], "--golden") == 0) return print_golden(), 0;
   int passed = 0, failed = 0;
   for (const check::Test& test : check::tests()) {
     if (argc > 1 && !std::strstr(test.name, argv[1])) continue;

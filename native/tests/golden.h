@@ -1,0 +1,4 @@
+#pragma once
+
+// Prints what tests/golden.txt should hold.
+void print_golden();
