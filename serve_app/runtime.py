@@ -27,6 +27,8 @@ from serve_app.views import job_view
 from serve_app.webhooks import Webhooks
 
 LOCAL_OWNER = "local"
+# A replica that was ready is not asked again at once: a question is work to Ray, and who is asked never goes to zero.
+READY_FOR_S = 15.0
 
 
 class Runtime:
@@ -56,6 +58,7 @@ class Runtime:
         self.execution.start_webhook = durable.start_delivery
         self.public_url = (args.public_url or "").rstrip("/")
         self.ready = False
+        self._known: dict[str, tuple[float, dict[str, Any]]] = {}  # until when, the state of a model
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -110,11 +113,16 @@ class Runtime:
         running, starting = replicas
         state: dict[str, Any] = {"status": "loading" if starting else "cold", "reason": None}
         if running:
+            until, known = self._known.get(name, (0.0, {}))
+            if time.monotonic() < until and known["replicas"] == running:
+                return known
             try:
                 state = await asyncio.wait_for(self.handles[name].status(), 2.0)
             except (TimeoutError, ReplicaGone):
                 state = {"status": "loading", "reason": "the replica does not answer at the moment"}
-        return {**state, "replicas": running}
+        state = {**state, "replicas": running}
+        self._known[name] = (time.monotonic() + READY_FOR_S * (state["status"] == "ready"), state)
+        return state
 
     async def ask_presets(self, *question: Any) -> dict[str, Any]:
         """The answer of the model that has presets. Raises NotFound when there is none, ModelNotReady."""
