@@ -1,6 +1,5 @@
 // Prints what libebur128 reads for every programme, as the table that tests/test_programs.cpp holds:
-//     g++ -std=c++20 -O2 -I native native/tests/reference/ebur128.cpp -lebur128 -o /tmp/reference &&
-//     /tmp/reference
+//     g++ -std=c++20 -O2 -I native native/tests/reference/ebur128.cpp -lebur128 -o reference && ./reference
 // The tests do not need the library; run this again when a programme changes.
 #include <ebur128.h>
 
