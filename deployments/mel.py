@@ -15,13 +15,11 @@ from pydantic import Field
 
 from deployments.contract import Capability, Request
 from deployments.denoise.denoiser import Plan, Row
-from deployments.denoise.graphs import Graphed
-from deployments.denoise.model import DiffusionModel, DiffusionOptions
+from deployments.denoise.placed import PlacedDenoiser, PlacedModel, PlacedOptions
 from deployments.denoise.samplers import LinearSampler, from_config
-from deployments.loading import Checkpoint, Pulled, WeightOptions, load_component
-from deployments.memory import Budget, first_that_fits, peak_bytes, weight_bytes
-from deployments.placement import Modules, Placement, PlacementOptions
-from deployments.quantization import quantized
+from deployments.loading import load_component
+from deployments.memory import first_that_fits, peak_bytes
+from deployments.placement import Placement
 
 if TYPE_CHECKING:
     import torch
@@ -60,7 +58,7 @@ class MelRequest(Request):
     scheduler: Scheduler | None = Field(default=None, description="The solver; the checkpoint's own if absent.")
 
 
-class MelOptions(DiffusionOptions, WeightOptions, PlacementOptions):
+class MelOptions(PlacedOptions):
     """Options of AudioLDM and AudioLDM2."""
 
     diffusion_steps: int = Field(default=200, ge=1, le=1000, description="Steps of a request that does not say.")
@@ -73,27 +71,25 @@ class MelPlan(Plan):
     scheduler: str | None = None
 
 
-class MelDenoiser:
-    """The engine's view of a loaded checkpoint; a model brings `load_text`, `encode`, `pack` and `run`."""
+class MelDenoiser(PlacedDenoiser):
+    """The engine's view of a loaded checkpoint; a model brings `load_text`, `encode`, `pack`, `blank` and `run`."""
+
+    network = "unet"
 
     def __init__(self, folder: Path, unet_class: type[Any], options: MelOptions) -> None:
         import diffusers
         import transformers
 
-        self.placement = place = Placement.choose(options)
+        place = Placement.choose(options)
         unet = load_component(unet_class, folder / "unet", place.network)
         modules: dict[str, Any] = {
-            "unet": quantized(unet, place.quantization),
+            "unet": unet,
             "vae": load_component(diffusers.AutoencoderKL, folder / "vae", place.codec),
             "vocoder": load_component(transformers.SpeechT5HifiGan, folder / "vocoder", place.codec),
         }
         texts = self.load_text(folder, place.text)
-        modules |= {name: quantized(module, place.quantization) for name, module in texts.items()}
         self.schedule: dict[str, Any] = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
-        self.budget = Budget(place.device, weight_bytes(modules.values()), options.max_memory)
-        self.modules = Modules(modules, place, options.offload_modules)
-        graphs = place.device.type == "cuda" and options.engine.cuda_graphs and not options.offload_modules
-        self.graphed = Graphed(self.step) if graphs else None
+        self.place(modules | texts, ["unet", *texts], place, options)
         vae, vocoder = modules["vae"].config, modules["vocoder"].config
         self.vae_scale: int = 2 ** (len(vae.block_out_channels) - 1)
         self.hop: int = math.prod(vocoder.upsample_rates)
@@ -115,17 +111,9 @@ class MelDenoiser:
         """The conditions of these rows, stacked: tensors (rows, ...)."""
         raise NotImplementedError
 
-    def run(self, unet: Any, latents: "torch.Tensor", times: "torch.Tensor", *told: "torch.Tensor") -> "torch.Tensor":
-        """One forward of the UNet, told what `pack` has made."""
-        raise NotImplementedError
-
     def blank(self, rows: int, device: str) -> "tuple[torch.Tensor, ...]":
         """What `pack` returns for `rows` rows of the longest text, in shape only."""
         raise NotImplementedError
-
-    def step(self, latents: "torch.Tensor", times: "torch.Tensor", *told: "torch.Tensor") -> "torch.Tensor":
-        """One forward as a function of tensors alone, for CUDA graphs."""
-        return self.run(self.modules["unet"], latents, times, *told)
 
     def rows_for(self, duration_s: float) -> int:
         """Latent rows of a sound: whole mel frames, joined by the VAE; at least what the UNet's deepest level needs."""
@@ -165,19 +153,6 @@ class MelDenoiser:
         noise = torch.randn(plan.shape, generator=generator)
         return noise.to(self.placement.device) * sampler.initial_scale, sampler
 
-    def forward(
-        self, latents: "Sequence[torch.Tensor]", timesteps: Sequence[float], packed: Any
-    ) -> "Sequence[torch.Tensor]":
-        """Predicted noise for rows of equal length, each at a time of its own."""
-        import torch
-
-        stacked = torch.stack(list(latents)).to(self.placement.network)
-        times = torch.tensor(timesteps, device=stacked.device)
-        if self.graphed is not None:
-            return self.graphed(stacked, times, *packed).float().unbind()
-        with self.modules.using("unet") as unet:
-            return self.run(unet, stacked, times, *packed).float().unbind()
-
     def needed(self, plan: Plan, latent: "torch.Tensor") -> "torch.Tensor":
         """All of it: the VAE attends over the whole length."""
         return latent
@@ -211,29 +186,16 @@ class MelDenoiser:
         return max(step, mel, peak_bytes(vocoder, lambda run: run(frames)))
 
 
-class MelModel(DiffusionModel[MelRequest], Pulled):
+class MelModel(PlacedModel[MelRequest, MelOptions, MelDenoiser]):
     """The part of the model classes that AudioLDM and AudioLDM2 share."""
 
-    published: ClassVar[Checkpoint]
     default_guidance: ClassVar[float]
 
     def __init__(self, options: MelOptions | None = None) -> None:
-        self.options = options or MelOptions()
-        super().__init__(self.options)
-        self.denoiser: MelDenoiser | None = None
-
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        """What is published for it, as the options change it."""
-        return (self.options.of(self.published),)
+        super().__init__(options or MelOptions())
 
     def plan(self, request: MelRequest) -> Plan:
         """The request in numbers. Raises OutOfMemory with the figures when it cannot fit."""
         assert self.denoiser is not None
         scale = self.default_guidance if request.guidance_scale is None else request.guidance_scale
         return self.denoiser.plan(request, self.options.diffusion_steps, scale)
-
-    def memory(self) -> dict[str, int]:
-        """Bytes in use on its device, and of these its weights."""
-        if self.denoiser is None:
-            return {}
-        return {"in_use": self.denoiser.budget.in_use(), "weights": self.denoiser.budget.weights}

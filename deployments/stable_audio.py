@@ -16,13 +16,11 @@ from pydantic import Field
 from deployments import oobleck
 from deployments.contract import Capability, InvalidInput, Licence, ModelInfo, Request
 from deployments.denoise.denoiser import Denoiser, Plan, Row
-from deployments.denoise.graphs import Graphed
-from deployments.denoise.model import DiffusionModel, DiffusionOptions
+from deployments.denoise.placed import PlacedDenoiser, PlacedModel, PlacedOptions
 from deployments.denoise.samplers import LinearSampler, from_config
-from deployments.loading import Checkpoint, Pulled, WeightOptions, find, load_component, load_tokenizer
-from deployments.memory import Budget, first_that_fits, peak_bytes, weight_bytes
-from deployments.placement import Modules, Placement, PlacementOptions
-from deployments.quantization import quantized
+from deployments.loading import Checkpoint, find, load_component, load_tokenizer
+from deployments.memory import first_that_fits, peak_bytes
+from deployments.placement import Placement
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +42,7 @@ class StableAudioRequest(Request):
     )
 
 
-class StableAudioOptions(DiffusionOptions, WeightOptions, PlacementOptions):
+class StableAudioOptions(PlacedOptions):
     """Options of Stable Audio."""
 
     diffusion_steps: int = Field(default=100, ge=1, le=500, description="Steps of a request that does not say.")
@@ -57,7 +55,7 @@ class StableAudioPlan(Plan):
     end_s: float = 0.0
 
 
-class StableAudio(DiffusionModel[StableAudioRequest], Pulled):
+class StableAudio(PlacedModel[StableAudioRequest, StableAudioOptions, "_Denoiser"]):
     """stabilityai/stable-audio-open-1.0 (1.06 B parameters in the transformer); 44.1 kHz stereo, at most 47 s."""
 
     info: ClassVar[ModelInfo] = ModelInfo(
@@ -86,13 +84,7 @@ class StableAudio(DiffusionModel[StableAudioRequest], Pulled):
     )
 
     def __init__(self, options: StableAudioOptions | None = None) -> None:
-        self.options = options or StableAudioOptions()
-        super().__init__(self.options)
-        self.denoiser: _Denoiser | None = None
-
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        """What is published for it, as the options change it."""
-        return (self.options.of(self.published),)
+        super().__init__(options or StableAudioOptions())
 
     def open(self) -> Denoiser:
         """Find, read and place the weights. Raises LoadFailed saying what was looked for and where."""
@@ -104,39 +96,30 @@ class StableAudio(DiffusionModel[StableAudioRequest], Pulled):
         assert self.denoiser is not None
         return self.denoiser.plan(request, self.options.diffusion_steps)
 
-    def memory(self) -> dict[str, int]:
-        """Bytes in use on its device, and of these its weights."""
-        if self.denoiser is None:
-            return {}
-        return {"in_use": self.denoiser.budget.in_use(), "weights": self.denoiser.budget.weights}
 
-
-class _Denoiser:
+class _Denoiser(PlacedDenoiser):
     """Conditions are the projected words (rows, words, width): (negative, positive), or (positive,).
 
     A guided request without a negative prompt has the latter; its unconditional row is zeros, the times included.
     """
 
+    network = "transformer"
+
     def __init__(self, folder: Path, options: StableAudioOptions) -> None:
         from diffusers import AutoencoderOobleck, StableAudioDiTModel, StableAudioProjectionModel
         from transformers import T5EncoderModel
 
-        self.placement = place = Placement.choose(options)
+        place = Placement.choose(options)
         self.tokenizer = load_tokenizer(folder / "tokenizer")
-        transformer = load_component(StableAudioDiTModel, folder / "transformer", place.network)
-        text_encoder = load_component(T5EncoderModel, folder / "text_encoder", place.text)
         modules = {
-            "transformer": quantized(transformer, place.quantization),
-            "text_encoder": quantized(text_encoder, place.quantization),
+            "transformer": load_component(StableAudioDiTModel, folder / "transformer", place.network),
+            "text_encoder": load_component(T5EncoderModel, folder / "text_encoder", place.text),
             "projection_model": load_component(StableAudioProjectionModel, folder / "projection_model", place.text),
             "vae": load_component(AutoencoderOobleck, folder / "vae", place.codec),
         }
         self.schedule: dict[str, Any] = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
-        self.budget = Budget(place.device, weight_bytes(modules.values()), options.max_memory)
-        self.modules = Modules(modules, place, options.offload_modules)
-        graphs = place.device.type == "cuda" and options.engine.cuda_graphs and not options.offload_modules
-        self.graphed = Graphed(self.step) if graphs else None
-        config = transformer.config
+        self.place(modules, ["transformer", "text_encoder"], place, options)
+        config = modules["transformer"].config
         self.ratios: list[int] = modules["vae"].config.downsampling_ratios
         self.rate_hz = int(modules["vae"].config.sampling_rate)
         self.shape = (int(config.in_channels), int(config.sample_size))
@@ -222,36 +205,14 @@ class _Denoiser:
                 told[index] = 0
         return told, torch.cat([start, end], dim=2)
 
-    def forward(
-        self, latents: "Sequence[torch.Tensor]", timesteps: Sequence[float], packed: Any
-    ) -> "Sequence[torch.Tensor]":
-        """Predictions for rows that are each at a time of their own."""
-        import torch
-
-        stacked = torch.stack(list(latents)).to(self.placement.network)
-        times = torch.tensor(timesteps, device=stacked.device)
-        if self.graphed is not None:
-            return self.graphed(stacked, times, *packed).float().unbind()
-        with self.modules.using("transformer") as transformer:
-            return self._run(transformer, stacked, times, *packed).float().unbind()
-
-    def step(self, latents: "torch.Tensor", times: "torch.Tensor", *told: "torch.Tensor") -> "torch.Tensor":
-        """One forward as a function of tensors alone, for CUDA graphs."""
-        return self._run(self.modules["transformer"], latents, times, *told)
-
-    def _run(
-        self,
-        transformer: Any,
-        latents: "torch.Tensor",
-        times: "torch.Tensor",
-        told: "torch.Tensor",
-        clock: "torch.Tensor",
-    ) -> "torch.Tensor":
+    def run(self, network: Any, latents: "torch.Tensor", times: "torch.Tensor", *told: Any) -> "torch.Tensor":
+        """The transformer, told the words and the times."""
+        words, clock = told
         rotary = tuple(part.to(latents.device) for part in self.rotary)
-        return transformer(  # type: ignore[no-any-return]
+        return network(  # type: ignore[no-any-return]
             latents,
             times,
-            encoder_hidden_states=told,
+            encoder_hidden_states=words,
             global_hidden_states=clock,
             rotary_embedding=rotary,
             return_dict=False,
@@ -281,7 +242,7 @@ class _Denoiser:
         blank = torch.empty(0, device="meta", dtype=self.placement.network).new_empty
         packed = blank(2, words, width), blank(2, 1, 2 * width)
         latents, times = blank(2, *self.shape), torch.empty(2, device="meta")
-        step = peak_bytes(self.modules["transformer"], lambda run: self._run(run, latents, times, *packed))
+        step = peak_bytes(self.modules["transformer"], lambda run: self.run(run, latents, times, *packed))
         latent = torch.empty(1, self.shape[0], 64, device="meta", dtype=self.placement.codec)
         return step, peak_bytes(self.modules["vae"].decoder, lambda run: run(latent)) / 64
 

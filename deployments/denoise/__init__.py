@@ -8,6 +8,7 @@
     engine.py     the loop: submit -> encode -> steps -> decode -> samples
     graphs.py     a network's forward as CUDA graphs at fixed numbers of rows
     model.py      the base of a diffusion model's class
+    placed.py     what models of published checkpoints share: weights, their place, the batched forward
 
 A request owns its schedule, sampler history, noise, guidance and length, so its sound does not depend on its company:
 relative L2 <= 1e-5 in fp32, and the same bits with `Settings.fixed_rows`.

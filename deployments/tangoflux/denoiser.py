@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any
 from deployments import oobleck
 from deployments.contract import InvalidInput
 from deployments.denoise.denoiser import Plan, Row
-from deployments.denoise.graphs import Graphed
+from deployments.denoise.placed import PlacedDenoiser
 from deployments.denoise.samplers import LinearSampler, euler_flow
 from deployments.loading import load_tokenizer
-from deployments.memory import Budget, first_that_fits, peak_bytes, weight_bytes
-from deployments.placement import Modules, Placement
-from deployments.quantization import quantized
+from deployments.memory import first_that_fits, peak_bytes
+from deployments.placement import Placement
 from deployments.tangoflux.request import SAMPLE_RATE_HZ, TangoFluxOptions, TangoFluxRequest
 
 if TYPE_CHECKING:
     import torch
-
-    from deployments.tangoflux.network import Told
 
 WORDS = 16  # with CUDA graphs, words are padded to a multiple of so many, so that few graphs serve all prompts
 
@@ -40,28 +37,25 @@ class Condition:
     pooled: "torch.Tensor"
 
 
-class TangoFluxDenoiser:
+class TangoFluxDenoiser(PlacedDenoiser):
     """The loaded checkpoint. Latents are (latents, channels), a whole window of them for every request."""
+
+    network = "transformer"
 
     def __init__(self, folder: Path, text_folder: Path, options: TangoFluxOptions) -> None:
         from deployments.tangoflux.network import rotation
         from deployments.tangoflux.weights import Config, load
 
-        self.placement = place = Placement.choose(options)
+        place = Placement.choose(options)
         self.tokenizer = load_tokenizer(text_folder)
         text_width = int(json.loads((text_folder / "config.json").read_text())["d_model"])
         self.config = Config.read(folder / "config.json", text_width)
         modules = load(folder, text_folder, self.config, place)
-        for name in ("transformer", "text_encoder"):
-            modules[name] = quantized(modules[name], place.quantization)
-        self.budget = Budget(place.device, weight_bytes(modules.values()), options.max_memory)
-        self.modules = Modules(modules, place, options.offload_modules)
+        self.place(modules, ["transformer", "text_encoder"], place, options)
         self.ratios: list[int] = modules["vae"].ratios
         self.shape = (self.config.latents, self.config.network.channels)
         self.rotary = rotation(self.config.latents, self.config.network.head_width, place.device)
         self.one_length = options.engine.fixed_rows is not None
-        graphs = place.device.type == "cuda" and options.engine.cuda_graphs and not options.offload_modules
-        self.graphed = Graphed(self._velocity) if graphs else None
         self.bytes = self._bytes()
 
     @property
@@ -131,11 +125,9 @@ class TangoFluxDenoiser:
 
         return torch.randn(plan.shape, generator=generator).to(self.placement.device), euler_flow(plan.steps)
 
-    def pack(self, rows: Sequence[Row]) -> "Told":
+    def pack(self, rows: Sequence[Row]) -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]":
         """Words of all rows, each with its duration as the last, at the right of padding where lengths differ."""
         import torch
-
-        from deployments.tangoflux.network import Told
 
         place = self.placement
         seconds = torch.tensor([row.plan.duration_s for row in rows], device=place.device)  # type: ignore[attr-defined]
@@ -150,7 +142,7 @@ class TangoFluxDenoiser:
         for index, (condition, part) in enumerate(told):
             words[index, longest - condition.words.shape[1] :] = condition.words[part]
         pooled = torch.stack([condition.pooled[part] for condition, part in told]).to(place.network)
-        return Told(torch.cat([words, last], dim=1), pooled, self._mask(lengths, longest), self.rotary)
+        return torch.cat([words, last], dim=1), pooled, self._mask(lengths, longest)
 
     def _mask(self, lengths: "torch.Tensor", longest: int) -> "torch.Tensor | None":
         import torch
@@ -160,32 +152,12 @@ class TangoFluxDenoiser:
         places = torch.arange(longest + 1 + self.config.latents, device=lengths.device)
         return (places[None] >= longest - lengths[:, None])[:, None, None]
 
-    def forward(
-        self, latents: "Sequence[torch.Tensor]", timesteps: Sequence[float], packed: Any
-    ) -> "Sequence[torch.Tensor]":
-        """Velocities for rows that are each at a time of their own."""
-        import torch
-
-        stacked = torch.stack(list(latents)).to(self.placement.network)
-        times = torch.tensor(timesteps, device=stacked.device)
-        if self.graphed is not None:
-            return self.graphed(stacked, times, packed.words, packed.pooled, packed.mask).float().unbind()
-        with self.modules.using("transformer") as transformer:
-            return transformer(stacked, times, packed).float().unbind()  # type: ignore[no-any-return]
-
-    def _velocity(
-        self,
-        latents: "torch.Tensor",
-        times: "torch.Tensor",
-        words: "torch.Tensor",
-        pooled: "torch.Tensor",
-        mask: "torch.Tensor",
-    ) -> "torch.Tensor":
-        """The forward as a function of tensors alone, for graphs."""
+    def run(self, network: Any, latents: "torch.Tensor", times: "torch.Tensor", *told: Any) -> "torch.Tensor":
+        """The transformer, told words, pooled words and mask."""
         from deployments.tangoflux.network import Told
 
-        told = Told(words, pooled, mask, self.rotary)
-        return self.modules["transformer"](latents, times, told)  # type: ignore[no-any-return]
+        words, pooled, mask = told
+        return network(latents, times, Told(words, pooled, mask, self.rotary))  # type: ignore[no-any-return]
 
     def needed(self, plan: Plan, latent: "torch.Tensor") -> "torch.Tensor":
         """The latents (channels, n) that the asked sound depends on."""

@@ -4,13 +4,13 @@ from typing import ClassVar
 
 from deployments.contract import Capability, Licence, LoadFailed, ModelInfo
 from deployments.denoise.denoiser import Denoiser, Plan
-from deployments.denoise.model import DiffusionModel
-from deployments.loading import Checkpoint, Pulled, WeightOptions, find
+from deployments.denoise.placed import PlacedModel
+from deployments.loading import Checkpoint, WeightOptions, find
 from deployments.tangoflux.denoiser import TangoFluxDenoiser
 from deployments.tangoflux.request import MAX_DURATION_S, SAMPLE_RATE_HZ, TangoFluxOptions, TangoFluxRequest
 
 
-class TangoFlux(DiffusionModel[TangoFluxRequest], Pulled):
+class TangoFlux(PlacedModel[TangoFluxRequest, TangoFluxOptions, TangoFluxDenoiser]):
     """declare-lab/TangoFlux (517 M parameters in the transformer); 44.1 kHz stereo, at most 30 s.
 
     It was trained on windows of 30 s of which it is told the length, so it always denoises the whole window; only the
@@ -45,13 +45,11 @@ class TangoFlux(DiffusionModel[TangoFluxRequest], Pulled):
     )
 
     def __init__(self, options: TangoFluxOptions | None = None) -> None:
-        self.options = options or TangoFluxOptions()
-        super().__init__(self.options)
-        self.denoiser: TangoFluxDenoiser | None = None
+        super().__init__(options or TangoFluxOptions())
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
-        """What is published for it, as the options change it."""
-        return (self.options.of(self.published), self.published_text)
+        """What is published for it, as the options change it, and its text encoder."""
+        return (*super().checkpoints(), self.published_text)
 
     def open(self) -> Denoiser:
         """Find, read and place the weights. Raises LoadFailed saying what was looked for and where."""
@@ -71,9 +69,3 @@ class TangoFlux(DiffusionModel[TangoFluxRequest], Pulled):
         """The request in numbers. Raises InvalidInput beyond the checkpoint's window, OutOfMemory with the figures."""
         assert self.denoiser is not None
         return self.denoiser.plan(request, self.options.diffusion_steps)
-
-    def memory(self) -> dict[str, int]:
-        """Bytes in use on its device, and of these its weights."""
-        if self.denoiser is None:
-            return {}
-        return {"in_use": self.denoiser.budget.in_use(), "weights": self.denoiser.budget.weights}

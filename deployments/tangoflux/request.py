@@ -3,9 +3,7 @@
 from pydantic import Field
 
 from deployments.contract import Request
-from deployments.denoise.model import DiffusionOptions
-from deployments.loading import WeightOptions
-from deployments.placement import PlacementOptions
+from deployments.denoise.placed import PlacedOptions
 
 SAMPLE_RATE_HZ = 44_100
 MAX_DURATION_S = 30.0
@@ -24,7 +22,7 @@ class TangoFluxRequest(Request):
     )
 
 
-class TangoFluxOptions(DiffusionOptions, WeightOptions, PlacementOptions):
+class TangoFluxOptions(PlacedOptions):
     """Options of TangoFlux."""
 
     diffusion_steps: int = Field(default=50, ge=1, le=500, description="Steps of a request that does not say.")

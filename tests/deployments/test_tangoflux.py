@@ -135,7 +135,7 @@ def test_steps_at_fixed_rows_and_padded_words_give_the_same_sound(ours: Any, che
     graphed = opened(checkpoint("tangoflux"))
     graphed.load()
     assert graphed.denoiser is not None
-    graphed.denoiser.graphed = Graphed(graphed.denoiser._velocity, Computing)
+    graphed.denoiser.graphed = Graphed(graphed.denoiser.step, Computing)
     for prompt, scale in (("rain on a roof", 4.5), ("a", 1.0)):
         request = ours.Request(prompt=prompt, duration_s=0.5, steps=4, guidance_scale=scale)
         one, other = (model.generate(request, Context(seed=1)).samples for model in (ours, graphed))
