@@ -92,9 +92,9 @@ def _of_length(samples: Samples, duration_s: float, rate_hz: int) -> Samples:
     if not (1 - _TOO_SHORT) * asked - _SLACK_S * rate_hz <= got <= (1 + _TOO_LONG) * asked + _SLACK_S * rate_hz:
         raise UnusableAudio(f"The model returned {got / rate_hz:.3f} s where {duration_s:g} s were asked")
     if got < asked:
-        padded = _faded(samples.copy(), 0, min(got // 4, round(_EDGE_S * rate_hz)))
+        padded = synth_native.fade(samples, 0, min(got // 4, round(_EDGE_S * rate_hz)))
         return np.pad(padded, ((0, 0), (0, asked - got)))
-    return _faded(samples[:, :asked].copy(), 0, min(asked // 4, round(_CUT_S * rate_hz)))
+    return synth_native.fade(samples[:, :asked], 0, min(asked // 4, round(_CUT_S * rate_hz)))
 
 
 def _resampled(samples: Samples, from_hz: int, to_hz: int, frames: int) -> Samples:
@@ -110,13 +110,4 @@ def _without_edges(samples: Samples, rate_hz: int) -> Samples:
     length = min(samples.shape[1] // 4, round(_EDGE_S * rate_hz))
     quiet = 1e-3 * float(np.max(np.abs(samples)))
     start, end = (length if float(np.max(np.abs(samples[:, i]))) > quiet else 0 for i in (0, -1))
-    return _faded(samples.copy(), start, end) if start or end else samples
-
-
-def _faded(samples: Samples, start: int, end: int) -> Samples:
-    """Fade `start` frames in and `end` frames out, in place, after a raised cosine that reaches zero."""
-    for length, direction in ((start, 1), (end, -1)):
-        if length:
-            ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(length) / length)
-            samples[:, ::direction][:, :length] *= ramp.astype(np.float32)
-    return samples
+    return synth_native.fade(samples, start, end) if start or end else samples
