@@ -11,16 +11,17 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from deployments.synth.change import NAMES, Change
 from deployments.synth.embedding import Embedder
-from deployments.synth.modifiers import CHANGES, LIMITS, NAMES, Change
 from deployments.synth.presets import library
 from deployments.synth.search import cache_folder, preset_search, stored
+from deployments.synth.vocabulary import WORDS
 
 Vectors = NDArray[np.float32]
 _RIDGE = 0.1
 _NEUTRAL = 0.3  # how much a noun weighs beside a modifier
 _CERTAIN = 0.12  # a smaller share of a strong change is noise
-_BOOST = 2.2  # what a regression takes from extremes, given back
+_BOOST = 1.6  # what a regression takes from extremes, given back
 
 
 class Axes:
@@ -28,7 +29,7 @@ class Axes:
 
     def __init__(self, embedder: Embedder, nouns: Sequence[str]) -> None:
         self.embedder = embedder
-        taught_by = {phrase: change for phrase, change in CHANGES.items() if " " not in phrase}
+        taught_by = {phrase: change for phrase, change in WORDS.items() if " " not in phrase}
         plain = [noun for noun in nouns if noun not in taught_by]
         texts = [_framed(phrase) for phrase in (*taught_by, *plain)]
         self.known = stored(cache_folder(), [embedder.digest, *texts], lambda: embedder.encode(texts))
@@ -50,8 +51,7 @@ class Axes:
         shares = self.strengths([phrase])[0]
         shares[np.abs(shares) < max(_CERTAIN, 0.5 * float(np.abs(shares).max()))] = 0
         values = _BOOST * shares * self.scale
-        limits = np.array([getattr(LIMITS, name) for name in NAMES])
-        rounded = np.clip(values, -limits, limits).round(1)  # what a vector's last digits say is not heard
+        rounded = np.clip(values, -self.scale, self.scale).round(1)  # what a vector's last digits say is not heard
         return Change(**dict(zip(NAMES, rounded.tolist(), strict=True)))
 
 

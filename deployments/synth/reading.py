@@ -15,6 +15,7 @@ from deployments.synth.modifiers import CHANGES, TRAILING, Change, total
 _TOKEN = re.compile(r"[a-z0-9#♯♭'/]+|[,.;:!?()]")
 _LONGEST = 4  # words in a phrase
 _PUNCTUATION = frozenset(",.;:!?()")
+_ARTICLES = frozenset({"a", "an", "the", "some"})
 _SOFT = frozenset({",", "and", "(", ""})  # what may stand between a modifier and its thing
 
 
@@ -240,7 +241,8 @@ class _Reader:
             self.mentions.append(mention)
             self.reading.mentions.append(mention)
             return []
-        if self.clause.joint in _SOFT and self.clause.next_joint in _SOFT:
+        begun = any(phrase in _ARTICLES for phrase, _ in self.clause.phrases)  # "with a low, dark pad"
+        if (begun or self.clause.joint in _SOFT) and self.clause.next_joint in _SOFT:
             return pending
         self.reading.everywhere += pending
         return []
