@@ -1,4 +1,4 @@
-"""Set every preset's level_db so that the sound alone has its role's layer loudness.
+"""Set every preset's level_db so that the sound alone has its role's layer loudness, and its measured centroid_hz.
 
     python scripts/level_presets.py [--write] [ID ...]
 
@@ -12,13 +12,28 @@ from pathlib import Path
 
 import numpy as np
 
+from deployments.contract import Samples
 from deployments.synth.lint import HIGHEST_LEVEL_DB, alone, loudness_lufs
+from deployments.synth.perform import SAMPLE_RATE_HZ
 from deployments.synth.presets import folder, library
 from deployments.synth.roles import ROLES
 
 _SEEDS, _DURATION_S = range(4), 15.0
 _NEAR_LU = 0.3
 _LEVEL = re.compile(r'("level_db": )[^,\n]+')
+_CENTROID = re.compile(r'\n  "centroid_hz": [^,\n]+,')
+
+
+def centroid_hz(samples: Samples) -> float:
+    """The power-weighted mean frequency over the whole sound."""
+    power = np.square(np.abs(np.fft.rfft(samples, axis=1))).sum(axis=0)
+    return float(power @ np.fft.rfftfreq(samples.shape[1], 1 / SAMPLE_RATE_HZ) / power.sum())
+
+
+def written(text: str, level_db: float, bright_hz: float) -> str:
+    """The file's text with both figures in it."""
+    levelled = _LEVEL.sub(rf'\g<1>"{level_db:.1f} dB"', _CENTROID.sub("", text), count=1)
+    return re.sub(r'("level_db": [^\n]+)', rf'\g<1>\n  "centroid_hz": {bright_hz:.0f},', levelled, count=1)
 
 
 def main() -> None:
@@ -31,13 +46,15 @@ def main() -> None:
     for preset in library().values():
         if arguments.ids and preset.id not in arguments.ids:
             continue
-        found = [loudness_lufs(alone(preset, seed, _DURATION_S)) for seed in _SEEDS]
+        made = [alone(preset, seed, _DURATION_S) for seed in _SEEDS]
+        found = [loudness_lufs(samples) for samples in made]
+        bright_hz = float(np.exp(np.mean([np.log(centroid_hz(samples)) for samples in made])))
         off = float(np.mean(found)) - ROLES[preset.role].layer_lufs
         line = f"{preset.id:20} {preset.role:11} {off:+6.1f} LU   seeds {min(found):.1f} to {max(found):.1f} LUFS"
-        sys.stdout.write(line + "\n")
-        if arguments.write and abs(off) > _NEAR_LU:
-            level_db = min(HIGHEST_LEVEL_DB, preset.level_db - off)
-            text = _LEVEL.sub(rf'\g<1>"{level_db:.1f} dB"', files[preset.id].read_text(encoding="utf-8"), count=1)
+        sys.stdout.write(f"{line}   {bright_hz:6.0f} Hz\n")
+        if arguments.write:
+            level_db = min(HIGHEST_LEVEL_DB, preset.level_db - off) if abs(off) > _NEAR_LU else preset.level_db
+            text = written(files[preset.id].read_text(encoding="utf-8"), level_db, bright_hz)
             files[preset.id].write_text(text, encoding="utf-8")
 
 

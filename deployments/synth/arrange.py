@@ -1,11 +1,14 @@
 """From layers to places in a mix: the policies of their roles (roles.py) applied, conflicts between them solved."""
 
+import math
+import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
-from deployments.synth.modifiers import Change
+from deployments.synth.change import Change
 from deployments.synth.presets import Preset, library
-from deployments.synth.roles import ROLES, RolePolicy
+from deployments.synth.roles import ROLES, Role, RolePolicy
 from deployments.synth.understand import Layer
 
 NOTHING_DB = -60.0
@@ -14,6 +17,15 @@ MUSICAL = frozenset({"PAD", "BASS", "LEAD", "ARP", "KEYS", "PLUCK", "BELL", "STR
 GROUND = frozenset({"BASS", "DRONE"})
 _REVERB_PER_DISTANCE_DB = 14.0
 _CLOSE_DB = 30.0  # what a step nearer takes from the reverb
+_SAID, _FULLY = 0.75, 1.2  # octaves of brightness; a word that says less moves a sound from where it is
+_TOWARDS = 1.0  # octaves from its role's usual brightness, for each octave that a word asks for
+_AT_LEAST, _AT_MOST = 0.5, 3.2
+_SIZE = 2.2  # octaves that only another register gives
+_BEYOND = 9  # semitones that words go over a role's limits
+_NATURE = 0.5  # how far weather and drums, which differ by what they are, are brought together
+# Who plays in time: "slow" is its tempo, hardly its attack.
+_IN_TIME = frozenset({"BASS", "LEAD", "ARP", "KEYS", "PLUCK", "BELL", "PERCUSSION"})
+_PACE_ATTACK, _PACE_NOTES = 1.4, 0.7  # octaves of attack and of rate that an octave of tempo already says
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,8 @@ def arrange(layers: Sequence[Layer]) -> tuple[Place, ...]:
     pans = _pans([ROLES[preset.role].place for preset in presets])
     places = []
     for layer, preset, name, pan in zip(layers, presets, names, pans, strict=True):
-        policy, change = ROLES[preset.role], layer.change
+        change = answered(preset, layer.change)
+        policy, layer = ROLES[preset.role], replace(layer, change=change)  # noqa: PLW2901
         low_cut = policy.low_cut_hz if grounded and preset.role in MUSICAL - GROUND else 0.0
         if change.register < 0:
             low_cut *= 0.5
@@ -65,6 +78,65 @@ def arrange(layers: Sequence[Layer]) -> tuple[Place, ...]:
         gain = _gain_db(preset, change)
         places.append(Place(name, layer, preset, policy, gain, send, low_cut, pan * (1 - abs(change.width) / 2), width))
     return tuple(places)
+
+
+def answered(preset: Preset, change: Change) -> Change:
+    """What the words do to this very preset; a bell's colour is its size, and no filter gives a gong's to a tingsha."""
+    octaves = brightness(preset, change.brightness)
+    far = preset.role == "BELL" and abs(octaves) > _SIZE and not change.register
+    register = math.copysign(1.0, octaves) if far else change.register
+    attack, intensity = change.attack, change.intensity
+    if preset.role in _IN_TIME:
+        attack = _less(attack, _PACE_ATTACK * change.tempo * -1)
+    if preset.role in _IN_TIME - {"PERCUSSION"} and preset.score not in {"sparse", "bowls"}:
+        intensity = _less(intensity, _PACE_NOTES * change.tempo)
+    return replace(change, brightness=octaves, register=register, attack=attack, intensity=intensity)
+
+
+def _less(value: float, explained: float) -> float:
+    """What is left of a value of the same sign."""
+    if value * explained <= 0:
+        return value
+    return math.copysign(max(0.0, abs(value) - abs(explained)), value)
+
+
+def brightness(preset: Preset, said: float) -> float:
+    """Octaves that bring this preset to what a word means in its role: bright is bright, whatever it was before."""
+    if not said:
+        return 0.0
+    stands = math.log2(preset.centroid_hz / usual_centroid_hz(preset.role))
+    stands *= 1.0 if preset.role in MUSICAL else _NATURE
+    needed = _TOWARDS * said - stands
+    share = min(1.0, max(0.0, (abs(said) - _SAID) / (_FULLY - _SAID)))
+    moved = (1 - share) * said + share * needed
+    sign = math.copysign(1.0, said)
+    return sign * min(_AT_MOST, max(_AT_LEAST * abs(said), sign * moved))
+
+
+def register(place: Place) -> tuple[int, RolePolicy]:
+    """The octave that a layer plays in, and its role's limits: low words go below what is usual in the role."""
+    asked = round(place.change.register)
+    if not asked:
+        return place.preset.octave, place.policy
+    low, high = place.policy.notes
+    if asked < 0:
+        octave, notes = min(place.preset.octave, usual_octave(place.preset.role)), (max(21, low - _BEYOND), high)
+    else:
+        octave, notes = max(place.preset.octave, usual_octave(place.preset.role)), (low, min(108, high + _BEYOND))
+    return max(1, octave + asked), replace(place.policy, notes=notes)
+
+
+@cache
+def usual_octave(role: Role) -> int:
+    """The median of a role's presets that play notes."""
+    octaves = [p.octave for p in library().values() if p.role == role and p.score != "none"]
+    return round(statistics.median(octaves or [4]))
+
+
+@cache
+def usual_centroid_hz(role: Role) -> float:
+    """The median of a role's presets."""
+    return statistics.median(preset.centroid_hz for preset in library().values() if preset.role == role)
 
 
 def _names(ids: Sequence[str]) -> list[str]:

@@ -5,11 +5,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from deployments.synth.arrange import NOTHING_DB, Place
+from deployments.synth.arrange import NOTHING_DB, Place, register
 from deployments.synth.compose import Event, Note, Player, Song, compose
 from deployments.synth.evolve import evolve
 from deployments.synth.presets import Modulation, Value
 from deployments.synth.shape import Params, colour, shaped
+from deployments.synth.swell import CLOSED_DB, PART, needed, swelled
 
 _ROOM_PER_DOUBLING_DB = 2.0  # many layers are turned down together; finishing sets the loudness
 
@@ -56,7 +57,10 @@ def _layer(nodes: list[dict[str, Any]], place: Place, song: Song) -> str:
         nodes.append(_node(f"{name}.{node.id}", node.type, params, inputs))
     before = f"{name}.{place.preset.graph.output}"
     level: tuple[str, str, Params] = ("level", "gain", {"gain_db": place.gain_db})
-    for suffix, kind, params in (*colour(place), level):
+    pedal: list[tuple[str, str, Params]] = (
+        [(PART.removeprefix("out."), "gain", {"gain_db": CLOSED_DB})] if needed(place) else []
+    )
+    for suffix, kind, params in (*colour(place), *pedal, level):
         nodes.append(_node(f"{name}.out.{suffix}", kind, params, [before]))
         before = f"{name}.out.{suffix}"
     return before
@@ -76,12 +80,13 @@ def events(graph: Graph, places: Sequence[Place], song: Song) -> Iterator[Timed]
 
 
 def _timed(graph: Graph, place: Place, song: Song) -> Iterator[Timed]:
-    octave = max(1, place.preset.octave + round(place.change.register))
-    player = Player(place.name, place.preset.score, octave, place.policy, place.change.intensity)
+    octave, policy = register(place)
+    player = Player(place.name, place.preset.score, octave, policy, place.change.intensity)
     known = {node["id"]: node["params"] for node in graph["nodes"] if node["id"].startswith(place.name + ".")}
-    score: Iterator[Event] = heapq.merge(
-        compose(song, player), evolve(song, place, known), key=lambda event: event.start_s
-    )
+    played = compose(song, player)
+    if needed(place):
+        played = swelled(played, place, song)
+    score: Iterator[Event] = heapq.merge(played, evolve(song, place, known), key=lambda event: event.start_s)
     for event in score:
         node = f"{place.name}.{event.part}"
         if node in known:

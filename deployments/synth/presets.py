@@ -81,6 +81,9 @@ class Preset(Frozen):
     score: str = Field(default="none", description="A score of compose/ that plays it; none plays by itself.")
     octave: int = Field(default=4, ge=0, le=8, description="Of the score; octave 4 starts at middle C.")
     level_db: Decibels = Field(ge=-60, le=24, description="Brings the sound alone to its role's loudness.")
+    centroid_hz: float = Field(
+        default=1000.0, ge=20, le=20_000, description="Measured mean of the sound's spectrum: how bright it is."
+    )
     reverb_db: Decibels = Field(default=-60.0, ge=-60, le=6, description="Into the shared reverb; -60 is nothing.")
     air_hz: float = Field(default=14_000.0, ge=200, le=20_000, description="Where a distant noise loses its top.")
     graph: PresetGraph

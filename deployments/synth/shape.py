@@ -1,10 +1,11 @@
 """What words do to the parameters of a preset's nodes: darker is a lower cutoff, denser are more drops."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 
 from deployments.synth.arrange import MUSICAL, Place
+from deployments.synth.change import Change
 from deployments.synth.compose import Song
-from deployments.synth.modifiers import Change
 from deployments.synth.presets import Value
 
 Params = dict[str, Value]
@@ -23,6 +24,9 @@ _SHORTEST_S, _LONGEST_ATTACK_S, _LONGEST_SHARE = 0.003, 4.0, 0.3
 _DRUM_TILT_DB: Mapping[str, float] = {"kick": -2.0, "snare": 1.0, "hat": 3.0}
 _MUSICAL_AIR_HZ = 5000.0
 _BASS_REACH = 1.6  # a bass is closed further than others, and has further to open
+_BRIGHT_SHELF_DB, _DARK_SHELF_DB, _BOOM_DB, _SHELF_DB = 6.5, 6.5, 1.5, (-18.0, 15.0)  # for each octave; all
+_CHORUS, _CHORUS_ELSE = {"BASS": 0.3, "PERCUSSION": 0.2}, 0.4  # what is low or short bears less
+_TILTED = 0.7  # octaves that a filter alone gives
 _STEP = 0.3  # changes under this are not worth a node
 
 
@@ -70,6 +74,7 @@ def _moved(name: str, value: float, place: Place, song: Song) -> float:
         "speed": lambda: _clamp(value + 0.25 * change.intensity, 0.05, 1),
         "body": lambda: _clamp(value + 0.12 * change.intensity, 0.1, 0.9),
         "attack_s": lambda: _clamp(_attack_s(value, change.attack), _SHORTEST_S, min(_LONGEST_ATTACK_S, longest_s)),
+        "decay_s": lambda: _clamp(value * 2 ** (0.4 * change.attack), min(0.05, value), max(30.0, value)),
         "release_s": lambda: _clamp(value * 2**change.attack, _SHORTEST_S, longest_s),
         # An echo on every dotted eighth; shorter ones are resonances and doublings.
         "time_s": lambda: value if value < 0.1 else _clamp(0.75 * song.beat_s, 0.1, 1.2),
@@ -111,10 +116,24 @@ def colour(place: Place) -> Iterator[tuple[str, str, Params]]:
         low_cut = max(low_cut, place.policy.low_cut_hz * 2 ** (0.4 * change.brightness))
     if low_cut > 0:
         yield "room", "svf", {"mode": "highpass", "cutoff_hz": _clamp(low_cut, *_CUTOFF_HZ)}
-    if change.width > _STEP and musical and place.preset.role != "BASS":
-        yield "wide", "chorus", {"rate_hz": 0.35, "depth_ms": 3.0, "mix": min(0.5, 0.4 * change.width)}
+    if abs(change.brightness) > _TILTED:
+        beyond = math.copysign(abs(change.brightness) - _TILTED, change.brightness)
+        yield "tilt", "eq", _tilt(place.preset.centroid_hz, beyond)
+    if change.width > _STEP and (musical or place.preset.role == "PERCUSSION"):
+        mix = _CHORUS.get(place.preset.role, _CHORUS_ELSE) * change.width
+        yield "wide", "chorus", {"rate_hz": 0.35, "depth_ms": 3.0, "mix": mix}
     if abs(place.width - 1) > 0.05 or place.pan:
         yield "pan", "pan", {"pan": place.pan, "width": place.width}
+
+
+def _tilt(pivot_hz: float, octaves: float) -> Params:
+    """Shelves on both sides of where a sound has its middle; a dark sound gains little below, or it booms."""
+    low_db = (_BRIGHT_SHELF_DB if octaves > 0 else _BOOM_DB) * -octaves
+    high_db = (_BRIGHT_SHELF_DB if octaves > 0 else _DARK_SHELF_DB) * octaves
+    return {
+        "low_shelf_hz": _clamp(0.8 * pivot_hz, 60, 2000), "low_shelf_db": _clamp(low_db, *_SHELF_DB),
+        "high_shelf_hz": _clamp(1.6 * pivot_hz, 500, 12_000), "high_shelf_db": _clamp(high_db, *_SHELF_DB),
+    }  # fmt: skip
 
 
 def _clamp(value: float, low: float, high: float) -> float:

@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 
+import numpy as np
+
 from deployments.synth.compose.player import Player
 from deployments.synth.compose.song import Chord, Event, Note, Song
 from deployments.synth.theory import lead_voices
@@ -34,8 +36,23 @@ def chords(song: Song, player: Player) -> Iterator[Event]:
             last = chord.index + reach == song.sections[-1].first + len(song.sections[-1].degrees)
             length = song.duration_s if last else reach * song.chord_s
             yield Note(chord.start_s, song.held(chord.start_s, length), pitch, velocity)
+        if player.speed > 1:
+            yield from _moving(song, player, chord, voices, random)
         ahead.popleft()
         ahead.extend(islice(voicings, 1))
+
+
+def _moving(
+    song: Song, player: Player, chord: Chord, voices: tuple[int, ...], random: np.random.Generator
+) -> Iterator[Note]:
+    """A busy pad: over the held chord its voices are struck again one after another, some an octave higher."""
+    step = player.step_s(song, 2.0)
+    for turn in range(1, int(song.chord_s / step + 1e-6)):
+        start = chord.start_s + turn * step
+        if start > song.end_s - 0.3:
+            return
+        pitch = voices[(turn + chord.index) % len(voices)] + 12 * int(random.integers(2))
+        yield Note(start, song.held(start, 0.9 * step), min(pitch, player.policy.notes[1]), 0.7)
 
 
 def _voicings(song: Song, player: Player) -> Iterator[Voicing]:

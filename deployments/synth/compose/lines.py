@@ -20,6 +20,7 @@ _BASSES = {
     "offbeat": tuple((0.5 + i, 0.42, "root") for i in range(4)),
 }  # fmt: skip
 _CALM, _USUAL, _DENSE = ("held", "two"), ("two", "push", "root", "sync", "walk"), ("eighths", "sync", "offbeat")
+_SPARSE = -0.75  # a pace with silence between the notes
 _RHYTHMS = (
     (1, 1, 2), (1.5, 0.5, 1, 1), (2, 1, 1), (0.5, 0.5, 1, 2), (3, 1), (1, 0.5, 0.5, 2), (1.5, 1.5, 1), (2, 2),
     (0.75, 0.75, 0.5, 2), (1, 1, 1, 1),
@@ -92,14 +93,19 @@ def melody(song: Song, player: Player) -> Iterator[Event]:
         if theme not in motifs:
             motifs[theme] = (_motif(random), _motif(random))
         motif = _varied(motifs[theme][bar % 4 // 3], random) if bar > 1 else motifs[theme][0]
-        resting = bar % 4 == 3 or (bar % 4 == 1 and random.random() > player.fill - 0.1)
+        resting = (
+            bar % 4 == 3
+            or (bar > 0 and player.pace <= _SPARSE)
+            or (bar % 4 == 1 and random.random() > player.fill - 0.1)
+        )
         for place, (beats, by) in enumerate(zip(motif.rhythm, motif.steps, strict=True)):
             degree = _next_degree(song, player, start, degree, by, strong=place == 0 or beats >= 2)
             silent = resting and place >= max(1, len(motif.rhythm) // 2)
             if not silent and (start == 0 or start < song.end_s - 0.12):
                 arc = 0.12 * np.sin(np.pi * (place + 0.5) / len(motif.rhythm))
                 velocity = 0.6 + float(arc) + 0.1 * song.chord_at(start).section.energy + 0.08 * float(random.random())
-                yield Note(start, song.held(start, 0.94 * beats * step), player.pitch(song, degree), velocity)
+                length = (0.94 if player.pace > _SPARSE else 0.6) * beats * step
+                yield Note(start, song.held(start, length), player.pitch(song, degree), velocity)
             start += beats * step
         bar += 1
 
