@@ -22,6 +22,13 @@ TEST(what_costs_too_much_is_given_up_in_the_documented_order) {
   CHECK(given_up == want);
 }
 
+TEST(effects_become_drafts_after_instruments_and_before_voices_are_lost) {
+  const auto plan = plan_of("poly", {{"unison", 2.0}, {"voices", 2.0}}, "reverb", {});
+  const std::vector<std::string> want = {"a: quality high -> draft", "a: unison 2 -> 1",
+                                         "fx: quality high -> draft", "a: voices 2 -> 1"};
+  CHECK(synth::fit(plan, 44100.0, 64, 1e-6).degraded == want);
+}
+
 TEST(no_more_is_given_up_than_needed) {
   const auto plan = rich();
   const double whole = synth::cost_of(*plan, 44100.0, 64);

@@ -39,34 +39,46 @@ double rt60_of_click(Params params, double rt60_s) {
 }  // namespace
 
 TEST(reverb_decays_as_told) {
-  for (const double size : {0.0, 0.5, 1.0})
-    for (const double rt60_s : {0.8, 2.0, 6.0})
-      CHECK_NEAR(rt60_of_click({{"size", size}, {"damping_hz", 20000.0}}, rt60_s) / rt60_s, 1.0, 0.05);
+  for (const char* quality : {"high", "draft"})
+    for (const double size : {0.0, 0.5, 1.0})
+      for (const double rt60_s : {0.8, 2.0, 6.0}) {
+        const Params params = {{"quality", quality}, {"size", size}, {"damping_hz", 20000.0}};
+        CHECK_NEAR(rt60_of_click(params, rt60_s) / rt60_s, 1.0, 0.05);
+      }
 }
 
 TEST(reverb_decays_in_half_the_time_at_the_damping_frequency) {
-  double low = 0.0, high = 0.0;
-  for (int k = 0; k < 8; ++k) {
-    low += rt60_at(200.0 + 31.0 * k, {{"damping_hz", 3000.0}}, 2.0) / 8.0;
-    high += rt60_at(2900.0 + 29.0 * k, {{"damping_hz", 3000.0}}, 2.0) / 8.0;
+  for (const char* quality : {"high", "draft"}) {
+    double low = 0.0, high = 0.0;
+    for (int k = 0; k < 8; ++k) {
+      low += rt60_at(200.0 + 31.0 * k, {{"quality", quality}, {"damping_hz", 3000.0}}, 2.0) / 8.0;
+      high += rt60_at(2900.0 + 29.0 * k, {{"quality", quality}, {"damping_hz", 3000.0}}, 2.0) / 8.0;
+    }
+    CHECK_NEAR(low, 2.0, 0.1);
+    CHECK_NEAR(high, 1.0, 0.1);
   }
-  CHECK_NEAR(low, 2.0, 0.1);
-  CHECK_NEAR(high, 1.0, 0.1);
 }
 
 // The late tail of a good room is noise: no frequency stands far out of it.
 TEST(reverb_has_no_ringing_mode) {
-  const Audio out =
-      through("reverb", {{"mix", 1.0}, {"rt60_s", 6.0}, {"damping_hz", 20000.0}}, impulse(), 5 * 65536);
-  const auto spectrum = power_spectrum(out.left.data() + 2 * 65536, 65536);
-  double sum = 0.0, top = 0.0;
-  for (std::size_t k = 200; k < 30000; ++k) sum += spectrum[k] / 29800.0, top = std::max(top, spectrum[k]);
-  CHECK(10.0 * std::log10(top / sum) < 15.0);  // what 30000 values of noise reach is 10
+  for (const char* quality : {"high", "draft"}) {
+    const Params params = {{"quality", quality}, {"mix", 1.0}, {"rt60_s", 6.0}, {"damping_hz", 20000.0}};
+    const Audio out = through("reverb", params, impulse(), 5 * 65536);
+    const auto spectrum = power_spectrum(out.left.data() + 2 * 65536, 65536);
+    double sum = 0.0, top = 0.0;
+    for (std::size_t k = 200; k < 30000; ++k) sum += spectrum[k] / 29800.0, top = std::max(top, spectrum[k]);
+    CHECK(10.0 * std::log10(top / sum) < 15.0);  // what 30000 values of noise reach is 10
+  }
 }
 
 TEST(reverb_keeps_the_level_of_a_sound_that_goes_on) {
-  for (const double rt60_s : {0.5, 2.0, 10.0}) {
-    const Params params = {{"mix", 1.0}, {"rt60_s", rt60_s}, {"damping_hz", 20000.0}};
+  for (const auto& [rt60_s, quality] : {std::pair{0.5, "high"},
+                                        {2.0, "high"},
+                                        {10.0, "high"},
+                                        {0.5, "draft"},
+                                        {2.0, "draft"},
+                                        {10.0, "draft"}}) {
+    const Params params = {{"mix", 1.0}, {"rt60_s", rt60_s}, {"damping_hz", 20000.0}, {"quality", quality}};
     const Audio wet = render(plan_of("noise", {}, "reverb", params), {}, 12 * 44100);
     const Audio dry = render(plan_of("noise", {}), {}, 12 * 44100);
     CHECK_NEAR(decibel(rms(wet.left, 10 * 44100, 12 * 44100) / rms(dry.left, 10 * 44100, 12 * 44100)), 0.0,
@@ -85,11 +97,12 @@ TEST(reverb_moves_its_parameters_without_clicks) {
     renderer.render(out.left.data(), out.right.data(), 132300, {hum.left.data(), hum.right.data()});
     return largest_second_difference(out.left, 44100, 132300);
   };
-  const auto set = [](const char* param, double value) {
+  const auto set = [](const char* param, const synth::Value& value) {
     return std::vector<synth::EventSpec>{
         {.frame = 66150, .type = "set", .node = "fx", .param = param, .value = value}};
   };
   const double calm = roughness({});
   for (const auto& [param, value] : {std::pair{"size", 0.9}, {"pre_delay_s", 0.1}, {"modulation", 1.0}})
     CHECK(roughness(set(param, value)) < calm + 0.001);
+  CHECK(roughness(set("quality", "draft")) < calm + 0.001);
 }

@@ -12,9 +12,13 @@ SYNTH_INLINE F8 lane_index() noexcept { return F8{0, 1, 2, 3, 4, 5, 6, 7}; }
 SYNTH_INLINE U8 splat_bits(std::uint32_t x) noexcept { return U8{x, x, x, x, x, x, x, x}; }
 
 SYNTH_INLINE bool any(const I8& mask) noexcept {
+#if defined(__AVX__)
+  return _mm256_testz_si256(reinterpret_cast<__m256i>(mask), reinterpret_cast<__m256i>(mask)) == 0;
+#else
   std::int64_t parts[4];
   std::memcpy(parts, &mask, sizeof parts);
   return (parts[0] | parts[1] | parts[2] | parts[3]) != 0;
+#endif
 }
 
 SYNTH_INLINE F8 clamp(const F8& x, float low, float high) noexcept {

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <initializer_list>
 
-#if defined(__AVX2__)
+#if defined(__AVX__)
 #include <immintrin.h>
 #endif
 
@@ -44,8 +44,22 @@ SYNTH_INLINE F8 fma(const F8& a, const F8& b, const F8& c) noexcept {
 #endif
 }
 
-SYNTH_INLINE F8 min(const F8& a, const F8& b) noexcept { return a < b ? a : b; }
-SYNTH_INLINE F8 max(const F8& a, const F8& b) noexcept { return a > b ? a : b; }
+// The second where they are equal or one is no number. Named, because the compiler makes two of `a < b ? a :
+// b`.
+SYNTH_INLINE F8 min(const F8& a, const F8& b) noexcept {
+#if defined(__AVX__)
+  return reinterpret_cast<F8>(_mm256_min_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b)));
+#else
+  return a < b ? a : b;
+#endif
+}
+SYNTH_INLINE F8 max(const F8& a, const F8& b) noexcept {
+#if defined(__AVX__)
+  return reinterpret_cast<F8>(_mm256_max_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b)));
+#else
+  return a > b ? a : b;
+#endif
+}
 SYNTH_INLINE F8 abs(const F8& a) noexcept {
   return reinterpret_cast<F8>(reinterpret_cast<U8>(a) & 0x7fffffffu);
 }
@@ -72,6 +86,85 @@ SYNTH_INLINE void transpose(F8 (&rows)[8]) noexcept {
     rows[i + 4] = __builtin_shufflevector(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
   }
 }
+
+// Two times eight: one register on AVX-512, elsewhere two beside each other.
+#if defined(__AVX512F__)
+typedef float F16 __attribute__((vector_size(64)));
+
+SYNTH_INLINE F16 join(const F8& low, const F8& high) noexcept {
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+SYNTH_INLINE F8 low(const F16& x) noexcept { return __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7); }
+SYNTH_INLINE F8 high(const F16& x) noexcept {
+  return __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+SYNTH_INLINE F16 swapped(const F16& x) noexcept {
+  return __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+SYNTH_INLINE F16 fma(const F16& a, const F16& b, const F16& c) noexcept {
+  return reinterpret_cast<F16>(
+      _mm512_fmadd_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), reinterpret_cast<__m512>(c)));
+}
+SYNTH_INLINE F16 max(const F16& a, const F16& b) noexcept {
+  // With a mask of all lanes: GCC 12 warns of the plain one.
+  return reinterpret_cast<F16>(
+      _mm512_maskz_max_ps(0xffff, reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
+}
+// Both halves by themselves.
+SYNTH_INLINE void transpose(F16 (&rows)[8]) noexcept {
+  F16 t[8], u[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    const F16 &a = rows[i], &b = rows[i + 1];
+    t[i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    t[i + 1] = __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  }
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; ++k) {
+    const int from = k / 2 * 4 + k % 2, to = k / 2 * 4 + k % 2 * 2;
+    const F16 &a = t[from], &b = t[from + 2];
+    u[to] = __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+    u[to + 1] = __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const F16 &a = u[i], &b = u[i + 4];
+    rows[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
+    rows[i + 4] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+  }
+}
+#else
+struct F16 {
+  F8 lower, upper;
+  friend SYNTH_INLINE F16 operator+(const F16& a, const F16& b) noexcept {
+    return {a.lower + b.lower, a.upper + b.upper};
+  }
+  friend SYNTH_INLINE F16 operator-(const F16& a, const F16& b) noexcept {
+    return {a.lower - b.lower, a.upper - b.upper};
+  }
+  friend SYNTH_INLINE F16 operator*(const F16& a, const F16& b) noexcept {
+    return {a.lower * b.lower, a.upper * b.upper};
+  }
+};
+
+SYNTH_INLINE F16 join(const F8& low, const F8& high) noexcept { return {low, high}; }
+SYNTH_INLINE const F8& low(const F16& x) noexcept { return x.lower; }
+SYNTH_INLINE const F8& high(const F16& x) noexcept { return x.upper; }
+SYNTH_INLINE F16 swapped(const F16& x) noexcept { return {x.upper, x.lower}; }
+SYNTH_INLINE F16 fma(const F16& a, const F16& b, const F16& c) noexcept {
+  return {fma(a.lower, b.lower, c.lower), fma(a.upper, b.upper, c.upper)};
+}
+SYNTH_INLINE void transpose(F16 (&rows)[8]) noexcept {
+  F8 lows[8], highs[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) lows[i] = rows[i].lower, highs[i] = rows[i].upper;
+  transpose(lows);
+  transpose(highs);
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) rows[i] = {lows[i], highs[i]};
+}
+#endif
+SYNTH_INLINE F16 twice(const F8& x) noexcept { return join(x, x); }
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -10,9 +10,13 @@ inline namespace SYNTH_ISA {
 // The effects that use rings cut time at multiples of eight frames (see Chunks), so a write never crosses the
 // ring's end; reads may, and find the ring's begin once more behind its end. Frames that are not known yet
 // are written as garbage, but always before they are read: hence the slack.
+//
+// Where many rings are read at whole distances of kNearest or more, windows save most of the addresses: at
+// most kWindow frames that end before a multiple of kWindow, which lie in a row. A window is shut when it is
+// written, and what the ring's end has to find is copied then.
 class Ring {
  public:
-  static constexpr int kSlack = 16;
+  static constexpr int kWindow = 64, kSlack = kWindow + 16;
 
   void prepare(Arena& arena, int longest_frames) {
     capacity_ = size_for(longest_frames);
@@ -30,6 +34,16 @@ class Ring {
     const std::uint32_t i = at & mask_;
     store(data_ + i, x);
     if (i < kLanes) store(data_ + mask_ + 1 + i, x);
+  }
+  static constexpr int kNearest = kWindow + kLanes;
+  [[nodiscard]] SYNTH_INLINE float* window(std::uint32_t at) noexcept { return data_ + (at & mask_); }
+  [[nodiscard]] SYNTH_INLINE const float* window(std::uint32_t at, int distance) const noexcept {
+    return data_ + ((at - static_cast<std::uint32_t>(distance)) & mask_);
+  }
+  SYNTH_INLINE void shut(std::uint32_t at, int frames) noexcept {
+    const std::uint32_t i = at & mask_;
+    if (i < kWindow)
+      std::memcpy(data_ + mask_ + 1 + i, data_ + i, static_cast<std::size_t>(frames) * sizeof(float));
   }
   // Eight frames that begin `distance` before `at`. What was not written yet can only be read from 8 on.
   SYNTH_INLINE F8 read(std::uint32_t at, int distance) const noexcept {
@@ -54,8 +68,8 @@ class Ring {
 
  private:
   static std::size_t size_for(int longest_frames) noexcept {
-    std::size_t size = 32;
-    while (size < static_cast<std::size_t>(longest_frames + kSlack)) size *= 2;
+    std::size_t size = kWindow;
+    while (size < static_cast<std::size_t>(longest_frames + 2 * kLanes)) size *= 2;
     return size;
   }
   __attribute__((noinline)) void gather(std::uint32_t at, const I8& whole, F8 (&taps)[4]) const noexcept {

@@ -1,4 +1,4 @@
-// Node reverb: a feedback delay network of sixteen lines.
+// Node reverb: a feedback delay network of sixteen lines, or of eight in draft quality.
 #include "synth/dsp/ring.h"
 #include "synth/nodes/catalog.h"
 
@@ -10,13 +10,16 @@ constexpr int kLines = 16, kSides = 2, kHalf = kLines / kSides, kStages = 4;
 // Seconds in a room of middle size; made prime in frames, so that no two echoes fall together.
 constexpr double kLineTimes[kLines] = {0.0193, 0.0239, 0.0281, 0.0331, 0.0383, 0.0437, 0.0491, 0.0557,
                                        0.0217, 0.0263, 0.0307, 0.0359, 0.0411, 0.0469, 0.0523, 0.0589};
+constexpr int kDrafted[kHalf / 2] = {3, 4, 6, 7};  // of each side, in draft quality: most modes
 constexpr double kDiffuserTimes[kSides][kStages] = {{0.0047, 0.0036, 0.0127, 0.0093},
                                                     {0.0041, 0.0053, 0.0109, 0.0081}};
 constexpr float kDiffusion = 0.6f;
-constexpr float kFadeS = 0.06f;  // of the old room when the size changes
-constexpr float kSwingS = 0.5f;  // from no modulation to full
+constexpr float kFadeS = 0.06f;    // of the old room when the size changes
+constexpr float kSwingS = 0.5f;    // from no modulation to full
+constexpr int kSwingFrames = 256;  // how often its angles are computed, at most
 
-enum { kRt60, kMix, kDamping, kPreDelay, kSize, kModulation };
+enum { kRt60, kMix, kDamping, kPreDelay, kSize, kModulation, kQuality };
+constexpr const char* kQualities[] = {"high", "draft"};
 constexpr ParamSpec kSpec[] = {
     {"rt60_s", "s", 0.1f, 60, 2, "fall of low frequencies by 60 dB"},
     {"mix", "", 0, 1, 0.3f, "share of the reverb"},
@@ -24,6 +27,8 @@ constexpr ParamSpec kSpec[] = {
     {"pre_delay_s", "s", 0, 0.25f, 0.01f, "before the first reflection"},
     {"size", "", 0, 1, 0.5f, "0 a closet, 1 a cathedral; a change ends the old tail"},
     {"modulation", "", 0, 1, 0.4f, "slow turning of the echoes against metallic ringing"},
+    {"quality", "", 0, 1, 0, "high: 16 lines; draft: 8, thinner at less cost; a change ends the old tail",
+     kQualities},
 };
 
 int next_prime(int n) {
@@ -36,73 +41,149 @@ int next_prime(int n) {
   return n;
 }
 
-// Schroeder's all-passes, to make the first echoes dense.
-struct Diffuser {
-  Ring rings[kStages];
-  int lengths[kStages] = {};
+// A ring that is read at one distance, as all of this node's are but the pre-delays.
+struct Line {
+  Ring ring;
+  int length = 0;
+};
 
-  SYNTH_INLINE F8 step(std::uint32_t at, F8 x) noexcept {
-    const F8 g = splat(kDiffusion);
-    for (int i = 0; i < kStages; ++i) {
-      const F8 delayed = rings[i].read(at, lengths[i]);
-      const F8 inner = fma(-g, delayed, x);
-      rings[i].write(at, inner);
-      x = fma(g, inner, delayed);
+// Where lines are read and written, for the frames of a window (see Ring). `kNear` is for rooms so small, or
+// rates so low, that a line is shorter than a window.
+template <bool kNear, int kCount>
+class Taps {
+ public:
+  SYNTH_INLINE Taps(Line* lines, std::uint32_t at) noexcept : lines_(lines), at_(at) {
+    if constexpr (!kNear)
+      for (int k = 0; k < kCount; ++k) {
+        from_[k] = lines[k].ring.window(at, lines[k].length);
+        to_[k] = lines[k].ring.window(at);
+      }
+  }
+  SYNTH_INLINE F8 read(int k, int i) const noexcept {
+    if constexpr (kNear) return lines_[k].ring.read(at_ + static_cast<std::uint32_t>(i), lines_[k].length);
+    return load(from_[k] + i);
+  }
+  SYNTH_INLINE void write(int k, int i, const F8& x) noexcept {
+    if constexpr (kNear)
+      lines_[k].ring.write(at_ + static_cast<std::uint32_t>(i), x);
+    else
+      store(to_[k] + i, x);
+  }
+  SYNTH_INLINE void shut(int frames) noexcept {
+    if constexpr (!kNear)
+      for (int k = 0; k < kCount; ++k) lines_[k].ring.shut(at_, frames);
+  }
+
+ private:
+  Line* lines_;
+  std::uint32_t at_;
+  const float* from_[kCount];
+  float* to_[kCount];
+};
+
+// Schroeder's all-passes, to make the first echoes dense; both sides at once.
+template <bool kNear>
+SYNTH_INLINE F16 diffuse(Taps<kNear, kSides * kStages>& taps, int i, F16 x) noexcept {
+  const F16 g = twice(splat(kDiffusion)), minus_g = twice(splat(-kDiffusion));
+#pragma GCC unroll 4
+  for (int k = 0; k < kStages; ++k) {
+    const F16 delayed = join(taps.read(k, i), taps.read(k + kStages, i));
+    const F16 inner = fma(minus_g, delayed, x);
+    taps.write(k, i, low(inner));
+    taps.write(k + kStages, i, high(inner));
+    x = fma(g, inner, delayed);
+  }
+  return x;
+}
+
+// At every turn a line loses exactly what its length asks for, and a one-pole filter shortens the decay of
+// high frequencies. Lines lie in lanes while they are filtered: eight rows of frames come in and go out.
+// y[n] = z[n] + p y[n - 1] is computed as z[n] + p z[n - 1] + p^2 y[n - 2], which halves the waiting.
+template <class Lanes>
+struct Losses {
+  Lanes in{}, pole{}, square{};
+  Lanes before{}, last[2]{};  // z[n - 1]; y[n - 1], y[n - 2]
+
+  SYNTH_INLINE void run(Lanes (&rows)[kHalf], int frames) noexcept {
+    transpose(rows);
+    Lanes z[kHalf];
+#pragma GCC unroll 8
+    for (int i = 0; i < kHalf; ++i) z[i] = in * rows[i];
+#pragma GCC unroll 8
+    for (int i = 0; i < kHalf; ++i)
+      rows[i] = fma(square, i < 2 ? last[1 - i] : rows[i - 2], fma(pole, i == 0 ? before : z[i - 1], z[i]));
+    if (frames == kLanes)
+      before = z[kLanes - 1], last[0] = rows[kLanes - 1], last[1] = rows[kLanes - 2];
+    else
+      stop(rows, z, frames);
+    transpose(rows);
+  }
+  void clear() noexcept { before = last[0] = last[1] = Lanes{}; }
+
+ private:
+  // Selected row by row: an index would put all of them into memory, whatever the number of frames.
+  SYNTH_INLINE void stop(const Lanes (&rows)[kHalf], const Lanes (&z)[kHalf], int frames) noexcept {
+    if (frames == 1) last[1] = last[0];
+#pragma GCC unroll 8
+    for (int i = 0; i < kHalf; ++i) {
+      if (i == frames - 2) last[1] = rows[i];
+      if (i == frames - 1) last[0] = rows[i], before = z[i];
     }
-    return x;
   }
 };
 
-// The eight lines of one side: at every turn each loses exactly what its length asks for, and a one-pole
-// filter shortens the decay of high frequencies. Lines lie in lanes while they are filtered.
-struct Lines {
-  Ring rings[kHalf];
-  int lengths[kHalf] = {};
-  F8 state{}, in{}, pole{};
+// The rotations of a window: lines that are a function of the frames since they were aimed.
+struct Rotations {
+  F16 sine[4], sine_step[4], cosine[4], cosine_step[4], frame;
 
-  SYNTH_INLINE void read(std::uint32_t at, int frames, F8 (&x)[kHalf]) noexcept {
-#pragma GCC unroll 8
-    for (int i = 0; i < kHalf; ++i) x[i] = rings[i].read(at, lengths[i]);
-    transpose(x);
-    F8 last = state;
-#pragma GCC unroll 8
-    for (int i = 0; i < kHalf; ++i) last = x[i] = fma(pole, last, in * x[i]);
-    state = x[frames - 1];
-    transpose(x);
+  SYNTH_INLINE Rotations(const Smooth (&sines)[4], const Smooth (&cosines)[4], int from) noexcept {
+    for (int k = 0; k < 4; ++k) {
+      sine[k] = join(splat(sines[k].from()), splat(-sines[k].from()));
+      sine_step[k] = join(splat(sines[k].step()), splat(-sines[k].step()));
+      cosine[k] = twice(splat(cosines[k].from())), cosine_step[k] = twice(splat(cosines[k].step()));
+    }
+    frame = twice(splat(static_cast<float>(sines[0].done() + from)) + lane_index());
   }
-  SYNTH_INLINE void write(std::uint32_t at, const F8 (&x)[kHalf]) noexcept {
-#pragma GCC unroll 8
-    for (int i = 0; i < kHalf; ++i) rings[i].write(at, x[i]);
+  // Minus the sine on the right.
+  SYNTH_INLINE F16 sine_at(int k, const F16& frames) const noexcept {
+    return fma(sine_step[k], frames, sine[k]);
+  }
+  SYNTH_INLINE F16 cosine_at(int k, const F16& frames) const noexcept {
+    return fma(cosine_step[k], frames, cosine[k]);
   }
 };
 
-// An 8 x 8 Hadamard matrix, not scaled.
-SYNTH_INLINE void hadamard(F8 (&x)[kHalf]) noexcept {
+// A Hadamard matrix within each run of kSize rows, not scaled.
+template <int kSize, class Lanes>
+SYNTH_INLINE void hadamard(Lanes (&x)[kHalf]) noexcept {
 #pragma GCC unroll 3
-  for (int span = 4; span > 0; span /= 2)
+  for (int span = kSize / 2; span > 0; span /= 2)
 #pragma GCC unroll 8
     for (int i = 0; i < kHalf; ++i)
       if ((i & span) == 0) {
-        const F8 a = x[i], b = x[i + span];
+        const Lanes a = x[i], b = x[i + span];
         x[i] = a + b;
         x[i + span] = a - b;
       }
 }
 
-SYNTH_INLINE void rotate(F8& a, F8& b, const F8& sine, const F8& cosine) noexcept {
-  const F8 from = a;
-  a = fma(cosine, from, sine * b);
-  b = fma(cosine, b, -(sine * from));
-}
-
-// Jot and Chaigne, AES 90th convention, 1991. Left goes into and comes out of the first eight lines, right
-// the second; between them every line meets one of the other side in a rotation whose angle swings slowly
-// about an eighth turn. The matrix is orthogonal at all times, so this spreads the modes and leaves the decay
-// alone (Schlecht and Habets, "Time-varying feedback matrices in feedback delay networks", JASA 138, 2015).
+// Jot and Chaigne, AES 90th convention, 1991. Left goes into and comes out of the first half of the lines,
+// right the second; between them every line meets one of the other side in a rotation whose angle swings
+// slowly about an eighth turn. The matrix is orthogonal at all times, so this spreads the modes and leaves
+// the decay alone (Schlecht and Habets, "Time-varying feedback matrices in feedback delay networks", JASA
+// 138, 2015).
 class Reverb final : public Node {
  public:
   void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
-    chunks_.run(frames, [&](std::uint32_t at, int i, int n) { turn(in, out, at, i, n); });
+    for (int i = 0; i < frames;) {
+      const int n = std::min(frames - i, Ring::kWindow - static_cast<int>(at_ % Ring::kWindow));
+      if (near_)
+        draft_ ? window<true, true>(in, out, i, n) : window<true, false>(in, out, i, n);
+      else
+        draft_ ? window<false, true>(in, out, i, n) : window<false, false>(in, out, i, n);
+      i += n;
+      at_ += static_cast<std::uint32_t>(n);
+    }
     for (Smooth* s : {&mix_, &wet_, &fade_}) s->advance(frames);
     for (int k = 0; k < 4; ++k) sine_[k].advance(frames), cosine_[k].advance(frames);
     for (Lfo& lfo : swings_) lfo.advance(frames);
@@ -111,25 +192,40 @@ class Reverb final : public Node {
  protected:
   void prepare() override {
     size_ = param(kSize);
+    draft_ = whole(kQuality) == 1;
     depth_ = param(kModulation);
     for (int side = 0; side < kSides; ++side) {
       pre_[side].prepare(arena(), static_cast<int>(0.25f * rate()) + 1);
       for (int i = 0; i < kStages; ++i)
-        diffusers_[side].rings[i].prepare(arena(), diffuser_length(side, i, 1.0f));
-      for (int i = 0; i < kHalf; ++i) lines_[side].rings[i].prepare(arena(), line_length(side, i, 1.0f));
+        diffusers_[side][i].ring.prepare(arena(), diffuser_length(side, i, 1.0f));
+      for (int i = 0; i < kHalf; ++i)
+        lines_[side][i].ring.prepare(
+            arena(), std::max(line_length(side, i, 1.0f), line_length(side, kDrafted[i % 4], 1.0f)));
     }
     build();
     pre_tap_[0].jump(pre_delay()), pre_tap_[1].jump(pre_delay());
-    for (int k = 0; k < 4; ++k) swings_[k].set_phase(0.25f * static_cast<float>(k));
+    constexpr float kRates[4] = {0.31f, 0.43f, 0.59f, 0.73f};
+    for (int k = 0; k < 4; ++k) {
+      swings_[k].set_rate(kRates[k], rate());
+      swings_[k].set_phase(0.25f * static_cast<float>(k));
+    }
+    swing(0, [](Smooth& line, float value) { line.jump(value); });
   }
 
+  void advance() noexcept override {
+    if (--until_swing_ > 0) return;
+    until_swing_ = std::max(1, kSwingFrames / block());
+    const int frames = until_swing_ * block();
+    const float most = static_cast<float>(frames) / (rate() * kSwingS);
+    depth_ = std::clamp(param(kModulation), depth_ - most, depth_ + most);
+    swing(frames, [frames](Smooth& line, float value) { line.aim(value, frames); });
+  }
   void control() noexcept override {
     follow(mix_, param(kMix));
     for (Tap& tap : pre_tap_) tap.aim(pre_delay());
-    follow_size();
-    swing();
+    follow_room();
     if (rt60_ != param(kRt60) || damping_ != param(kDamping) || built_) design();
-    follow(fade_, 0.35355339f * level_);
+    follow(fade_, (draft_ ? 0.5f : 0.35355339f) * level_);
     follow(wet_, level_ * normal_);
   }
 
@@ -144,41 +240,43 @@ class Reverb final : public Node {
     return next_prime(static_cast<int>(kDiffuserTimes[side][i] * scale * static_cast<double>(rate())));
   }
 
+  [[nodiscard]] int lines_per_side() const noexcept { return draft_ ? kHalf / 2 : kHalf; }
+
   // A room of another size is another room: the old one fades out, and what comes in fades into the new one.
-  void follow_size() noexcept {
+  void follow_room() noexcept {
     const float step = block_s() / kFadeS;
-    if (size_ == param(kSize)) {
+    if (size_ == param(kSize) && draft_ == (whole(kQuality) == 1)) {
       level_ = std::min(level_ + step, 1.0f);
     } else if (level_ > 0.0f) {
       level_ = std::max(level_ - step, 0.0f);
     } else {
       size_ = param(kSize);
+      draft_ = whole(kQuality) == 1;
       build();
       silence();
     }
   }
   void build() noexcept {
+    near_ = false;
+    const auto cut = [this](Line& line, int length) {
+      line.length = length;
+      line.ring.shorten(length);
+      near_ |= length < Ring::kNearest;
+    };
     for (int side = 0; side < kSides; ++side) {
-      for (int i = 0; i < kStages; ++i) {
-        int& length = diffusers_[side].lengths[i];
-        length = diffuser_length(side, i, size_);
-        diffusers_[side].rings[i].shorten(length);
-      }
-      Lines& lines = lines_[side];
-      for (int i = 0; i < kHalf; ++i) {
-        lines.lengths[i] = line_length(side, i, size_);
-        lines.rings[i].shorten(lines.lengths[i]);
-      }
+      for (int i = 0; i < kStages; ++i) cut(diffusers_[side][i], diffuser_length(side, i, size_));
+      for (int i = 0; i < lines_per_side(); ++i)
+        cut(lines_[side][i], line_length(side, draft_ ? kDrafted[i] : i, size_));
     }
     built_ = true;
   }
   void silence() noexcept {
-    for (Diffuser& diffuser : diffusers_)
-      for (Ring& ring : diffuser.rings) ring.clear();
-    for (Lines& lines : lines_) {
-      for (Ring& ring : lines.rings) ring.clear();
-      lines.state = F8{};
+    for (int side = 0; side < kSides; ++side) {
+      for (Line& line : diffusers_[side]) line.ring.clear();
+      for (Line& line : lines_[side]) line.ring.clear();
     }
+    high_.clear();
+    low_.clear();
   }
 
   // One pass through a line loses `loss` at 0 Hz and loss^2 (half the decay time) at damping_hz:
@@ -191,30 +289,31 @@ class Reverb final : public Node {
     const double cosine =
         std::cos(2.0 * 3.141592653589793 * std::min(static_cast<double>(damping_ / rate()), 0.49));
     const bool damped = damping_ < kSpec[kDamping].high;
+    const int half = lines_per_side();
+    const double scale = 1.0 / std::sqrt(half);  // the Hadamard matrix'
+    float in[kLines] = {}, poles[kLines] = {};
     double kept = 0.0;
-    for (Lines& lines : lines_)
-      for (int i = 0; i < kHalf; ++i) {
-        const double loss = std::pow(10.0, -3.0 * lines.lengths[i] / static_cast<double>(rt60_ * rate()));
-        const double square = loss * loss, b = 1.0 - square * cosine, a = 1.0 - square;
-        const double pole =
-            damped ? std::clamp((b - std::sqrt(std::max(b * b - a * a, 0.0))) / a, 0.0, 0.999) : 0.0;
-        lines.pole[i] = static_cast<float>(pole);
-        lines.in[i] = static_cast<float>(loss * (1.0 - pole) * 0.35355339);  // the Hadamard matrix' scale
-        kept += square / kLines;
-      }
-    normal_ = static_cast<float>(std::sqrt(8.0 * (1.0 - kept) / kept));
+    for (int k = 0; k < kSides * half; ++k) {
+      const double loss =
+          std::pow(10.0, -3.0 * lines_[k / half][k % half].length / static_cast<double>(rt60_ * rate()));
+      const double square = loss * loss, b = 1.0 - square * cosine, a = 1.0 - square;
+      const double pole =
+          damped ? std::clamp((b - std::sqrt(std::max(b * b - a * a, 0.0))) / a, 0.0, 0.999) : 0.0;
+      poles[k] = static_cast<float>(pole);
+      in[k] = static_cast<float>(loss * (1.0 - pole) * scale);
+      kept += square / (kSides * half);
+    }
+    high_.in = join(load(in), load(in + kHalf)), high_.pole = join(load(poles), load(poles + kHalf));
+    low_.in = load(in), low_.pole = load(poles);
+    high_.square = high_.pole * high_.pole, low_.square = low_.pole * low_.pole;
+    normal_ = static_cast<float>(std::sqrt(half * (1.0 - kept) / kept));
   }
 
   // Four rotations, each of two pairs of lines, between 1/24 and 5/24 of a turn.
-  void swing() noexcept {
-    const float most = block_s() / kSwingS;
-    depth_ = std::clamp(param(kModulation), depth_ - most, depth_ + most);
-    constexpr float kRates[4] = {0.31f, 0.43f, 0.59f, 0.73f};
+  template <class Set>
+  void swing(int ahead_frames, Set set) noexcept {
     U8 angle{};
-    for (int k = 0; k < 4; ++k) {
-      swings_[k].set_rate(kRates[k], rate());
-      angle[k + 4] = swings_[k].phase(block());
-    }
+    for (int k = 0; k < 4; ++k) angle[k + 4] = swings_[k].phase(ahead_frames);
     const F8 swung = sine(angle) * splat(0x1p32f / 12.0f * depth_);
     for (int k = 0; k < 4; ++k) {
       angle[k] = 0x20000000u + static_cast<std::uint32_t>(static_cast<std::int32_t>(swung[k + 4]));
@@ -222,47 +321,96 @@ class Reverb final : public Node {
     }
     const F8 turned = sine(angle);
     for (int k = 0; k < 4; ++k) {
-      follow(sine_[k], turned[k]);
-      follow(cosine_[k], turned[k + 4]);
+      set(sine_[k], turned[k]);
+      set(cosine_[k], turned[k + 4]);
     }
   }
 
-  SYNTH_INLINE void turn(const StereoView& in, const Stereo& out, std::uint32_t at, int i, int n) noexcept {
-    const F8 dry[kSides] = {load_some(in.left + i, n), load_some(in.right + i, n)};
-    const F8 fade = ahead(fade_, i);
-    F8 x[kSides][kHalf], wet[kSides], fed[kSides];
-    for (int side = 0; side < kSides; ++side) {
-      pre_[side].write(at, dry[side]);
-      fed[side] = diffusers_[side].step(at, pre_tap_[side].read(pre_[side], at, n)) * fade;
-      F8(&y)[kHalf] = x[side];
-      lines_[side].read(at, n, y);
-      wet[side] = ((y[0] - y[1]) + (y[2] - y[3])) + ((y[4] - y[5]) + (y[6] - y[7]));
+  // Frames i to i + frames - 1 of a call, in chunks that end at multiples of eight.
+  template <bool kNear, bool kDraft>
+  void window(const StereoView& in, const Stereo& out, int i, int frames) noexcept {
+    Taps<kNear, kSides * kStages> diffusers(diffusers_[0], at_);
+    Taps<kNear, kLines> lines(lines_[0], at_);
+    const Rotations rotations(sine_, cosine_, i);
+    for (int done = 0; done < frames;) {
+      const std::uint32_t at = at_ + static_cast<std::uint32_t>(done);
+      const int n = std::min(frames - done, kLanes - static_cast<int>(at % kLanes)), here = i + done;
+      const F8 left = load_some(in.left + here, n), right = load_some(in.right + here, n);
+      pre_[0].write(at, left), pre_[1].write(at, right);
+      const F16 early = join(pre_tap_[0].read(pre_[0], at, n), pre_tap_[1].read(pre_[1], at, n));
+      const F16 fed = diffuse(diffusers, done, early) * twice(ahead(fade_, here));
+      const F16 frame = rotations.frame + twice(splat(static_cast<float>(done)));
+      F16 wet;
+      if constexpr (kDraft)
+        wet = turn_draft(lines, rotations, frame, fed, done, n);
+      else
+        wet = turn_high(lines, rotations, frame, fed, done, n);
+      const F8 mix = ahead(mix_, here), level = ahead(wet_, here);
+      store_some(out.left + here, lerp(left, level * low(wet), mix), n);
+      store_some(out.right + here, lerp(right, level * high(wet), mix), n);
+      done += n;
     }
+    diffusers.shut(frames);
+    lines.shut(frames);
+  }
+  // Both turns take what goes into the lines and return what comes out of them. Here a row holds a line of
+  // the left and one of the right.
+  template <bool kNear>
+  SYNTH_INLINE F16 turn_high(Taps<kNear, kLines>& lines, const Rotations& rotations, const F16& frame,
+                             const F16& fed, int i, int n) noexcept {
+    F16 x[kHalf];
+#pragma GCC unroll 8
+    for (int k = 0; k < kHalf; ++k) x[k] = join(lines.read(k, i), lines.read(k + kHalf, i));
+    high_.run(x, n);
+    const F16 wet = ((x[0] - x[1]) + (x[2] - x[3])) + ((x[4] - x[5]) + (x[6] - x[7]));
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
-      const F8 s = ahead(sine_[k], i), c = ahead(cosine_[k], i);
-      rotate(x[0][k], x[1][k], s, c);
-      rotate(x[0][k + 4], x[1][k + 4], s, c);
+      const F16 sine = rotations.sine_at(k, frame), cosine = rotations.cosine_at(k, frame);
+      x[k] = fma(cosine, x[k], sine * swapped(x[k]));
+      x[k + 4] = fma(cosine, x[k + 4], sine * swapped(x[k + 4]));
     }
-    const F8 mix = ahead(mix_, i), level = ahead(wet_, i);
-    float* const outs[kSides] = {out.left, out.right};
-    for (int side = 0; side < kSides; ++side) {
-      hadamard(x[side]);
-      for (F8& y : x[side]) y += fed[side];
-      lines_[side].write(at, x[side]);
-      store_some(outs[side] + i, lerp(dry[side], level * wet[side], mix), n);
+    hadamard<kHalf>(x);
+#pragma GCC unroll 8
+    for (int k = 0; k < kHalf; ++k) {
+      const F16 back = x[k] + fed;
+      lines.write(k, i, low(back));
+      lines.write(k + kHalf, i, high(back));
     }
+    return wet;
+  }
+  // Here the first four rows are lines of the left.
+  template <bool kNear>
+  SYNTH_INLINE F16 turn_draft(Taps<kNear, kLines>& lines, const Rotations& rotations, const F16& frame,
+                              const F16& fed, int i, int n) noexcept {
+    F8 x[kHalf];
+#pragma GCC unroll 8
+    for (int k = 0; k < kHalf; ++k) x[k] = lines.read(k < 4 ? k : k + 4, i);
+    low_.run(x, n);
+    const F16 wet = join((x[0] - x[1]) + (x[2] - x[3]), (x[4] - x[5]) + (x[6] - x[7]));
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) {
+      const F8 sine = low(rotations.sine_at(k, frame)), cosine = low(rotations.cosine_at(k, frame)),
+               left = x[k];
+      x[k] = fma(cosine, left, sine * x[k + 4]);
+      x[k + 4] = fma(cosine, x[k + 4], -(sine * left));
+    }
+    hadamard<kHalf / 2>(x);
+#pragma GCC unroll 8
+    for (int k = 0; k < kHalf; ++k) lines.write(k < 4 ? k : k + 4, i, x[k] + (k < 4 ? low(fed) : high(fed)));
+    return wet;
   }
 
-  Chunks chunks_;
   Ring pre_[kSides];
   Tap pre_tap_[kSides];
-  Diffuser diffusers_[kSides];
-  Lines lines_[kSides];
+  Line diffusers_[kSides][kStages], lines_[kSides][kHalf];
+  Losses<F16> high_;
+  Losses<F8> low_;
   Lfo swings_[4];
   Smooth mix_, wet_, fade_, sine_[4], cosine_[4];
   float size_ = 0.0f, level_ = 1.0f, depth_ = 0.0f, normal_ = 1.0f, rt60_ = -1.0f, damping_ = -1.0f;
-  bool built_ = false;
+  std::uint32_t at_ = 0;
+  int until_swing_ = 0;
+  bool built_ = false, draft_ = false, near_ = false;  // near_: a line is shorter than a window
 };
 
 }  // namespace
