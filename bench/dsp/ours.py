@@ -1,8 +1,8 @@
 """One of SPEC.md's workloads on our renderer: `python bench/dsp/ours.py A 64 [draft]` prints one JSON line.
 
 The chord of A is one `poly` whose voices have three saws, a filter that envelope and LFO move, and a place of their
-own; C is one `poly` of 64 sines whose filters follow their notes. The output array is made and touched beforehand, so
-that what is timed is rendering.
+own; with `draft` every node of A that has a `quality` is a draft. C is one `poly` of 64 sines whose filters follow
+their notes. The output array is made and touched beforehand, so that what is timed is rendering.
 """
 
 import json
@@ -26,7 +26,7 @@ Event = dict[str, Any]
 def pad(quality: str) -> tuple[dict[str, Any], list[Event]]:
     """A: eight voices of three saws, chorus, delay, reverb, limiter."""
     voices = {
-        "waveform": "saw", "quality": quality, "unison": 3, "detune_cents": 7, "spread": 0, "voices": 8,
+        "waveform": "saw", "unison": 3, "detune_cents": 7, "spread": 0, "voices": 8,
         "attack_s": 0.8, "decay_s": 1.0, "sustain": 0.7, "release_s": 1.2, "cutoff_hz": 400, "resonance": 0.36,
         "filter_env_octaves": 3.09, "lfo1_hz": 0.3, "mod1_source": "lfo1", "mod1_target": "cutoff", "mod1_amount": 0.03,
         "pan_spread": 1,
@@ -40,7 +40,12 @@ def pad(quality: str) -> tuple[dict[str, Any], list[Event]]:
     gates = [(k * PERIOD, n) for k in range(8) for n in NOTES]
     events = [{"frame": at, "type": "note_on", "node": "source", "note": n, "velocity": 0.8} for at, n in gates]
     events += [{"frame": at + GATE, "type": "note_off", "node": "source", "note": n} for at, n in gates]
-    return chain("poly", voices, bus), events
+    graph = chain("poly", voices, bus)
+    known = synth_native.describe()
+    for node in graph["nodes"]:
+        if any(param["name"] == "quality" for param in known[node["type"]]["params"]):
+            node["params"]["quality"] = quality
+    return graph, events
 
 
 def effects() -> tuple[dict[str, Any], list[Event]]:

@@ -74,6 +74,40 @@ TEST(any_split_gives_the_same_samples) {
   }
 }
 
+// Quality that changes on its way, rooms with lines longer and shorter than a window, all block sizes.
+TEST(any_split_gives_the_same_samples_in_draft_quality_too) {
+  constexpr std::size_t kFrames = 20000;
+  for (const auto& [waveform, size, rate] :
+       {std::tuple{"saw", 0.5, 44100.0}, {"square", 0.0, 16000.0}, {"triangle", 1.0, 8000.0}}) {
+    const auto plan = plan_of("poly",
+                              {{"quality", "draft"},
+                               {"waveform", waveform},
+                               {"unison", 3.0},
+                               {"sub_level", 0.5},
+                               {"osc2_level", 0.5},
+                               {"osc2_waveform", "sine"}},
+                              "reverb", {{"quality", "draft"}, {"size", size}, {"pre_delay_s", 0.0}});
+    std::vector<synth::EventSpec> events = {note_on(0, 57), note_on(777, 64)};
+    for (const auto& [frame, quality] : {std::pair{3001, "high"}, {9003, "draft"}})
+      for (const char* node : {"a", "fx"})
+        events.push_back({.frame = frame, .type = "set", .node = node, .param = "quality", .value = quality});
+    for (const int block : {16, 64, 1000}) {
+      const auto played = [&](std::size_t step) {
+        synth::Renderer renderer(plan, rate, 1, block);
+        renderer.schedule(events);
+        Audio out{std::vector<float>(kFrames), std::vector<float>(kFrames)};
+        for (std::size_t at = 0; at < kFrames; at += step)
+          renderer.render(&out.left[at], &out.right[at],
+                          static_cast<std::int64_t>(std::min(step, kFrames - at)));
+        return out;
+      };
+      const Audio whole = played(kFrames);
+      CHECK(rms(whole.left, 15000, kFrames) > 0.01);
+      for (const std::size_t step : {1, 63, 777}) CHECK(same(whole, played(step)));
+    }
+  }
+}
+
 TEST(a_seed_gives_the_same_samples_and_another_seed_others) {
   const auto plan = everything();
   synth::Renderer first(plan, 44100.0, 1, 64), again(plan, 44100.0, 1, 64), other(plan, 44100.0, 2, 64);

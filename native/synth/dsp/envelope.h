@@ -64,6 +64,14 @@ class LaneAdsr {
     flat_ = !any((keep_ != one) | (add_ != zero));
   }
 
+  // What all but a rise is: a way that shrinks by a factor per frame, before its level is taken.
+  struct Fall {
+    F8 goal, way, keep;
+  };
+  [[nodiscard]] bool rises() const noexcept { return rises_; }
+  [[nodiscard]] Fall fall() const noexcept { return {goal_, way_, keep_}; }
+  void fell_to(const F8& way) noexcept { way_ = way; }
+
   // The level after each of the coming frames.
   void fill(F8* out, int frames) noexcept {
     if (rises_) return rise(out, frames);

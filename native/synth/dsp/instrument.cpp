@@ -16,42 +16,6 @@ void drive(F8* x, float gain, int frames) noexcept {
   }
 }
 
-// What one group of voices gives to the sum; `right` may be the same as `left`.
-struct Part {
-  const F8 *left, *right, *envelope;
-  const LaneSmooth *left_level, *right_level;
-};
-
-// No envelope and no level moves: the first value holds for all frames.
-template <int kParts>
-void mix_flat(const Part (&parts)[kParts], F8* left, F8* right, int frames) noexcept {
-  F8 to_left[kParts], to_right[kParts];
-  for (int p = 0; p < kParts; ++p) {
-    to_left[p] = parts[p].envelope[0] * parts[p].left_level->at(0);
-    to_right[p] = parts[p].envelope[0] * parts[p].right_level->at(0);
-  }
-  for (int i = 0; i < frames; ++i) {
-    F8 l = left[i], r = right[i];
-    for (int p = 0; p < kParts; ++p) {
-      l = fma(parts[p].left[i], to_left[p], l);
-      r = fma(parts[p].right[i], to_right[p], r);
-    }
-    left[i] = l, right[i] = r;
-  }
-}
-
-template <int kParts>
-void mix(const Part (&parts)[kParts], F8* left, F8* right, int frames) noexcept {
-  for (const Part& part : parts) {
-    const LaneSmooth &l = *part.left_level, &r = *part.right_level;
-    F8 frame = splat(static_cast<float>(l.done));  // both were aimed together
-    for (int i = 0; i < frames; ++i, frame += splat(1.0f)) {
-      left[i] = fma(part.left[i], part.envelope[i] * fma(l.step, frame, l.from), left[i]);
-      right[i] = fma(part.right[i], part.envelope[i] * fma(r.step, frame, r.from), right[i]);
-    }
-  }
-}
-
 }  // namespace
 
 void Instrument::prepare() {
@@ -69,12 +33,10 @@ void Instrument::prepare() {
 void Instrument::control() noexcept {
   until_ = 0;
   bool changed = false;
-  for (int i = 0; i < own_ + kVoiceParams; ++i) {
-    float& seen = seen_[static_cast<std::size_t>(i)];
-    changed |= seen != param(i);
-    seen = param(i);
-  }
+  const int count = own_ + kVoiceParams;
+  for (int i = 0; i < count; ++i) changed |= seen_[static_cast<std::size_t>(i)] != param(i);
   if (!changed) return;
+  for (int i = 0; i < count; ++i) seen_[static_cast<std::size_t>(i)] = param(i);
   refresh_settings();
   configure();
 }
@@ -171,6 +133,8 @@ void Instrument::span(const Stereo& out, int frames) noexcept {
   std::fill_n(left, rounded, F8{});
   std::fill_n(right, rounded, F8{});
   int at = 0;
+  if constexpr (VoiceFilter::kMostGroups == 8)
+    for (; at + 8 <= count; at += 8) play<8>(sounding + at, left, right, frames);
   for (; at + 4 <= count; at += 4) play<4>(sounding + at, left, right, frames);
   for (; at + 2 <= count; at += 2) play<2>(sounding + at, left, right, frames);
   if (at < count) play<1>(sounding + at, left, right, frames);
@@ -178,20 +142,11 @@ void Instrument::span(const Stereo& out, int frames) noexcept {
   add_lanes(right, out.right, frames);
 }
 
-// The envelopes of the coming frames, or only their first when none of them moves.
-bool Instrument::envelopes(Group& group, F8* out, int frames) noexcept {
-  if (settings_.uses[kFromModEnv]) group.mod_env.fill(out, frames);
-  if (!group.amp.flat() || group.left.moves || group.right.moves) return false;
-  out[0] = group.amp.level();
-  return true;
-}
-
 template <int kGroups>
 void Instrument::play(const int* groups, F8* left, F8* right, int frames) noexcept {
-  F8 x[kGroups][kControlFrames], y[kGroups][kControlFrames], envelope[kGroups][kControlFrames];
-  VoiceFilter::Span spans[kGroups];
-  Part parts[kGroups];
-  bool stereo[kGroups], wide = false, flat = true;
+  F8 x[kGroups][kControlFrames], y[kGroups][kControlFrames];
+  VoiceFilter::Voices voices[kGroups];
+  bool stereo[kGroups], wide = false;
   for (int k = 0; k < kGroups; ++k) wide |= stereo[k] = fill(groups[k], x[k], y[k], frames);
   for (int k = 0; k < kGroups; ++k) {
     Group& group = groups_[groups[k]];
@@ -200,14 +155,13 @@ void Instrument::play(const int* groups, F8* left, F8* right, int frames) noexce
       drive(x[k], settings_.drive, frames);
       if (wide) drive(y[k], settings_.drive, frames);
     }
-    flat &= envelopes(group, envelope[k], frames);
-    spans[k] = {&group.filter, x[k], wide ? y[k] : nullptr};
-    parts[k] = {x[k], wide ? y[k] : x[k], envelope[k], &group.left, &group.right};
+    if (settings_.uses[kFromModEnv]) {
+      F8 unheard[kControlFrames];
+      group.mod_env.fill(unheard, frames);
+    }
+    voices[k] = {&group.filter, x[k], wide ? y[k] : nullptr, &group.amp, &group.left, &group.right};
   }
-  if (!flat)
-    for (int k = 0; k < kGroups; ++k) groups_[groups[k]].amp.fill(envelope[k], frames);
-  VoiceFilter::process(spans, frames);
-  flat ? mix_flat(parts, left, right, frames) : mix(parts, left, right, frames);
+  VoiceFilter::mix(voices, left, right, frames);
   for (int k = 0; k < kGroups; ++k) {
     Group& group = groups_[groups[k]];
     group.left.advance(frames);

@@ -92,7 +92,6 @@ class Instrument : public Node {
   [[nodiscard]] bool rests(const Group& group) const noexcept;
   void modulate(const Group& group, F8 (&targets)[kTargets]) const noexcept;
   void aim(Group& group, const F8 (&targets)[kTargets]) noexcept;
-  bool envelopes(Group& group, F8* out, int frames) noexcept;
   template <int kGroups>
   void play(const int* groups, F8* left, F8* right, int frames) noexcept;
   void span(const Stereo& out, int frames) noexcept;

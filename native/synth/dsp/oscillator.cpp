@@ -52,15 +52,6 @@ void add_shape(const Shape& shape, std::uint32_t phase, std::uint32_t increment,
   }
 }
 
-// The two samples around a jump, or around a corner: integrals of a triangle as wide as two samples.
-SYNTH_INLINE void add_draft(bool corner, float after, float height, std::int32_t* at) noexcept {
-  const float before = 1.0f - after;
-  const float a = corner ? after * after * after / 6.0f : 0.5f * after * after;
-  const float b = corner ? before * before * before / 6.0f : -0.5f * before * before;
-  at[Track::kLead - 1] += static_cast<std::int32_t>(height * a);
-  at[Track::kLead] += static_cast<std::int32_t>(height * b);
-}
-
 SYNTH_INLINE void add_row(const float (*rows)[BlepTable::kTaps], float after, float height,
                           std::int32_t* at) noexcept {
   const float place = after * BlepTable::kRows;
@@ -73,7 +64,6 @@ SYNTH_INLINE void add_row(const float (*rows)[BlepTable::kTaps], float after, fl
 
 struct Jumps {
   bool corner;
-  Quality quality;
   float height;  // of a jump, or growth of the slope, at level 1
 };
 
@@ -84,8 +74,6 @@ void add_jumps(const Jumps& jumps, std::uint32_t phase, std::uint32_t increment,
   const auto* rows = jumps.corner ? blep_table().corner : blep_table().step;
   const float unit = jumps.height * Track::kUnit;
   const auto add = [&](Track& track, float gain, float after, int at) {
-    if (jumps.quality == Quality::draft)
-      return add_draft(jumps.corner, after, unit * gain, track.samples + at);
     add_row(rows, after, unit * gain, track.samples + at);
   };
   int at = 0;
@@ -113,22 +101,22 @@ void add_wave(const Shape& shape, std::uint32_t phase, std::uint32_t increment, 
            : add_shape<false, false>(shape, phase, increment, level, from, out, frames);
 }
 
-void add_saw(bool rising, Quality quality, std::uint32_t phase, std::uint32_t increment, const Level& level,
-             int from, const Tracks& out, int frames) noexcept {
+void add_saw(bool rising, std::uint32_t phase, std::uint32_t increment, const Level& level, int from,
+             const Tracks& out, int frames) noexcept {
   const F8 scale = splat(rising ? 0x1p-31f : -0x1p-31f);
   add_wave([scale](const U8& p) { return to_float(reinterpret_cast<I8>(p + 0x80000000u)) * scale; }, phase,
            increment, level, from, out, frames);
-  add_jumps({false, quality, rising ? -2.0f : 2.0f}, phase, increment, level, from, out, frames);
+  add_jumps({false, rising ? -2.0f : 2.0f}, phase, increment, level, from, out, frames);
 }
 
-void add_triangle(Quality quality, std::uint32_t phase, std::uint32_t increment, const Level& level, int from,
+void add_triangle(std::uint32_t phase, std::uint32_t increment, const Level& level, int from,
                   const Tracks& out, int frames) noexcept {
   add_wave(
       [](const U8& p) { return fma(abs(to_float(reinterpret_cast<I8>(p))), splat(-0x1p-30f), splat(1.0f)); },
       phase, increment, level, from, out, frames);
   const float bend = 8.0f * 0x1p-32f * static_cast<float>(increment);
-  add_jumps({true, quality, -bend}, phase, increment, level, from, out, frames);
-  add_jumps({true, quality, bend}, phase + 0x80000000u, increment, level, from, out, frames);
+  add_jumps({true, -bend}, phase, increment, level, from, out, frames);
+  add_jumps({true, bend}, phase + 0x80000000u, increment, level, from, out, frames);
 }
 
 std::uint32_t turns(float width) noexcept {
@@ -137,18 +125,18 @@ std::uint32_t turns(float width) noexcept {
 
 }  // namespace
 
-void Oscillator::add(Waveform waveform, Quality quality, const Level& level, int from, const Tracks& out,
+void Oscillator::add(Waveform waveform, const Level& level, int from, const Tracks& out,
                      int frames) noexcept {
   switch (waveform) {
     case Waveform::square:
-      add_saw(true, quality, second, second_increment, level, from, out, frames);
+      add_saw(true, second, second_increment, level, from, out, frames);
       second += second_increment * static_cast<std::uint32_t>(frames);
       [[fallthrough]];
     case Waveform::saw:
-      add_saw(false, quality, phase, increment, level, from, out, frames);
+      add_saw(false, phase, increment, level, from, out, frames);
       break;
     case Waveform::triangle:
-      add_triangle(quality, phase, increment, level, from, out, frames);
+      add_triangle(phase, increment, level, from, out, frames);
       break;
     case Waveform::sine:
       add_wave([](const U8& p) { return synth::sine(p); }, phase, increment, level, from, out, frames);

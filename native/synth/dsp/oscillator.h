@@ -10,8 +10,6 @@ namespace synth {
 inline namespace SYNTH_ISA {
 
 enum class Waveform { saw, square, triangle, sine };
-// `draft` smooths a jump over two samples (-35 dB of aliases) and costs about half.
-enum class Quality { high, draft };
 
 inline constexpr int kSpan = 64;  // most frames of one call
 
@@ -48,8 +46,7 @@ struct Oscillator {
   std::uint32_t second = 0, second_increment = 0;
 
   // `from` frames after the level's line began. At most kSpan frames.
-  void add(Waveform waveform, Quality quality, const Level& level, int from, const Tracks& out,
-           int frames) noexcept;
+  void add(Waveform waveform, const Level& level, int from, const Tracks& out, int frames) noexcept;
   // Goes on without a sound.
   void skip(int frames) noexcept {
     phase += increment * static_cast<std::uint32_t>(frames);

@@ -1,24 +1,46 @@
 #include "synth/dsp/voice_filter.h"
 
+#include <type_traits>
+
 namespace synth {
 inline namespace SYNTH_ISA {
 namespace {
 
-struct Coefficients {
-  F8 c1, c2, c3, k;
+// One group of voices, or two in one vector.
+struct OneGroup {
+  static constexpr int kCount = 1;
+  using Lanes = F8;
+  template <class Of>
+  static SYNTH_INLINE F8 gather(Of of) noexcept {
+    return of(0);
+  }
+  static SYNTH_INLINE F8 all(float x) noexcept { return splat(x); }
+  static SYNTH_INLINE F8 sum(const F8& x) noexcept { return x; }
+  static SYNTH_INLINE F8 part(const F8& x, int) noexcept { return x; }
+};
+struct TwoGroups {
+  static constexpr int kCount = 2;
+  using Lanes = F16;
+  template <class Of>
+  static SYNTH_INLINE F16 gather(Of of) noexcept {
+    return join(of(0), of(1));
+  }
+  static SYNTH_INLINE F16 all(float x) noexcept { return twice(splat(x)); }
+  static SYNTH_INLINE F8 sum(const F16& x) noexcept { return low(x) + high(x); }
+  static SYNTH_INLINE F8 part(const F16& x, int k) noexcept { return k == 0 ? low(x) : high(x); }
 };
 
-template <FilterKind kKind>
-SYNTH_INLINE F8 svf_step(const F8& x, F8& s1, F8& s2, const Coefficients& c) noexcept {
-  const F8 half = splat(0.5f), d = x - s2;
-  const F8 to1 = fma(c.c1, s1, c.c2 * d), to2 = fma(c.c3, d, fma(c.c2, s1, s2));
-  const F8 band = half * (s1 + to1), low = half * (s2 + to2);
-  s1 = to1, s2 = to2;
-  if constexpr (kKind == FilterKind::lowpass) return low;
-  if constexpr (kKind == FilterKind::highpass) return x - fma(c.k, band, low);
-  if constexpr (kKind == FilterKind::bandpass) return c.k * band;
-  return x - c.k * band;
-}
+template <class Lanes>
+struct Line {
+  Lanes from, step;
+  [[nodiscard]] SYNTH_INLINE Lanes at(const Lanes& frame) const noexcept { return fma(step, frame, from); }
+};
+
+// What a kind of filter takes of its input, its band and its low-pass output.
+struct Blend {
+  float input, band, low;
+};
+constexpr Blend kBlends[] = {{0, 0, 1}, {1, -1, -1}, {0, 1, 0}, {1, -1, 0}};
 
 // x / sqrt(1 + x^2) would need a root; this rational curve is within 0.02 of tanh and flat beyond +-3.
 SYNTH_INLINE F8 saturated(const F8& x) noexcept {
@@ -28,83 +50,149 @@ SYNTH_INLINE F8 saturated(const F8& x) noexcept {
 
 }  // namespace
 
-template <FilterKind kKind, bool kMoving, int kChannels>
-void VoiceFilter::svf_run(const Channel (&channels)[kChannels], int frames) noexcept {
-  Coefficients c[kChannels];
-  F8 s1[kChannels], s2[kChannels], frame[kChannels];
-  for (int n = 0; n < kChannels; ++n) {
-    const LaneSmooth* lines = channels[n].lines;  // all four of them were aimed together
-    c[n] = {lines[0].at(0), lines[1].at(0), lines[2].at(0), lines[3].at(0)};
-    frame[n] = splat(static_cast<float>(lines[0].done));
-    s1[n] = channels[n].state[0], s2[n] = channels[n].state[1];
-  }
-  for (int i = 0; i < frames; ++i) {
-    for (int n = 0; n < kChannels; ++n) {
-      if constexpr (kMoving) {
-        const LaneSmooth* lines = channels[n].lines;
-        c[n].c1 = fma(lines[0].step, frame[n], lines[0].from);
-        c[n].c2 = fma(lines[1].step, frame[n], lines[1].from);
-        c[n].c3 = fma(lines[2].step, frame[n], lines[2].from);
-        if constexpr (kKind != FilterKind::lowpass) c[n].k = fma(lines[3].step, frame[n], lines[3].from);
-        frame[n] += splat(1.0f);
-      }
-      F8* const x = channels[n].x;
-      x[i] = svf_step<kKind>(x[i], s1[n], s2[n], c[n]);
+// Every frame waits for the one before, so the mixing is done in that time.
+template <VoiceFilter::Path kPath, bool kStereo, int kGroups>
+void VoiceFilter::run(const Voices* voices, Envelopes envelopes, F8* left, F8* right, int frames) noexcept {
+  using Shape = std::conditional_t<kGroups == 1, OneGroup, TwoGroups>;
+  using Lanes = typename Shape::Lanes;
+  constexpr int kCount = kGroups / Shape::kCount, kSides = kStereo ? 2 : 1;
+  constexpr bool kFilters = kPath != Path::through, kStill = kPath == Path::still,
+                 kFalls = kPath == Path::falling;
+  const auto group = [&](int n, int k) -> const Voices& { return voices[n * Shape::kCount + k]; };
+  const auto line = [&](auto of) {
+    return Line<Lanes>{Shape::gather([&](int k) { return of(k).from; }),
+                       Shape::gather([&](int k) { return of(k).step; })};
+  };
+  Lanes s1[kCount][kSides], s2[kCount][kSides], frame[kCount], level_frame[kCount];
+  Line<Lanes> c[kCount][4], levels[kCount][2];
+  Lanes goal[kCount], way[kCount], keep[kCount];
+  for (int n = 0; n < kCount; ++n) {
+    for (int side = 0; side < kSides; ++side) {
+      s1[n][side] = Shape::gather([&](int k) { return group(n, k).filter->state_[side][0]; });
+      s2[n][side] = Shape::gather([&](int k) { return group(n, k).filter->state_[side][1]; });
+    }
+    for (int j = 0; j < 4; ++j)
+      c[n][j] = line([&](int k) -> const LaneSmooth& { return group(n, k).filter->c_[j]; });
+    levels[n][0] = line([&](int k) -> const LaneSmooth& { return *group(n, k).left_level; });
+    levels[n][1] = line([&](int k) -> const LaneSmooth& { return *group(n, k).right_level; });
+    const auto done = [](const LaneSmooth& of) { return splat(static_cast<float>(of.done)); };
+    frame[n] = Shape::gather([&](int k) { return done(group(n, k).filter->c_[0]); });
+    level_frame[n] = Shape::gather([&](int k) { return done(*group(n, k).left_level); });
+    if constexpr (kStill) {
+      const Lanes envelope = Shape::gather([&](int k) { return group(n, k).envelope->level(); });
+      for (Line<Lanes>& level : levels[n]) level.from = envelope * level.at(level_frame[n]);
+      for (Line<Lanes>& of : c[n]) of.from = of.at(frame[n]);
     }
   }
-  for (int n = 0; n < kChannels; ++n) channels[n].state[0] = s1[n], channels[n].state[1] = s2[n];
+  if constexpr (kFalls)
+    for (int n = 0; n < kCount; ++n) {
+      goal[n] = Shape::gather([&](int k) { return group(n, k).envelope->fall().goal; });
+      way[n] = Shape::gather([&](int k) { return group(n, k).envelope->fall().way; });
+      keep[n] = Shape::gather([&](int k) { return group(n, k).envelope->fall().keep; });
+    }
+  const Blend blend = kBlends[kPath == Path::any ? static_cast<int>(voices[0].filter->kind_) : 0];
+  const Lanes half = Shape::all(0.5f), one = Shape::all(1.0f), of_input = Shape::all(blend.input),
+              of_band = Shape::all(blend.band), of_low = Shape::all(blend.low);
+  for (int i = 0; i < frames; ++i) {
+    Lanes to_left, to_right;
+    for (int n = 0; n < kCount; ++n) {
+      Lanes y[kSides];
+      Lanes c1 = c[n][0].from, c2 = c[n][1].from, c3 = c[n][2].from, k3 = c[n][3].from;
+      if constexpr (kFilters && !kStill) {
+        c1 = c[n][0].at(frame[n]), c2 = c[n][1].at(frame[n]), c3 = c[n][2].at(frame[n]);
+        if constexpr (kPath == Path::any) k3 = c[n][3].at(frame[n]);
+        frame[n] = frame[n] + one;
+      }
+      for (int side = 0; side < kSides; ++side) {
+        const Lanes x =
+            Shape::gather([&](int k) { return (side == 0 ? group(n, k).x : group(n, k).right)[i]; });
+        y[side] = x;
+        if constexpr (!kFilters) continue;
+        Lanes &a = s1[n][side], &b = s2[n][side];
+        const Lanes d = x - b, to1 = fma(c1, a, c2 * d), to2 = fma(c3, d, fma(c2, a, b));
+        const Lanes band = half * (a + to1), low = half * (b + to2);
+        a = to1, b = to2;
+        y[side] = low;
+        if constexpr (kPath == Path::any) y[side] = fma(of_band, k3 * band, fma(of_low, low, of_input * x));
+      }
+      Lanes left_level = levels[n][0].from, right_level = levels[n][1].from;
+      if constexpr (!kStill) {
+        Lanes envelope;
+        if constexpr (kFalls) {
+          way[n] = way[n] * keep[n];
+          envelope = goal[n] + way[n];
+        } else {
+          envelope = Shape::gather([&](int k) { return envelopes[n * Shape::kCount + k][i]; });
+        }
+        left_level = envelope * levels[n][0].at(level_frame[n]);
+        right_level = envelope * levels[n][1].at(level_frame[n]);
+        level_frame[n] = level_frame[n] + one;
+      }
+      to_left = n == 0 ? y[0] * left_level : fma(y[0], left_level, to_left);
+      to_right = n == 0 ? y[kSides - 1] * right_level : fma(y[kSides - 1], right_level, to_right);
+    }
+    left[i] += Shape::sum(to_left);
+    right[i] += Shape::sum(to_right);
+  }
+  for (int n = 0; n < kCount; ++n)
+    for (int k = 0; k < Shape::kCount; ++k) {
+      for (int side = 0; side < kSides && kFilters; ++side) {
+        group(n, k).filter->state_[side][0] = Shape::part(s1[n][side], k);
+        group(n, k).filter->state_[side][1] = Shape::part(s2[n][side], k);
+      }
+      if constexpr (kFalls) group(n, k).envelope->fell_to(Shape::part(way[n], k));
+    }
 }
 
-template <int kChannels>
-void VoiceFilter::svf(FilterKind kind, bool moves, const Channel (&channels)[kChannels],
-                      int frames) noexcept {
-  const auto run = [&]<FilterKind kKind>() {
-    moves ? svf_run<kKind, true>(channels, frames) : svf_run<kKind, false>(channels, frames);
-  };
-  switch (kind) {
-    case FilterKind::highpass:
-      return run.template operator()<FilterKind::highpass>();
-    case FilterKind::bandpass:
-      return run.template operator()<FilterKind::bandpass>();
-    case FilterKind::notch:
-      return run.template operator()<FilterKind::notch>();
+template <bool kStereo, int kGroups>
+void VoiceFilter::choose(Path path, const Voices* voices, F8* left, F8* right, int frames) noexcept {
+  if (path == Path::still) return run<Path::still, kStereo, kGroups>(voices, nullptr, left, right, frames);
+  if (path == Path::falling)
+    return run<Path::falling, kStereo, kGroups>(voices, nullptr, left, right, frames);
+  F8 envelopes[kGroups][kMostFrames];
+  for (int k = 0; k < kGroups; ++k) voices[k].envelope->fill(envelopes[k], frames);
+  switch (path) {
+    case Path::any:
+      return run<Path::any, kStereo, kGroups>(voices, envelopes, left, right, frames);
+    case Path::through:
+      return run<Path::through, kStereo, kGroups>(voices, envelopes, left, right, frames);
     default:
-      return run.template operator()<FilterKind::lowpass>();
+      return run<Path::lowpass, kStereo, kGroups>(voices, envelopes, left, right, frames);
   }
 }
 
 template <int kGroups>
-void VoiceFilter::process(const Span (&groups)[kGroups], int frames) noexcept {
-  const FilterKind kind = groups[0].filter->kind_;
-  const bool stereo = groups[0].right != nullptr;
-  Channel left[kGroups], right[kGroups];
-  bool moves = false;
-  for (int g = 0; g < kGroups; ++g) {
-    VoiceFilter& f = *groups[g].filter;
+void VoiceFilter::mix(const Voices (&voices)[kGroups], F8* left, F8* right, int frames) noexcept {
+  const FilterKind kind = voices[0].filter->kind_;
+  const bool stereo = voices[0].right != nullptr;
+  bool still = true, rises = false;
+  for (const Voices& v : voices) {
+    VoiceFilter& f = *v.filter;
     if (stereo && !f.stereo_) std::memcpy(f.state_[1], f.state_[0], sizeof f.state_[0]);
     f.stereo_ = stereo;
-    moves |= f.moves();
-    left[g] = {groups[g].left, f.state_[0], f.c_};
-    right[g] = {groups[g].right, f.state_[1], f.c_};
+    still = still && v.envelope->flat() && !(v.left_level->moves || v.right_level->moves || f.moves());
+    rises |= v.envelope->rises();
     if (kind != FilterKind::ladder) continue;
-    f.ladder(groups[g].left, f.state_[0], frames);
-    if (stereo) f.ladder(groups[g].right, f.state_[1], frames);
+    f.ladder(v.x, f.state_[0], frames);
+    if (stereo) f.ladder(v.right, f.state_[1], frames);
   }
-  if (kind != FilterKind::ladder) {
-    if (kGroups == 1 && stereo) {
-      svf(kind, moves, {left[0], right[0]}, frames);
-    } else {
-      svf(kind, moves, left, frames);
-      if (stereo) svf(kind, moves, right, frames);
-    }
-  }
-  for (const Span& group : groups)
-    for (LaneSmooth& c : group.filter->c_) c.advance(frames);
+  const Path path = kind == FilterKind::ladder    ? Path::through
+                    : kind != FilterKind::lowpass ? Path::any
+                    : still                       ? Path::still
+                    : rises                       ? Path::lowpass
+                                                  : Path::falling;
+  stereo ? choose<true, kGroups>(path, voices, left, right, frames)
+         : choose<false, kGroups>(path, voices, left, right, frames);
+  for (const Voices& v : voices)
+    for (LaneSmooth& c : v.filter->c_) c.advance(frames);
 }
 
-template void VoiceFilter::process<1>(const Span (&)[1], int) noexcept;
-template void VoiceFilter::process<2>(const Span (&)[2], int) noexcept;
-template void VoiceFilter::process<4>(const Span (&)[4], int) noexcept;
+template void VoiceFilter::mix<1>(const Voices (&)[1], F8*, F8*, int) noexcept;
+template void VoiceFilter::mix<2>(const Voices (&)[2], F8*, F8*, int) noexcept;
+template void VoiceFilter::mix<4>(const Voices (&)[4], F8*, F8*, int) noexcept;
+#if defined(__AVX512F__)
+template void VoiceFilter::mix<8>(const Voices (&)[8], F8*, F8*, int) noexcept;
+#endif
 
 // Each one-pole gives y = G u + (1 - G) s; the loop's output without its input is what the four states add up
 // to. Half of what the loop takes from the pass band is given back.

@@ -1,7 +1,7 @@
 // The filters of eight voices, one per lane.
 #pragma once
 
-#include "synth/dsp/lane_math.h"
+#include "synth/dsp/envelope.h"
 
 namespace synth {
 inline namespace SYNTH_ISA {
@@ -50,25 +50,31 @@ class VoiceFilter {
     for (auto& channel : state_)
       for (F8& s : channel) s = splat(0.0f);
   }
-  // One group of voices, or two or four at a time so that their chains overlap. `right` may be null; groups
-  // of one call have the same kind and the same number of channels.
-  struct Span {
+  // Adds `kGroups` groups of voices, filtered and at their levels, to left and right. Several at a time, so
+  // that their chains overlap. Groups of one call have the same kind, and `right` for all of them or none.
+  struct Voices {
     VoiceFilter* filter;
-    F8 *left, *right;
+    F8 *x, *right;  // the ladder writes there; null when left and right are the same
+    LaneAdsr* envelope;
+    const LaneSmooth *left_level, *right_level;  // aimed together
   };
+#if defined(__AVX512F__)
+  static constexpr int kMostGroups = 8;
+#else
+  static constexpr int kMostGroups = 4;
+#endif
+  static constexpr int kMostFrames = 64;
   template <int kGroups>
-  static void process(const Span (&groups)[kGroups], int frames) noexcept;
+  static void mix(const Voices (&voices)[kGroups], F8* left, F8* right, int frames) noexcept;
 
  private:
-  struct Channel {
-    F8* x;
-    F8* state;
-    const LaneSmooth* lines;
-  };
-  template <int kChannels>
-  static void svf(FilterKind kind, bool moves, const Channel (&channels)[kChannels], int frames) noexcept;
-  template <FilterKind kKind, bool kMoving, int kChannels>
-  static void svf_run(const Channel (&channels)[kChannels], int frames) noexcept;
+  // Of a low-pass: nothing moves at all; no envelope rises; whatever. Then the other kinds, and no filter.
+  enum class Path { still, falling, lowpass, any, through };
+  using Envelopes = F8 (*)[kMostFrames];
+  template <Path kPath, bool kStereo, int kGroups>
+  static void run(const Voices* voices, Envelopes envelopes, F8* left, F8* right, int frames) noexcept;
+  template <bool kStereo, int kGroups>
+  static void choose(Path path, const Voices* voices, F8* left, F8* right, int frames) noexcept;
   void ladder(F8* x, F8* state, int frames) noexcept;
 
   FilterKind kind_ = FilterKind::lowpass;

@@ -1,6 +1,6 @@
 // Node poly: a polyphonic subtractive instrument. Oscillators -> filter -> envelope, per voice.
+#include "synth/dsp/draft.h"
 #include "synth/dsp/instrument.h"
-#include "synth/dsp/oscillator.h"
 #include "synth/nodes/catalog.h"
 
 namespace synth {
@@ -34,7 +34,8 @@ constexpr auto kSpec = instrument_spec<kOwn>({
     {"unison", "count", 1, kMaxUnison, 1, "oscillators per voice"},
     {"detune_cents", "cent", 0, 100, 10, "between the outermost unison oscillators and the middle"},
     {"spread", "", 0, 1, 0.5f, "unison oscillators across the stereo field"},
-    {"quality", "", 0, 1, 0, "high: aliases below -85 dB; draft: below -35 dB, at less cost", kQualities},
+    {"quality", "", 0, 1, 0,
+     "high: aliases below -85 dB; draft: below -35 dB for low notes, at half the cost", kQualities},
     {"osc1_level", "", 0, 1, 1, "of the first oscillator and its unison copies"},
     {"osc2_waveform", "", 0, 3, 0, "shape of the second oscillator", kWaveforms},
     {"osc2_semitones", "semitone", -36, 36, 0, "pitch against the note"},
@@ -80,16 +81,21 @@ struct Sine {
   }
 };
 
-// The sources of eight voices. Oscillators of one voice write along time into its tracks, because a jump is a
-// row of 64 frames; the tracks are then turned so that the rest of the voice runs in lanes.
+// How a group's oscillators are computed. Of high quality, one voice's write along time into its tracks,
+// because a jump is a row of 64 frames; the tracks are then turned so that the rest of the voice runs in
+// lanes. Drafts run in lanes from the start; so does a sine that is alone, in both qualities.
+enum class Mode { tracks, lanes, sine };
+
+// The sources of eight voices.
 struct Sources {
   Track left[kLanes], right[kLanes];
-  Oscillator first[kMaxUnison][kLanes], second[kLanes], sub[kLanes];
+  OscillatorLanes first[kMaxUnison], second, sub;
+  I8 lead;  // frames by which a voice's oscillators are ahead of what is heard
   LaneSmooth second_level, sub_level, noise_level;
   F8 tuned_to;  // what the increments were computed from
-  Sine sine;    // alone it needs no tracks
+  Sine sine;
   U8 noise;
-  bool plain;
+  Mode mode;
 };
 
 class Poly final : public Instrument {
@@ -106,7 +112,7 @@ class Poly final : public Instrument {
   void configure() noexcept override {
     waveform_ = static_cast<Waveform>(whole(kWaveform));
     waveform2_ = static_cast<Waveform>(whole(kWaveform2));
-    quality_ = static_cast<Quality>(whole(kQuality));
+    draft_ = whole(kQuality) == 1;
     unison_ = whole(kUnison);
     stereo_ = unison_ > 1 && param(kSpread) > 0.0f;
     const float share = param(kLevel1) / std::sqrt(static_cast<float>(unison_));
@@ -122,13 +128,17 @@ class Poly final : public Instrument {
   void wake(int g, int lane, bool fresh) noexcept override {
     if (!fresh) return;
     Sources& s = sources_[g];
-    for (auto& copies : s.first) {
-      copies[lane].phase = unison_ == 1 ? 0u : static_cast<std::uint32_t>(random_.bits());
-      copies[lane].set_width(param(kPulseWidth));
-    }
-    s.second[lane].phase = s.sub[lane].phase = 0;
-    s.second[lane].set_width(param(kPulseWidth));
-    s.sub[lane].set_width(0.5f);
+    const auto begin = [&](OscillatorLanes& lanes, std::uint32_t phase, float width) {
+      Oscillator oscillator = lanes.of(lane);
+      oscillator.phase = phase;
+      oscillator.set_width(width);
+      lanes.put(lane, oscillator);
+    };
+    for (OscillatorLanes& copies : s.first)
+      begin(copies, unison_ == 1 ? 0u : static_cast<std::uint32_t>(random_.bits()), param(kPulseWidth));
+    begin(s.second, 0, param(kPulseWidth));
+    begin(s.sub, 0, 0.5f);
+    s.lead[lane] = 0;
     s.sine.anchor();
     s.sine.phase[lane] = 0;
     s.noise[lane] = static_cast<std::uint32_t>(random_.bits()) | 1u;
@@ -146,32 +156,30 @@ class Poly final : public Instrument {
     const bool slides = squares && width(s, m);
     const bool plain = waveform_ == Waveform::sine && unison_ == 1 && param(kLevel1) == 1.0f &&
                        !audible(s.second_level) && !audible(s.sub_level);
-    if (plain != s.plain) become(g, plain);
+    const Mode mode = plain ? Mode::sine : draft_ ? Mode::lanes : Mode::tracks;
+    if (mode != s.mode) become(g, mode);
     return slides || s.second_level.moves || s.sub_level.moves || s.noise_level.moves;
   }
 
   void start(int g, int lane) noexcept override {
     Sources& s = sources_[g];
     for (LaneSmooth* level : {&s.second_level, &s.sub_level, &s.noise_level}) level->arrive(lane);
-    s.left[lane].clear();
-    s.right[lane].clear();
-    if (s.plain) return;
-    run(s, lane, Track::kLead);  // the oscillators write ahead
-    s.left[lane].advance(Track::kLead);
-    s.right[lane].advance(Track::kLead);
+    if (s.mode == Mode::tracks) fill_ahead(s, lane);
   }
 
   bool fill(int g, F8* left, F8* right, int frames) noexcept override {
     Sources& s = sources_[g];
-    if (s.plain) {
+    const bool stereo = stereo_ && s.mode != Mode::sine;
+    if (s.mode == Mode::sine) {
       s.sine.fill(left, frames);
+    } else if (s.mode == Mode::lanes) {
+      draft(s, left, stereo ? right : nullptr, frames);
     } else {
       for (int lane = 0; lane < kLanes; ++lane)
         if (sounds(g, lane)) run(s, lane, frames);
       turn(g, s.left, left, frames);
-      if (stereo_) turn(g, s.right, right, frames);
+      if (stereo) turn(g, s.right, right, frames);
     }
-    const bool stereo = stereo_ && !s.plain;
     if (audible(s.noise_level)) add_noise(s, left, stereo ? right : nullptr, frames);
     for (LaneSmooth* level : {&s.second_level, &s.sub_level, &s.noise_level}) level->advance(frames);
     return stereo;
@@ -186,11 +194,8 @@ class Poly final : public Instrument {
     Sources& s = sources_[g];
     s.tuned_to = any(m.pitch2 != splat(0.0f)) ? splat(-1.0f) : m.note;
     const bool drifts = voice_param(kDrift) > 0.0f;
-    const auto give = [&](Oscillator* lanes, const F8& note, int index) {
-      const U8 steps = increments(drifts ? note + drift(g, index) : note);
-      for (int lane = 0; lane < kLanes; ++lane)
-        lanes[lane].increment = lanes[lane].second_increment = steps[lane];
-      return steps;
+    const auto give = [&](OscillatorLanes& lanes, const F8& note, int index) {
+      return lanes.increment = lanes.second_increment = increments(drifts ? note + drift(g, index) : note);
     };
     U8 steps{};
     for (int u = 0; u < unison_; ++u)
@@ -204,42 +209,85 @@ class Poly final : public Instrument {
   bool width(Sources& s, const Modulation& m) noexcept {
     const F8 width = clamp(fma(splat(0.5f), m.shape, splat(param(kPulseWidth))), 0.02f, 0.98f);
     bool slides = false;
-    const auto aim = [&](Oscillator& o, int lane) {
+    const auto aim = [&](OscillatorLanes& lanes, int lane) {
+      Oscillator o = lanes.of(lane);
       o.aim_width(width[lane], m.frames);
       slides |= o.second_increment != o.increment;
+      lanes.put(lane, o);
     };
     for (int lane = 0; lane < kLanes; ++lane) {
-      for (int u = 0; u < unison_; ++u) aim(s.first[u][lane], lane);
-      aim(s.second[lane], lane);
+      for (int u = 0; u < unison_; ++u) aim(s.first[u], lane);
+      aim(s.second, lane);
     }
     return slides;
   }
 
-  // A single sine runs in lanes without tracks; a parameter may end or begin that.
-  void become(int g, bool plain) noexcept {
+  // A parameter may change how oscillators are computed: they go on from where they are heard.
+  void become(int g, Mode mode) noexcept {
     Sources& s = sources_[g];
-    s.plain = plain;
+    for (OscillatorLanes& lanes : s.first) lanes.skip(-s.lead);
+    s.second.skip(-s.lead);
+    s.sub.skip(-s.lead);
+    s.lead = I8{};
     s.sine.anchor();
-    for (int lane = 0; lane < kLanes; ++lane) {
-      if (plain)
-        s.sine.phase[lane] = s.first[0][lane].phase;
-      else
-        s.first[0][lane].phase = s.sine.phase[lane];
-      if (!plain && sounds(g, lane)) start(g, lane);
-    }
+    if (s.mode == Mode::sine) s.first[0].phase = s.sine.phase;
+    if (mode == Mode::sine) s.sine.phase = s.first[0].phase;
+    s.mode = mode;
+    for (int lane = 0; lane < kLanes; ++lane)
+      if (mode == Mode::tracks && sounds(g, lane)) fill_ahead(s, lane);
+  }
+
+  void fill_ahead(Sources& s, int lane) noexcept {
+    s.left[lane].clear();
+    s.right[lane].clear();
+    run(s, lane, Track::kLead);
+    s.left[lane].advance(Track::kLead);
+    s.right[lane].advance(Track::kLead);
+    s.lead[lane] = Track::kLead;
   }
 
   // One voice's oscillators.
   void run(Sources& s, int lane, int frames) noexcept {
     const Tracks out{&s.left[lane], stereo_ ? &s.right[lane] : nullptr};
-    for (int u = 0; u < unison_; ++u) s.first[u][lane].add(waveform_, quality_, level_[u], 0, out, frames);
-    const auto add = [&](Oscillator& oscillator, Waveform waveform, const LaneSmooth& line) {
-      if (!audible(line)) return oscillator.skip(frames);
-      const float from = line.from[lane], step = line.step[lane];
-      oscillator.add(waveform, quality_, {from, from, step, step}, line.done, out, frames);
+    const auto add = [&](OscillatorLanes& lanes, Waveform waveform, const Level& level, int from) {
+      Oscillator oscillator = lanes.of(lane);
+      oscillator.add(waveform, level, from, out, frames);
+      lanes.phase[lane] = oscillator.phase, lanes.second[lane] = oscillator.second;
     };
-    add(s.second[lane], waveform2_, s.second_level);
-    add(s.sub[lane], Waveform::square, s.sub_level);
+    for (int u = 0; u < unison_; ++u) add(s.first[u], waveform_, level_[u], 0);
+    const auto add_along = [&](OscillatorLanes& lanes, Waveform waveform, const LaneSmooth& line) {
+      const float from = line.from[lane], step = line.step[lane];
+      if (audible(line)) return add(lanes, waveform, {from, from, step, step}, line.done);
+      Oscillator oscillator = lanes.of(lane);
+      oscillator.skip(frames);
+      lanes.put(lane, oscillator);
+    };
+    add_along(s.second, waveform2_, s.second_level);
+    add_along(s.sub, Waveform::square, s.sub_level);
+  }
+
+  struct SteadyGain {
+    F8 to_left, to_right;
+    [[nodiscard]] SYNTH_INLINE const F8& left(int) const noexcept { return to_left; }
+    [[nodiscard]] SYNTH_INLINE const F8& right(int) const noexcept { return to_right; }
+  };
+  struct MovingGain {
+    const LaneSmooth& line;
+    [[nodiscard]] SYNTH_INLINE F8 left(int i) const noexcept { return line.at(i); }
+    [[nodiscard]] SYNTH_INLINE F8 right(int i) const noexcept { return line.at(i); }
+  };
+  void draft(Sources& s, F8* left, F8* right, int frames) noexcept {
+    std::fill_n(left, frames, F8{});
+    if (right) std::fill_n(right, frames, F8{});
+    for (int u = 0; u < unison_; ++u)
+      add_draft(waveform_, s.first[u], SteadyGain{splat(level_[u].left), splat(level_[u].right)}, left, right,
+                frames);
+    const auto add = [&](OscillatorLanes& lanes, Waveform waveform, const LaneSmooth& line) {
+      if (!audible(line)) return lanes.skip(I8{} + frames);
+      add_draft(waveform, lanes, MovingGain{line}, left, right, frames);
+    };
+    add(s.second, waveform2_, s.second_level);
+    add(s.sub, Waveform::square, s.sub_level);
   }
 
   // From eight voices' tracks to eight lanes, and on in time.
@@ -268,9 +316,8 @@ class Poly final : public Instrument {
 
   Sources* sources_ = nullptr;
   Waveform waveform_ = Waveform::saw, waveform2_ = Waveform::saw;
-  Quality quality_ = Quality::high;
   int groups_ = 0, unison_ = 1;
-  bool stereo_ = false;
+  bool stereo_ = false, draft_ = false;
   float place_[kMaxUnison]{};
   Level level_[kMaxUnison]{};
 };
