@@ -5,12 +5,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from deployments.synth import swell
 from deployments.synth.arrange import NOTHING_DB, Place, register
-from deployments.synth.compose import Event, Note, Player, Song, compose
+from deployments.synth.compose import Event, Note, Player, Song, compose, stage
+from deployments.synth.compose.stage import Part, Presence, presences, staged
 from deployments.synth.evolve import evolve
 from deployments.synth.presets import Modulation, Value
 from deployments.synth.shape import Params, colour, shaped
-from deployments.synth.swell import CLOSED_DB, PART, needed, swelled
+from deployments.synth.swell import needed, swelled
 
 _ROOM_PER_DOUBLING_DB = 2.0  # many layers are turned down together; finishing sets the loudness
 
@@ -24,8 +26,9 @@ def build(places: Sequence[Place], song: Song, space: float) -> Graph:
     dry: list[str] = []
     sends: list[str] = []
     modulations: list[dict[str, Any]] = []
+    present = _stage(places, song)
     for place in places:
-        end = _layer(nodes, place, song)
+        end = _layer(nodes, place, song, present[place.name])
         dry.append(end)
         modulations += [_renamed(modulation, place.name) for modulation in place.preset.graph.modulations]
         if place.send_db > NOTHING_DB:
@@ -48,7 +51,7 @@ def _renamed(modulation: Modulation, name: str) -> dict[str, Any]:
     return written | {"from": f"{name}.{modulation.source}", "to": f"{name}.{modulation.to}"}
 
 
-def _layer(nodes: list[dict[str, Any]], place: Place, song: Song) -> str:
+def _layer(nodes: list[dict[str, Any]], place: Place, song: Song, presence: Presence) -> str:
     """Add the nodes of one layer, their ids behind the layer's name, and return the id of its last."""
     name = place.name
     for node in place.preset.graph.nodes:
@@ -56,13 +59,15 @@ def _layer(nodes: list[dict[str, Any]], place: Place, song: Song) -> str:
         params = shaped(place, node.type, node.params, song)
         nodes.append(_node(f"{name}.{node.id}", node.type, params, inputs))
     before = f"{name}.{place.preset.graph.output}"
-    level: tuple[str, str, Params] = ("level", "gain", {"gain_db": place.gain_db})
-    pedal: list[tuple[str, str, Params]] = (
-        [(PART.removeprefix("out."), "gain", {"gain_db": CLOSED_DB})] if needed(place) else []
-    )
-    for suffix, kind, params in (*colour(place), *pedal, level):
-        nodes.append(_node(f"{name}.out.{suffix}", kind, params, [before]))
-        before = f"{name}.out.{suffix}"
+    after: list[tuple[str, str, Params]] = [(f"out.{suffix}", kind, params) for suffix, kind, params in colour(place)]
+    if needed(place):
+        after.append((swell.PART, "gain", {"gain_db": swell.CLOSED_DB}))
+    if place.preset.role in stage.WEATHER and not presence.throughout:
+        after.append((stage.PART, "gain", {"gain_db": 0.0 if presence.spans_s[0][0] == 0 else stage.AWAY_DB}))
+    after.append(("out.level", "gain", {"gain_db": place.gain_db}))
+    for part, kind, params in after:
+        nodes.append(_node(f"{name}.{part}", kind, params, [before]))
+        before = f"{name}.{part}"
     return before
 
 
@@ -75,15 +80,26 @@ def _node(id_: str, kind: str, params: Mapping[str, Value], inputs: Sequence[str
 
 def events(graph: Graph, places: Sequence[Place], song: Song) -> Iterator[Timed]:
     """Yield what all layers play and how they move, the earliest first, composed only as far as one reads."""
+    present = _stage(places, song)
     tempo: Timed = (0.0, ({"time_s": 0.0, "type": "tempo", "tempo_bpm": song.tempo_bpm},))
-    return heapq.merge([tempo], *(_timed(graph, place, song) for place in places), key=lambda timed: timed[0])
+    return heapq.merge(
+        [tempo], *(_timed(graph, place, song, present[place.name]) for place in places), key=lambda timed: timed[0]
+    )
 
 
-def _timed(graph: Graph, place: Place, song: Song) -> Iterator[Timed]:
+def _stage(places: Sequence[Place], song: Song) -> dict[str, Presence]:
+    return presences(song, [_part(place) for place in places])
+
+
+def _part(place: Place) -> Part:
+    return Part(place.name, place.preset.role, place.preset.score)
+
+
+def _timed(graph: Graph, place: Place, song: Song, presence: Presence) -> Iterator[Timed]:
     octave, policy = register(place)
     player = Player(place.name, place.preset.score, octave, policy, place.change.intensity)
     known = {node["id"]: node["params"] for node in graph["nodes"] if node["id"].startswith(place.name + ".")}
-    played = compose(song, player)
+    played = staged(compose(song, player), _part(place), presence, song)
     if needed(place):
         played = swelled(played, place, song)
     score: Iterator[Event] = heapq.merge(played, evolve(song, place, known), key=lambda event: event.start_s)
