@@ -62,8 +62,9 @@ def written(preset: Preset) -> Iterator[str]:
             yield f"score '{preset.score}' plays a node '{part}', and there is none"
     if preset.level_db > HIGHEST_LEVEL_DB:
         yield f"level_db: {preset.level_db:g} dB is over {HIGHEST_LEVEL_DB:g}; raise the nodes instead"
-    if len(set(preset.tags)) < len(preset.tags):
-        yield "tags: one is there twice"
+    for field in ("tags", "captions"):
+        if len(set(getattr(preset, field))) < len(getattr(preset, field)):
+            yield f"{field}: one is there twice"
 
 
 def alike(preset: Preset, others: Iterable[Preset]) -> Iterator[str]:

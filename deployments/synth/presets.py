@@ -75,6 +75,11 @@ class Preset(Frozen):
     name: str = Field(min_length=3, max_length=60)
     description: str = Field(min_length=20, max_length=400, description="One or two sentences: what one hears.")
     tags: tuple[str, ...] = Field(min_length=3, max_length=24, description="Other words, places, uses, styles.")
+    captions: tuple[str, ...] = Field(
+        default=(),
+        max_length=24,
+        description="What people might ask for instead: scenes, uses, names that stand for it.",
+    )
     role: Role
     mood: tuple[str, ...] = Field(min_length=1, max_length=8)
     energy: float = Field(ge=0, le=1, description="0 still, 1 driving.")
@@ -91,7 +96,11 @@ class Preset(Frozen):
     def text(self) -> str:
         """Everything that search reads, as one text."""
         parts = (self.name, self.description, ", ".join(self.tags), ", ".join(self.mood), self.role.lower())
-        return ". ".join(part.rstrip(".") for part in parts)
+        return ". ".join(part.rstrip(".") for part in (*parts, *self.captions))
+
+    def views(self) -> tuple[str, ...]:
+        """The same apart, each short enough to be like what a person asks for."""
+        return (self.name, f"{self.name}. {self.description}", *self.tags, *self.mood, *self.captions)
 
 
 def folder() -> Path:

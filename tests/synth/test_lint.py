@@ -29,6 +29,7 @@ def linted(tmp_path: Path, **changes: Any) -> str:
         ({"score": "drums"}, "plays a node 'kick'"),
         ({"level_db": 20}, "level_db: 20 dB is over 15"),
         ({"tags": ["wet", "wet", "drops"]}, "tags: one is there twice"),
+        ({"captions": ["bad weather", "bad weather"]}, "captions: one is there twice"),
         ({"role": "RAIN"}, "mine.json: role"),
         ({"graph": {**RAIN["graph"], "output": "nowhere"}}, "nowhere"),
         (
