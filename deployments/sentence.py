@@ -11,13 +11,14 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deployments.blas import one_thread
 from deployments.contract import LoadFailed
 from deployments.loading.checkpoint import Checkpoint, missing
 
@@ -38,10 +39,12 @@ _BATCH_TOKENS = 2048  # bounds the memory of a batch; more of them at once is no
 class SentenceEncoder:
     """Texts -> unit vectors (texts, dimensions). `folder` holds a BERT sentence model as the hub lays it out.
 
-    Raises LoadFailed that names what is missing. Safe from several threads: nothing changes after loading.
+    Raises LoadFailed that names what is missing. Safe from several threads: nothing changes after loading. Matrix
+    products of this process use one thread from then on; many texts are shared out over the cores by batches.
     """
 
     def __init__(self, folder: Path, sha256: str | None = None) -> None:
+        one_thread()
         self.folder = folder
         config = self._json("config.json")
         self.heads, self.layers = int(config["num_attention_heads"]), int(config["num_hidden_layers"])
@@ -100,13 +103,15 @@ class SentenceEncoder:
         size = self.dimensions // self.heads
         mixed = x @ self.weights[name + ".qkv"] + self.weights[name + ".qkv.bias"]
         heard = np.zeros_like(x)
-        for span in spans:
-            # (3, heads, tokens, size)
-            query, key, value = mixed[span].reshape(-1, 3, self.heads, size).transpose(1, 2, 0, 3)
-            score = query @ key.transpose(0, 2, 1) * np.float32(size**-0.5)
+        for tokens, same in groupby(spans, lambda span: span.stop - span.start):
+            of_one_length = list(same)
+            span = slice(of_one_length[0].start, of_one_length[-1].stop)
+            # (3, texts, heads, tokens, size)
+            query, key, value = mixed[span].reshape(-1, tokens, 3, self.heads, size).transpose(2, 0, 3, 1, 4)
+            score = query @ key.swapaxes(-1, -2) * np.float32(size**-0.5)
             share = np.exp(score - score.max(axis=-1, keepdims=True))
             share /= share.sum(axis=-1, keepdims=True)
-            heard[span] = (share @ value).transpose(1, 0, 2).reshape(-1, self.dimensions)
+            heard[span] = (share @ value).swapaxes(1, 2).reshape(-1, self.dimensions)
         projected: Vectors = heard @ self.weights[name + ".out"] + self.weights[name + ".out.bias"]
         return projected
 
