@@ -1,8 +1,9 @@
 """Search over presets: what a person would mean, by sentence vectors, and what they wrote, by BM25.
 
-A query of two words is nearer to a tag than to a paragraph, so each preset is seen as a description, as a list of
-tags and tag by tag. The index is built once for a library and an encoder and kept in a file named
-by the content of both.
+Each preset is seen as its description and as each of its tags, moods and captions alone, because people ask in two
+words or with a scene. A query is compared with the two views that are nearest and with the mean of all: the one
+finds what somebody has thought of, the other what nobody has. The index is built once for a library and an encoder
+and kept in a file named by the content of both.
 """
 
 import hashlib
@@ -20,8 +21,10 @@ import numpy as np
 from deployments.synth.embedding import Embedder, Vectors, embedder
 from deployments.synth.presets import Preset, library
 
-_NEAREST = 3  # tags; one alone may match by accident. At least as many tags has every preset.
-_WORDING = 0.1  # the weight of shared words, where a cosine weighs 1
+_NEAREST = 2  # views; one alone may match by accident
+_MEAN = 0.4  # the weight of the mean view, beside that of the nearest
+_WORDING = 0.05  # the weight of shared words, where a cosine weighs 1
+_SHRINKAGE = 2.0  # of the scatter within presets towards the same in every direction
 _USUAL_BM25 = 4.0
 _WORD = re.compile(r"[a-z0-9]+")
 _COMMON = """
@@ -76,6 +79,31 @@ class Bm25:
         return total
 
 
+class Projection:
+    """Vectors, less what all have in common, whitened by the scatter within groups; unit vectors come back.
+
+    Within-class covariance normalization (Hatch, Kajarekar and Stolcke, 2006): directions in which the views of one
+    preset differ anyhow, such as how long or how poetic a text is, tell presets apart least.
+    """
+
+    def __init__(self, groups: Sequence[Vectors]) -> None:
+        self.centre = np.concatenate(groups).mean(axis=0)
+        apart = np.concatenate([group - group.mean(axis=0) for group in groups])
+        scatter = apart.T @ apart / len(apart)
+        floor = max(_SHRINKAGE * float(np.trace(scatter)) / len(scatter), 1e-6)
+        size, direction = np.linalg.eigh(scatter + floor * np.eye(len(scatter)))
+        self.matrix: Vectors = ((direction / np.sqrt(size)) @ direction.T).astype(np.float32)
+
+    def __call__(self, vectors: Vectors) -> Vectors:
+        """(texts, dimensions) -> the same, projected."""
+        return _unit((vectors - self.centre) @ self.matrix)
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, 1e-9), np.float32)
+
+
 class PresetSearch:
     """The index over a library. Without an embedder only words count."""
 
@@ -89,19 +117,19 @@ class PresetSearch:
             self._index(embedder, index_folder)
 
     def _index(self, embedder: Embedder, folder: Path | None) -> None:
-        """Three views of each preset: what is heard, all tags at once, each tag alone."""
-        views = [
-            (f"{preset.name}. {preset.description}", ", ".join((*preset.tags, *preset.mood)), *preset.tags)
-            for preset in self.presets
-        ]
+        """Project all views so that what differs between the views of one preset counts less."""
+        views = [preset.views() for preset in self.presets]
         texts = list(dict.fromkeys(text for view in views for text in view))
         row = {text: at for at, text in enumerate(texts)}
         self.vectors = stored(folder, [embedder.digest, *texts], lambda: embedder.encode(texts))
-        self.heard = [row[view[0]] for view in views]
-        self.tags = [row[view[1]] for view in views]
-        most = max(len(view) for view in views) - 2
-        padded = [[row[tag] for tag in view[2:]] + [len(texts)] * (most + 2 - len(view)) for view in views]
-        self.single = np.array(padded)  # (presets, most tags), filled up with a row that is like nothing
+        rows = [[row[text] for text in view] for view in views]
+        self.project = Projection([self.vectors[each] for each in rows])
+        projected = self.project(self.vectors)
+        self.views = np.ascontiguousarray(projected.T)  # (dimensions, texts)
+        self.means = _unit(np.stack([projected[each].mean(axis=0) for each in rows])).T
+        most = max(map(len, rows))
+        # (presets, most views), filled up with a view that is like nothing
+        self.rows = np.array([each + [len(texts)] * (most - len(each)) for each in rows])
 
     def search(self, query: str, limit: int = 3, role: str | None = None) -> list[Hit]:
         """The presets that fit best, best first; `role` keeps only its own."""
@@ -118,13 +146,13 @@ class PresetSearch:
         return [Hit(self.presets[at], round(float(scores[at]), 4)) for at in fitting[:limit]]
 
     def _nearness(self, queries: Sequence[str]) -> Vectors:
-        """Mean of three cosines, (queries, presets): to what is heard, to all tags, to the three nearest tags."""
+        """How near each preset is, (queries, presets): to its nearest views and to the mean of all."""
         if self.embedder is None:
             return np.zeros((len(queries), len(self.presets)), np.float32)
-        cosine = self.embedder.encode_queries(queries) @ self.vectors.T
-        with_filler = np.pad(cosine, ((0, 0), (0, 1)), constant_values=-1)
-        nearest = np.partition(with_filler[:, self.single], -_NEAREST, axis=-1)[..., -_NEAREST:].mean(axis=-1)
-        return np.asarray((cosine[:, self.heard] + cosine[:, self.tags] + nearest) / 3, np.float32)
+        asked = self.project(self.embedder.encode_queries(queries))
+        with_filler = np.pad(asked @ self.views, ((0, 0), (0, 1)), constant_values=-1)
+        nearest = np.partition(with_filler[:, self.rows], -_NEAREST, axis=-1)[..., -_NEAREST:].mean(axis=-1)
+        return np.asarray(_MEAN * (asked @ self.means) + (1 - _MEAN) * nearest, np.float32)
 
     def _wording(self, query: str) -> Vectors:
         """BM25 as a share of the best, less where even the best shares only common words."""

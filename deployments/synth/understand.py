@@ -23,6 +23,8 @@ from deployments.synth.search import Hit, preset_search, words
 _HITS = 40  # how far down the list of presets a kind's own is looked for
 _FITS = 0.42  # a search without a kind: less is no understanding
 _KIND_FITS = 0.3  # of a kind's presets the best, if it is at least this; else the one that the kind is named after
+_WHOLE_FITS = 0.25  # of a prompt in which nothing is named: unrelated words reach 0.2 to 0.29
+_CLOSE = 0.9  # the share of the best score that makes the next one as good
 _REFUSED_FITS = 0.5
 _MOST_LAYERS = 6
 _ANY_MUSIC = frozenset({"music", "musical", "song", "instrumental", "background music"})  # nobody's style
@@ -83,14 +85,17 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
     reading = read(terms.rest)
     banned = _banned(reading, negative_prompt)
     scene_bpm, scene_scale = _scenery(reading)
-    layers, missing = _found(_merged(reading.mentions), banned)
+    mentions = _merged(reading.mentions)
+    layers, missing = _found(mentions, banned)
+    if missing and all(mention.kind is None for mention in mentions):
+        layers = []  # a scene in many words: no part of it says more than the whole
     understood = bool(layers)
     everything = [*reading.everywhere, *(mention.change for mention in reading.mentions)]
     if layers:
         common = total(reading.everywhere)
         layers = [replace(layer, change=total([layer.change, common])) for layer in layers]
     else:
-        layers = _nearest(prompt, banned, total(everything))
+        layers = _nearest(terms.rest, banned, total(everything))
     return Interpretation(
         layers=tuple(layers[:_MOST_LAYERS]),
         tempo_bpm=_tempo(terms, scene_bpm, total(everything)),
@@ -239,9 +244,13 @@ def _judged(mention: Mention, preset: Preset) -> list[Change]:
 
 
 def _nearest(prompt: str, banned: set[str], change: Change) -> list[Layer]:
-    """Nothing is known: what comes nearest among the pads and among everything else that can carry a piece."""
+    """Nothing is named: what the prompt as a whole is about, else what can carry a piece and comes nearest to it."""
     hits = [hit for hit in preset_search().search(prompt, _HITS) if hit.preset.id not in banned]
-    pads = [hit for hit in hits if hit.preset.role in {"PAD", "STRINGS", "DRONE"}]
-    others = [hit for hit in hits if hit.preset.role in {"KEYS", "PLUCK", "BELL", "ARP", "LEAD"}]
-    chosen = [*pads[:1], *others[:1]] or hits[:1]
+    if hits and hits[0].score >= _WHOLE_FITS:
+        next_ = [hit for hit in hits[1:2] if hit.preset.role != hits[0].preset.role]
+        chosen = [hits[0], *(hit for hit in next_ if hit.score >= _CLOSE * hits[0].score)]
+    else:
+        pads = [hit for hit in hits if hit.preset.role in {"PAD", "STRINGS", "DRONE"}]
+        others = [hit for hit in hits if hit.preset.role in {"KEYS", "PLUCK", "BELL", "ARP", "LEAD"}]
+        chosen = [*pads[:1], *others[:1]] or hits[:1]
     return [Layer(hit.preset.id, "", change, hit.score) for hit in chosen]
