@@ -15,6 +15,7 @@ _OCTAVES: Mapping[str, tuple[float, float, float]] = {
 }  # fmt: skip
 _SHARES: Mapping[str, float] = {"brightness": 0.1, "speed": 0.12, "body": 0.08}
 _LEVEL_DB, _WEATHER_DB = 1.2, 2.0
+_DYNAMICS_DB = 6.0  # from the quietest section to the fullest
 _STEP_S = (4.0, 9.0)  # between turning points
 _FIRST_S = 6.0  # a short sound stays as the words made it
 
@@ -22,12 +23,15 @@ _FIRST_S = 6.0  # a short sound stays as the words made it
 def evolve(song: Song, place: Place, nodes: Mapping[str, Mapping[str, Any]]) -> Iterator[Move]:
     """Yield moves of the layer's level and of its nodes' parameters, each wandering around where it begins."""
     random = song.random(place.name + " evolve")
-    depth_db = _LEVEL_DB if place.preset.role in MUSICAL else _WEATHER_DB
+    musical = place.preset.role in MUSICAL
+    depth_db = _LEVEL_DB if musical else _WEATHER_DB
     targets = list(_targets(place, nodes))
     start = _FIRST_S
     while start < song.end_s:
         step = float(random.uniform(*_STEP_S))
-        yield Move(start, "out.level", "gain_db", place.gain_db + depth_db * float(random.uniform(-1, 1)), step)
+        swing_db = _DYNAMICS_DB * (song.chord_at(start + step).section.energy - 0.5) if musical else 0.0
+        level_db = place.gain_db + swing_db + depth_db * float(random.uniform(-1, 1))
+        yield Move(start, "out.level", "gain_db", level_db, step)
         for part, param, value in targets:
             yield Move(start, part, param, _wandered(param, value, float(random.uniform(-1, 1))), step)
         start += step

@@ -266,22 +266,23 @@ _LINES: tuple[tuple[Change, str], ...] = (
         every_so_often now_and_again few_notes only_a_few patchy threadbare economical laconic reserved sprinkling
         dribbling trickling hardly_any just_a_few unpopulated thinned light_handed slender_in_notes with_long_pauses
         with_pauses with_silence_between stop_and_go spartan airy_and_few isolated_few occasional occasionally rare
-        rarely infrequent infrequently minimal minimalist isolated intermittent sporadic few seldom lonely lone
-        single solitary now_and_then every_now_and_then once_in_a_while from_time_to_time here_and_there stray spare
-        thinned_out thinly_scattered spaced_out few_and_far_between empty bare uncluttered stripped_down barren
-        skeletal irregular sometimes at_times on_and_off scant scantily sparing sparingly stingy miserly parsimonious
-        skimpy pauperish bony gaunt denuded bald naked stripped stripped_back pared_down reduced reductive
-        minimalistic unadorned plain unornamented terse_notes monkish zenlike zen_like haiku haiku_like pointillist
-        pointillistic aphoristic lacunose gappy gap_filled full_of_gaps with_gaps with_big_gaps with_wide_gaps
-        with_lots_of_space with_space_between with_much_space leaving_space room_to_breathe with_room_to_breathe
-        roomy_phrasing mostly_silence mostly_silent mostly_quiet long_silences with_long_silences silence_between
-        with_rests with_long_rests restrained_notes one_note_at_a one_at_a_time one_by_one dripped trickled sprinkles
-        dotting strewn loosely_strewn dispersed thinly_spread thin_on_the_ground hen's_teeth far_apart wide_apart
-        spread_thin intermittently sporadically episodic spasmodic fitful fitfully once_in_a_blue once_a_minute
-        once_per_bar every_few_seconds few_drops a_handful_of handful_of a_few a_couple_of couple_of not_many
-        hardly_ever scarcely_ever almost_never barely_ever nearly_empty almost_empty deserted uninhabited unfilled
-        unfussy unbusy undemanding slim_pickings deprived abandoned evacuated stark starkly spindly emaciated
-        anorexic scrawny rationed seldom_heard seldom_played"""),
+        rarely infrequent infrequently minimal minimalist intermittent sporadic few seldom now_and_then
+        every_now_and_then once_in_a_while from_time_to_time here_and_there stray spare thinned_out thinly_scattered
+        spaced_out few_and_far_between empty bare uncluttered stripped_down barren skeletal irregular sometimes
+        at_times on_and_off scant scantily sparing sparingly stingy miserly parsimonious skimpy pauperish bony gaunt
+        denuded bald naked stripped stripped_back pared_down reduced reductive minimalistic unadorned plain
+        unornamented terse_notes monkish zenlike zen_like haiku haiku_like pointillist pointillistic aphoristic
+        lacunose gappy gap_filled full_of_gaps with_gaps with_big_gaps with_wide_gaps with_lots_of_space
+        with_space_between with_much_space leaving_space room_to_breathe with_room_to_breathe roomy_phrasing
+        mostly_silence mostly_silent mostly_quiet long_silences with_long_silences silence_between with_rests
+        with_long_rests restrained_notes one_note_at_a one_at_a_time one_by_one dripped trickled sprinkles dotting
+        strewn loosely_strewn dispersed thinly_spread thin_on_the_ground hen's_teeth far_apart wide_apart spread_thin
+        intermittently sporadically episodic spasmodic fitful fitfully once_in_a_blue once_a_minute once_per_bar
+        every_few_seconds few_drops a_handful_of handful_of a_few a_couple_of couple_of not_many hardly_ever
+        scarcely_ever almost_never barely_ever nearly_empty almost_empty deserted uninhabited unfilled unfussy unbusy
+        undemanding slim_pickings deprived abandoned evacuated stark starkly spindly emaciated anorexic scrawny
+        rationed seldom_heard seldom_played"""),
+    (Change(intensity=-0.7), "lonely lone single solitary isolated sole secluded reclusive forsaken"),
     (Change(intensity=1.2), """
         dense densely busy busily crowded thronging multitudinous manifold cascading frothing rampant prolific
         copious unrelenting a_multitude_of multitude jammed stuffed crammed brimming heaving chock_full uninterrupted
