@@ -41,7 +41,7 @@ std::vector<float> play(synth::Oscillator& oscillator, Waveform waveform, Qualit
   std::vector<float> out(frames);
   for (std::size_t at = 0; at < frames; at += synth::kSpan) {
     const int n = static_cast<int>(std::min<std::size_t>(synth::kSpan, frames - at));
-    oscillator.add(waveform, {}, 0, {&track, nullptr}, n);
+    oscillator.add(waveform, {}, 0, {&track, nullptr, &synth::blep_table()}, n);
     for (int i = 0; i < n; ++i)
       out[at + static_cast<std::size_t>(i)] = static_cast<float>(track.samples[i]) / synth::Track::kUnit;
     track.advance(n);

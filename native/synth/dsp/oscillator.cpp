@@ -18,8 +18,34 @@ void Track::advance(int frames) noexcept {
 
 namespace {
 
-SYNTH_INLINE void accumulate(std::int32_t* at, const I8& more) noexcept {
-  I8 sum;
+// As many frames as one register holds: everything here is done to each by itself, so that the width is
+// nothing that could be heard.
+#if defined(__AVX512F__)
+constexpr int kWide = 16;
+typedef float F __attribute__((vector_size(64)));
+typedef std::int32_t I __attribute__((vector_size(64)));
+typedef std::uint32_t U __attribute__((vector_size(64)));
+SYNTH_INLINE U wide_index() noexcept { return U{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
+#else
+constexpr int kWide = kLanes;
+using F = F8;
+using I = I8;
+using U = U8;
+SYNTH_INLINE U wide_index() noexcept { return U{0, 1, 2, 3, 4, 5, 6, 7}; }
+#endif
+static_assert(kSpan % kWide == 0 && BlepTable::kTaps % kWide == 0 && Track::kLead >= kWide);
+
+SYNTH_INLINE F all(float x) noexcept { return F{} + x; }
+SYNTH_INLINE F wide(const float* x) noexcept {
+  F lanes;
+  std::memcpy(&lanes, x, sizeof lanes);
+  return lanes;
+}
+SYNTH_INLINE F to_floats(const I& x) noexcept { return __builtin_convertvector(x, F); }
+SYNTH_INLINE I to_ints(const F& x) noexcept { return __builtin_convertvector(x, I); }
+
+SYNTH_INLINE void accumulate(std::int32_t* at, const I& more) noexcept {
+  I sum;
   std::memcpy(&sum, at, sizeof sum);
   sum += more;
   std::memcpy(at, &sum, sizeof sum);
@@ -29,26 +55,25 @@ SYNTH_INLINE void accumulate(std::int32_t* at, const I8& more) noexcept {
 template <bool kStereo, bool kMoving, class Shape>
 void add_shape(const Shape& shape, std::uint32_t phase, std::uint32_t increment, const Level& level, int from,
                const Tracks& out, int frames) noexcept {
-  const U8 index = {0, 1, 2, 3, 4, 5, 6, 7};
-  U8 phases = splat_bits(phase) + index * increment;
-  F8 frame = lane_index() + splat(static_cast<float>(from));
-  const F8 left = splat(level.left * Track::kUnit), right = splat(level.right * Track::kUnit);
-  const F8 left_step = splat(level.left_step * Track::kUnit);
-  const F8 right_step = splat(level.right_step * Track::kUnit);
-  for (int i = 0; i < frames; i += kLanes) {
-    const F8 value = shape(phases);
-    I8 adds = to_int(value * (kMoving ? fma(left_step, frame, left) : left));
-    const bool tail = frames - i < kLanes;
-    const I8 inside = reinterpret_cast<I8>(index) < frames - i;
+  const U index = wide_index();
+  U phases = index * increment + phase;
+  F frame = to_floats(reinterpret_cast<I>(index)) + static_cast<float>(from);
+  const F left = all(level.left * Track::kUnit), right = all(level.right * Track::kUnit);
+  const F left_step = all(level.left_step * Track::kUnit), right_step = all(level.right_step * Track::kUnit);
+  for (int i = 0; i < frames; i += kWide) {
+    const F value = shape(phases);
+    I adds = to_ints(value * (kMoving ? fma(left_step, frame, left) : left));
+    const bool tail = frames - i < kWide;
+    const I inside = reinterpret_cast<I>(index) < frames - i;
     if (tail) adds &= inside;
     accumulate(out.left->samples + Track::kLead + i, adds);
     if constexpr (kStereo) {
-      adds = to_int(value * (kMoving ? fma(right_step, frame, right) : right));
+      adds = to_ints(value * (kMoving ? fma(right_step, frame, right) : right));
       if (tail) adds &= inside;
       accumulate(out.right->samples + Track::kLead + i, adds);
     }
-    phases += increment * kLanes;
-    if constexpr (kMoving) frame += splat(static_cast<float>(kLanes));
+    phases += increment * kWide;
+    if constexpr (kMoving) frame += static_cast<float>(kWide);
   }
 }
 
@@ -57,9 +82,10 @@ SYNTH_INLINE void add_row(const float (*rows)[BlepTable::kTaps], float after, fl
   const float place = after * BlepTable::kRows;
   const int row = std::min(static_cast<int>(place), BlepTable::kRows - 1);
   const float part = place - static_cast<float>(row);
-  const F8 a = splat(height * (1.0f - part)), b = splat(height * part);
-  for (int k = 0; k < BlepTable::kTaps; k += kLanes)
-    accumulate(at + k, to_int(fma(a, load(rows[row] + k), b * load(rows[row + 1] + k))));
+  const F a = all(height * (1.0f - part)), b = all(height * part);
+#pragma GCC unroll 8
+  for (int k = 0; k < BlepTable::kTaps; k += kWide)
+    accumulate(at + k, to_ints(fma(a, wide(rows[row] + k), b * wide(rows[row + 1] + k))));
 }
 
 struct Jumps {
@@ -71,7 +97,7 @@ struct Jumps {
 void add_jumps(const Jumps& jumps, std::uint32_t phase, std::uint32_t increment, const Level& level, int from,
                const Tracks& out, int frames) noexcept {
   if (increment == 0) return;
-  const auto* rows = jumps.corner ? blep_table().corner : blep_table().step;
+  const auto* rows = jumps.corner ? out.table->corner : out.table->step;
   const float unit = jumps.height * Track::kUnit;
   const auto add = [&](Track& track, float gain, float after, int at) {
     add_row(rows, after, unit * gain, track.samples + at);
@@ -103,8 +129,8 @@ void add_wave(const Shape& shape, std::uint32_t phase, std::uint32_t increment, 
 
 void add_saw(bool rising, std::uint32_t phase, std::uint32_t increment, const Level& level, int from,
              const Tracks& out, int frames) noexcept {
-  const F8 scale = splat(rising ? 0x1p-31f : -0x1p-31f);
-  add_wave([scale](const U8& p) { return to_float(reinterpret_cast<I8>(p + 0x80000000u)) * scale; }, phase,
+  const F scale = all(rising ? 0x1p-31f : -0x1p-31f);
+  add_wave([scale](const U& p) { return to_floats(reinterpret_cast<I>(p + 0x80000000u)) * scale; }, phase,
            increment, level, from, out, frames);
   add_jumps({false, rising ? -2.0f : 2.0f}, phase, increment, level, from, out, frames);
 }
@@ -112,11 +138,24 @@ void add_saw(bool rising, std::uint32_t phase, std::uint32_t increment, const Le
 void add_triangle(std::uint32_t phase, std::uint32_t increment, const Level& level, int from,
                   const Tracks& out, int frames) noexcept {
   add_wave(
-      [](const U8& p) { return fma(abs(to_float(reinterpret_cast<I8>(p))), splat(-0x1p-30f), splat(1.0f)); },
+      [](const U& p) {
+        const U away = reinterpret_cast<U>(to_floats(reinterpret_cast<I>(p))) & 0x7fffffffu;
+        return fma(reinterpret_cast<F>(away), all(-0x1p-30f), all(1.0f));
+      },
       phase, increment, level, from, out, frames);
   const float bend = 8.0f * 0x1p-32f * static_cast<float>(increment);
   add_jumps({true, -bend}, phase, increment, level, from, out, frames);
   add_jumps({true, bend}, phase + 0x80000000u, increment, level, from, out, frames);
+}
+
+SYNTH_INLINE F wide_sine(const U& phase) noexcept {
+#if defined(__AVX512F__)
+  U8 halves[2];
+  std::memcpy(halves, &phase, sizeof halves);
+  return join(synth::sine(halves[0]), synth::sine(halves[1]));
+#else
+  return synth::sine(phase);
+#endif
 }
 
 std::uint32_t turns(float width) noexcept {
@@ -139,7 +178,7 @@ void Oscillator::add(Waveform waveform, const Level& level, int from, const Trac
       add_triangle(phase, increment, level, from, out, frames);
       break;
     case Waveform::sine:
-      add_wave([](const U8& p) { return synth::sine(p); }, phase, increment, level, from, out, frames);
+      add_wave(wide_sine, phase, increment, level, from, out, frames);
       break;
   }
   phase += increment * static_cast<std::uint32_t>(frames);

@@ -36,6 +36,7 @@ struct Level {
 struct Tracks {
   Track* left;
   Track* right;
+  const BlepTable* table;
 };
 
 // Phases are 32-bit fractions of a period: they wrap by themselves and resolve 1e-5 Hz. The saw falls from +1

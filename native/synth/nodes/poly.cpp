@@ -107,6 +107,7 @@ class Poly final : public Instrument {
     const std::size_t bytes = static_cast<std::size_t>(groups) * sizeof(Sources);
     sources_ = reinterpret_cast<Sources*>(arena().floats(bytes / sizeof(float)));
     groups_ = groups;
+    table_ = &blep_table();
   }
 
   void configure() noexcept override {
@@ -248,7 +249,7 @@ class Poly final : public Instrument {
 
   // One voice's oscillators.
   void run(Sources& s, int lane, int frames) noexcept {
-    const Tracks out{&s.left[lane], stereo_ ? &s.right[lane] : nullptr};
+    const Tracks out{&s.left[lane], stereo_ ? &s.right[lane] : nullptr, table_};
     const auto add = [&](OscillatorLanes& lanes, Waveform waveform, const Level& level, int from) {
       Oscillator oscillator = lanes.of(lane);
       oscillator.add(waveform, level, from, out, frames);
@@ -315,6 +316,7 @@ class Poly final : public Instrument {
   }
 
   Sources* sources_ = nullptr;
+  const BlepTable* table_ = nullptr;
   Waveform waveform_ = Waveform::saw, waveform2_ = Waveform::saw;
   int groups_ = 0, unison_ = 1;
   bool stereo_ = false, draft_ = false;
