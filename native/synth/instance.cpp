@@ -41,6 +41,21 @@ Instance::Instance(std::shared_ptr<const Plan> plan, double sample_rate_hz, std:
     node.begin();
     sleeping_[static_cast<std::size_t>(index)] = bypassed(planned);
   }
+  for (const int index : structure_.audio) steps_.push_back(step_of(index));
+}
+
+Instance::Step Instance::step_of(int index) const noexcept {
+  const PlannedNode& planned = structure_.nodes[static_cast<std::size_t>(index)];
+  const bool one = planned.inputs.size() == 1;
+  return {nodes_[static_cast<std::size_t>(index)],
+          &planned,
+          static_cast<std::size_t>(index),
+          one ? StereoView{buffer_of(planned.inputs[0]).left, buffer_of(planned.inputs[0]).right}
+              : StereoView{nullptr, nullptr},
+          buffer_of(index),
+          planned.type->role == Role::external,
+          planned.inputs.size() > 1,
+          !planned.sidechain.empty()};
 }
 
 Instance::~Instance() {
@@ -69,7 +84,7 @@ bool Instance::bypassed(const PlannedNode& node) const noexcept {
 void Instance::tick() noexcept {
   for (const int index : structure_.control) {
     if (sleeping_[static_cast<std::size_t>(index)]) continue;
-    modulate(index);
+    if (structure_.nodes[static_cast<std::size_t>(index)].modulations > 0) modulate(index);
     nodes_[static_cast<std::size_t>(index)]->tick();
   }
 }
@@ -107,18 +122,17 @@ void Instance::apply(const Event& event) noexcept {
 
 StereoView Instance::process(const StereoView& input, int frames) noexcept {
   const StereoView outside = input.left ? input : StereoView{silence_.left, silence_.right};
-  for (const int index : structure_.audio) {
-    const PlannedNode& planned = structure_.nodes[static_cast<std::size_t>(index)];
-    Node& node = *nodes_[static_cast<std::size_t>(index)];
-    if (!planned.sidechain.empty()) node.hear(gather(planned.sidechain, sidechain_sum_, frames));
-    if (sleeping_[static_cast<std::size_t>(index)]) {
-      const StereoView in = gather(planned.inputs, sum_, frames);
-      std::copy_n(in.left, frames, buffer_of(index).left);
-      std::copy_n(in.right, frames, buffer_of(index).right);
+  for (const Step& step : steps_) {
+    if (step.listens) step.node->hear(gather(step.planned->sidechain, sidechain_sum_, frames));
+    const StereoView in = step.external  ? outside
+                          : step.gathers ? gather(step.planned->inputs, sum_, frames)
+                                         : step.in;
+    if (sleeping_[step.index]) {
+      std::copy_n(in.left, frames, step.out.left);
+      std::copy_n(in.right, frames, step.out.right);
       continue;
     }
-    const bool external = planned.type->role == Role::external;
-    node.process(external ? outside : gather(planned.inputs, sum_, frames), buffer_of(index), frames);
+    step.node->process(in, step.out, frames);
   }
   const Stereo& last = buffer_of(structure_.output);
   return {last.left, last.right};

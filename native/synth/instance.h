@@ -34,7 +34,18 @@ class Instance {
   [[nodiscard]] std::size_t bytes() const noexcept { return arena_.bytes(); }
 
  private:
+  // What process() needs of a node, in a row; the view is where its only source lies.
+  struct Step {
+    Node* node;
+    const PlannedNode* planned;
+    std::size_t index;
+    StereoView in;
+    Stereo out;
+    bool external, gathers, listens;
+  };
+
   void modulate(int index) noexcept;
+  [[nodiscard]] Step step_of(int index) const noexcept;
   [[nodiscard]] StereoView gather(const std::vector<int>& sources, const Stereo& sum,
                                   int frames) const noexcept;
   [[nodiscard]] const Stereo& buffer_of(int node) const noexcept;
@@ -46,7 +57,8 @@ class Instance {
   Transport transport_;
   Arena arena_;
   std::vector<Node*> nodes_;    // null where the output does not need the node
-  std::vector<bool> sleeping_;  // effects whose mix is 0, until an event sets it
+  std::vector<char> sleeping_;  // effects whose mix is 0, until an event sets it
+  std::vector<Step> steps_;
   std::vector<Stereo> buffers_;
   Stereo sum_, sidechain_sum_, silence_;
 };

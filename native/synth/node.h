@@ -78,6 +78,7 @@ class Node {
   virtual void control() noexcept;
 
   [[nodiscard]] SYNTH_SHARED float param(int index) const noexcept { return values_[index]; }
+  [[nodiscard]] SYNTH_SHARED const float* params() const noexcept { return values_; }
   [[nodiscard]] SYNTH_SHARED int whole(int index) const noexcept {
     return static_cast<int>(param(index) + 0.5f);
   }

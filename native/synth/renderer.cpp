@@ -151,10 +151,16 @@ void Renderer::render(float* left, float* right, std::int64_t frames, StereoView
         if (!layer.finished()) layer.instance->tick();
     apply_due();
     const int n = segment(frames);
-    std::fill_n(left, n, 0.0f);
-    std::fill_n(right, n, 0.0f);
-    for (Layer& layer : layers_)
-      if (!layer.finished()) mix(layer, layer.instance->process(input, n), left, right, n);
+    if (layers_.size() == 1 && layers_[0].step == 0.0) {
+      const StereoView out = layers_[0].instance->process(input, n);
+      std::copy_n(out.left, n, left);
+      std::copy_n(out.right, n, right);
+    } else {
+      std::fill_n(left, n, 0.0f);
+      std::fill_n(right, n, 0.0f);
+      for (Layer& layer : layers_)
+        if (!layer.finished()) mix(layer, layer.instance->process(input, n), left, right, n);
+    }
     left += n, right += n, frames -= n, frame_ += n;
     if (input.left) input.left += n, input.right += n;
   }

@@ -1,6 +1,7 @@
 #include "synth/dsp/instrument.h"
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 namespace synth {
@@ -32,11 +33,9 @@ void Instrument::prepare() {
 
 void Instrument::control() noexcept {
   until_ = 0;
-  bool changed = false;
-  const int count = own_ + kVoiceParams;
-  for (int i = 0; i < count; ++i) changed |= seen_[static_cast<std::size_t>(i)] != param(i);
-  if (!changed) return;
-  for (int i = 0; i < count; ++i) seen_[static_cast<std::size_t>(i)] = param(i);
+  const std::size_t size = static_cast<std::size_t>(own_ + kVoiceParams) * sizeof(float);
+  if (std::memcmp(seen_.data(), params(), size) == 0) return;
+  std::memcpy(seen_.data(), params(), size);
   refresh_settings();
   configure();
 }
@@ -188,7 +187,8 @@ void Instrument::control_line(int g) noexcept {
   F8 targets[kTargets] = {};
   modulate(group, targets);
   aim(group, targets);
-  const F8 vibrato = vibrato_.value(group.seed) * splat(voice_param(kVibratoDepth) / 100.0f);
+  const float depth = voice_param(kVibratoDepth) / 100.0f;
+  const F8 vibrato = depth > 0.0f ? vibrato_.value(group.seed) * splat(depth) : F8{};
   const bool source_moves =
       tune(g, {fma(splat(12.0f), targets[kToPitch], group.note + vibrato), splat(12.0f) * targets[kToPitch2],
                targets[kToShape], targets[kToMix], targets[kToTimbre], group.velocity, period_, group.since});

@@ -25,8 +25,11 @@ class Smooth {
   }
   void aim(float target, int frames) noexcept {
     from_ = now();
-    step_ = (target - from_) / static_cast<float>(frames);
     done_ = 0;
+    if (target == from_)
+      step_ = 0.0f;
+    else
+      step_ = (target - from_) / static_cast<float>(frames);
   }
   [[nodiscard]] float now() const noexcept { return at(0); }
   [[nodiscard]] float at(int frame) const noexcept {
