@@ -163,7 +163,8 @@ _FILLERS = (
     "|play|add|use|have|has|having|get|let|put|very|really|quite|so|too|more|most|rather|fairly|extremely"
     "|super|pretty|somewhat|slightly|just|only|this|these|there|sound|sounds|sounding|audio|track|piece"
     "|loop|sample|recording|effect|clip|feel|feeling|feels|vibe|style|type|mood|and|or|nor|can|could"
-    "|should|will|such|up|down|out|any|all|both|also|even|around|about|thing|things"
+    "|should|will|such|up|down|out|any|all|both|also|even|around|about|thing|things|note|notes|one|played"
+    "|plays|playing|struck|hit|hits|stroke|strokes|strike|strikes|drop|drops|droplets|away|other|each|goes|going"
 )
 FILLERS = frozenset(_FILLERS.split("|"))
 

@@ -3,6 +3,8 @@
 "brighter", "very bright", "not too bright", "less bright" and "like glass" are found by rule; the table holds "bright".
 """
 
+import math
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
@@ -40,6 +42,8 @@ _LIKE = (
     "reminiscent of", "evoking", "sounding like", "similar to",
 )  # fmt: skip
 _ENDINGS: Mapping[str, float] = {"est": 1.4, "er": 1.15, "ish": 0.6, "ly": 1.0}
+_ATTACK = re.compile(r"(\d+) (ms|milliseconds?|s|secs?|seconds?) (?:attack|onset|fade in|swell)")
+_USUAL_ATTACK_S, _PER_OCTAVE = 0.12, 0.6
 # What looks like a form of a word of the table and is none.
 _NO_FORMS = frozenset({"hardly", "barely", "scarcely", "nearly", "number", "damper", "timber", "piper", "hammer"})
 
@@ -72,7 +76,16 @@ def _change(phrase: str) -> Change | None:
         return WORDS[phrase]
     if " " not in phrase:
         return _form(phrase)
-    return _likeness(phrase) or _to_a_degree(phrase)
+    return _timed(phrase) or _likeness(phrase) or _to_a_degree(phrase)
+
+
+def _timed(phrase: str) -> Change | None:
+    """Read "2 second attack" and "5 ms attack"."""
+    match = _ATTACK.fullmatch(phrase)
+    if match is None:
+        return None
+    length_s = float(match[1]) * (1e-3 if match[2].startswith("m") else 1.0)
+    return Change(attack=math.log2(max(1e-3, length_s) / _USUAL_ATTACK_S)).times(_PER_OCTAVE)
 
 
 def _form(word: str) -> Change | None:

@@ -22,7 +22,11 @@ _KEY_ALONE = re.compile(rf"\b(?:in|(?:in )?the key of|key of|key:)\s+([A-G]){_SI
 _SCALE_ALONE = re.compile(
     rf"\b(?:in\s+)?(?:an?\s+|the\s+)?({_SCALE})\b(?:\s+(?:scale|mode|key|chords?|harmony))?", re.IGNORECASE
 )
-_LENGTH = re.compile(r"\b(\d+(?:\.\d+)?)[\s-]*(seconds?|secs?|s|minutes?|mins?)(?:[\s-]+long)?\b", re.IGNORECASE)
+_LENGTH = re.compile(
+    r"\b(\d+(?:\.\d+)?)[\s-]*(seconds?|secs?|s|minutes?|mins?)\b(?:[\s-]+long\b)?"
+    r"(?![\s-]*(?:attack|onset|fade|swell|release|decay|delay|echo))",
+    re.IGNORECASE,
+)
 _THREE = re.compile(r"\b(?:waltz(?:es)?|3/4|three[\s-]four|in three|triple metre|triple meter)\b", re.IGNORECASE)
 _SWING = re.compile(r"\b(?:swing|swung|swinging|shuffle|shuffled|jazzy|bluesy)\b", re.IGNORECASE)
 _WEAK_SCALES = frozenset({"blues", "chromatic", "gypsy", "japanese", "spanish", "byzantine", "diminished"})

@@ -98,7 +98,7 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
         layers = _nearest(terms.rest, banned, total(everything))
     return Interpretation(
         layers=tuple(layers[:_MOST_LAYERS]),
-        tempo_bpm=_tempo(terms, scene_bpm, total(everything)),
+        tempo_bpm=_tempo(terms, scene_bpm, _strongest_tempo(total(everything).tempo, layers)),
         key=terms.key,
         scale=terms.scale or _scale(reading, scene_scale, total(everything)),
         beats=terms.beats,
@@ -110,13 +110,18 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
     )
 
 
-def _tempo(terms: Terms, scene_bpm: float | None, change: Change) -> float | None:
+def _strongest_tempo(known: float, layers: Sequence[Layer]) -> float:
+    """The pace in octaves that the words say; what is judged of strange words stands in their layers."""
+    return max([known, *(layer.change.tempo for layer in layers)], key=abs)
+
+
+def _tempo(terms: Terms, scene_bpm: float | None, octaves: float) -> float | None:
     """The tempo that is given, else that of the style, else what the pace of the words makes of the usual one."""
     if terms.tempo_bpm is not None:
         return terms.tempo_bpm
-    if scene_bpm is None and not change.tempo:
+    if scene_bpm is None and not octaves:
         return None
-    return round((scene_bpm or _USUAL_BPM) * 2 ** (change.tempo * (0.3 if scene_bpm else 1.0)), 1)
+    return round((scene_bpm or _USUAL_BPM) * 2 ** (octaves * (0.3 if scene_bpm else 1.0)), 1)
 
 
 def _scale(reading: Reading, scene_scale: str | None, change: Change) -> str | None:

@@ -76,9 +76,11 @@ _LINES: tuple[tuple[Change, str], ...] = (
         faded_out bleary wan dun dunnish brown_toned bistre umber chocolate cocoa burgundy maroon aubergine indigo
         violet_dark plum_coloured slate graphite pewter iron_grey grey gray greyish bituminous loamy mossy musty
         mouldy fusty dank cellar_like crypt_like catacombed cavern_dark benighted eclipsed unilluminated unbright
-        closed_off rolled_off with_the_highs_cut without_highs without_treble with_no_treble treble_free less_treble
-        all_low_end hooded veiled_over occult saturnine baleful starless soupy syrup_dark molten_tar smokey burnt
-        charred scorched_black"""),
+        closed_off rolled_off with_the_highs_cut without_highs without_treble with_no_treble with_the_lid_on lid_on
+        lid_closed with_rolled_off_highs rolled_off_highs without_top no_top_end no_highs no_treble treble_cut
+        high_cut highs_removed highs_rolled_off through_a_sock rubbery beetle_black coal_dark steeped_in_treacle
+        treble_free less_treble all_low_end hooded veiled_over occult saturnine baleful starless soupy syrup_dark
+        molten_tar smokey burnt charred scorched_black"""),
     (Change(brightness=-0.7), """
         warm warmly lush rich analog analogue round smooth velvety mellow creamy woody cosy cozy soothing honeyed
         buttery wooden plush silky rounded subdued velvet velour suede fleecy furry cushiony padded pillowy snug
@@ -108,9 +110,12 @@ _LINES: tuple[tuple[Change, str], ...] = (
         tinkle pinging_bright pingy pealing ringing_bright bell_like articulate acute keen clean cleancut clear_cut
         distinct defined crispy crunchy brittle flinty glass steel tinsel electrified electric_bright fulgurant
         meteoric supernova solar daybright lightbulb led_lit strobing lasered high_definition hi_fi unfiltered
-        wide_open_filter treble treble_rich full_of_treble presence_boosted exciting_top with_lots_of_treble airy_top
-        open_filter hissing swishing fizzing spitting crackly scintillant scintillescent relucent nitid flamboyant
-        vibrant vivacious lively_bright"""),
+        wide_open_filter with_the_lid_off lid_off lid_open boosted_highs with_boosted_highs boosted_treble
+        treble_boost high_shelf lots_of_highs full_of_air air_and_sparkle bleached sun_bleached moon_bleached foil
+        foil_wrapped antiseptic magnesium lustre luster sheen gloss twinkly twinkle glimmer glimmery shinetreble
+        treble_rich full_of_treble presence_boosted exciting_top with_lots_of_treble airy_top open_filter hissing
+        swishing fizzing spitting crackly scintillant scintillescent relucent nitid flamboyant vibrant vivacious
+        lively_bright"""),
     (Change(brightness=1.8, level_db=1), """
         harsh piercing shrill tinny metallic abrasive searing strident screaming gritty biting edgy razor_sharp acid
         buzzy screeching shrieking squealing screechy ear_piercing penetrating cutting slicing serrated jagged barbed
@@ -216,13 +221,16 @@ _LINES: tuple[tuple[Change, str], ...] = (
         sleepy_tempo sleepy_pace leaden_footed leaden_paced funereal funeral dirgelike dirge_like elegiac
         processional ceremonial solemn ceremonious larghetto larghissimo adagietto andantino moderato_slow ritardando
         rallentando lentamente grave decelerating decelerated slackened slack turtle tortoise snail sloth sloth_like
-        slothlike turtle_paced tortoise_paced turtle_like sluglike slug_like snaillike glacially_slow at_a_crawl
-        at_snail's_pace at_half_speed at_walking_pace walking_pace walking_speed on_foot without_haste without_hurry
-        in_no_hurry in_no_rush not_in_a_hurry taking_it_easy laid_back laidback loose_limbed unpressed phlegmatic
-        stolid inert sleep_inducing ploddingly elephant_footed measured measuredly slow_footed slow_going low_tempo
-        tempo_low low_bpm slow_bpm slowcore quarter_speed weary wearily tired tiredly exhausted drained fatigued
-        listless enervated yawning yawny drooping droopy sagging lugubrious leisured genteel dignified gravely
-        heavily_dragging hungover codeine chopped_and_screwed narcotic sedated sedative drugged hypnagogic"""),
+        slothlike turtle_paced tortoise_paced turtle_like sluglike at_a_snail's_pace snail's_pace glacier_paced
+        treading_water resting_heart comatose no_rush no_hurry in_slow_motion half_pace at_half_pace like_treacle
+        foot_dragging doddering shambling sluggardly slow_as_molasses as_slow_as slow_poke slowpoke slow_walking
+        dozy_paced slug_like snaillike glacially_slow at_a_crawl at_snail's_pace at_half_speed at_walking_pace
+        walking_pace walking_speed on_foot without_haste without_hurry in_no_hurry in_no_rush not_in_a_hurry
+        taking_it_easy laid_back laidback loose_limbed unpressed phlegmatic stolid inert sleep_inducing ploddingly
+        elephant_footed measured measuredly slow_footed slow_going low_tempo tempo_low low_bpm slow_bpm slowcore
+        quarter_speed weary wearily tired tiredly exhausted drained fatigued listless enervated yawning yawny
+        drooping droopy sagging lugubrious leisured genteel dignified gravely heavily_dragging hungover codeine
+        chopped_and_screwed narcotic sedated sedative drugged hypnagogic"""),
     (Change(attack=1.0, intensity=-0.3), "evolving shifting morphing undulating breathing wandering rolling_slowly"),
     (Change(attack=-1.3, intensity=0.8, tempo=0.5), """
         fast quick quickly rapid rapidly swift brisk hustling sprinting fleet_footed whirlwind lightning_quick
@@ -245,7 +253,11 @@ _LINES: tuple[tuple[Change, str], ...] = (
         quicksilver agile lithe fleetingly_fast sparky perky frisky spirited brisk_paced zestful hyperkinetic
         hyperspeed warp_speed lightspeed ballistic jetpropelled jet_propelled zipping zip whirling spinning
         swirling_fast fluttering_fast flurried hummingbird greyhound cheetah gazelle hare racehorse hotrod racy
-        sprightful mile_a_minute nineteen_to_the_dozen"""),
+        sprightful mile_a_minute nineteen_to_the_dozen hell_bent caffeine_fuelled caffeine_fueled tearaway rabid
+        double_quick go_go_go racing_heart pedal_to_the foot_to_the_floor full_gallop at_full_gallop at_a_gallop
+        at_a_run at_a_sprint at_breakneck_speed breakneck_speed thrash thrashing thrashy speed_metal blast_beat
+        gabber gabba hardcore_fast jetlike bulleting blitzing blitz hotfooting wildly_fast lickety_split_fast on_fire
+        amok berserk overexcited hopped_up red_lined redlined"""),
     (Change(level_db=-1, intensity=-0.5, attack=0.8, tempo=-0.4, valence=0.2), """
         calm calmly peaceful tranquil serene relaxed relaxing restful sleepy drowsy hypnotic still placid quieting
         meditative contemplative at_ease mellowing pacific pacifying halcyon becalmed calming unruffled untroubled
@@ -279,9 +291,15 @@ _LINES: tuple[tuple[Change, str], ...] = (
         strewn loosely_strewn dispersed thinly_spread thin_on_the_ground hen's_teeth far_apart wide_apart spread_thin
         intermittently sporadically episodic spasmodic fitful fitfully once_in_a_blue once_a_minute once_per_bar
         every_few_seconds few_drops a_handful_of handful_of a_few a_couple_of couple_of not_many hardly_ever
-        scarcely_ever almost_never barely_ever nearly_empty almost_empty deserted uninhabited unfilled unfussy unbusy
-        undemanding slim_pickings deprived abandoned evacuated stark starkly spindly emaciated anorexic scrawny
-        rationed seldom_heard seldom_played"""),
+        scarcely_ever smattering a_smattering_of smattering_of plenty_of_silence lots_of_silence much_silence
+        mostly_rests plenty_of_space lots_of_space a_lot_of_space full_of_silence with_plenty_of_silence
+        barely_a_note hardly_a_note barely_any scarcely_any almost_no next_to_no very_little a_sprinkling_of
+        sprinkling_of a_scattering_of scattering_of a_dash_of a_drop_of a_drop_here a_note_here one_here_and_there
+        only_now_and_then just_now_and_then only_sometimes pauses long_pauses silences gaps big_gaps wide_gaps
+        stray_drops frugally austerely sporadic_hits underplayed undersaturated tightfisted penny_pinching paltry
+        piddling niggardly sketchy fragmentary spotty straggling straggly almost_never barely_ever nearly_empty
+        almost_empty deserted uninhabited unfilled unfussy unbusy undemanding slim_pickings deprived abandoned
+        evacuated stark starkly spindly emaciated anorexic scrawny rationed seldom_heard seldom_played"""),
     (Change(intensity=-0.7), "lonely lone single solitary isolated sole secluded reclusive forsaken"),
     (Change(intensity=1.2), """
         dense densely busy busily crowded thronging multitudinous manifold cascading frothing rampant prolific
@@ -306,8 +324,15 @@ _LINES: tuple[tuple[Change, str], ...] = (
         thicketed bushy tangled knotted dense_packed compacted hypertrophied maximal maximalist overstuffed overfull
         supersaturated flooding flooded inundated deluged swamped_with riddled pullulating abounding rife brimful
         replete laden loaded filled fully_packed brimming_over rattling drumming_constantly rich_in_notes many_notes
-        lots_of_notes so_many_notes polyrhythmic complex hailstorm peppered_with clattering clattery bucketing
-        teeming_down pelting_down hammering_down pouring_down lashing_down raining_down"""),
+        lots_of_notes so_many_notes polyrhythmic complex hailstorm umpteen raining_notes spendthrift tumbling
+        tumbling_over_each_other notes_tumbling in_full_flood wall_of a_wall_of wall_to_wall_notes chattering_away
+        pealing_nonstop hammering_away babbling_away rattling_away pattering_away everywhere_at_once without_letup
+        without_respite unrelieved no_let_up all_the_time zillion_of zillions_of millions_of a_million a_thousand
+        a_hundred a_flood_of a_torrent_of a_stream_of a_shower_of shower_of a_cascade_of a_flurry_of a_barrage_of
+        a_swarm_of a_storm_of storm_of legion_of legions_of throngs_of droves_of gobs_of slew_of a_slew_of oodles
+        superabundant exuberantly_dense overgrown overrun proliferating multiplying spilling_over swamped abuzz
+        bursting_at_the_seams chockablock peppered_with clattering clattery bucketing teeming_down pelting_down
+        hammering_down pouring_down lashing_down raining_down"""),
     # width
     (Change(width=1), """
         wide widely broad stereo immersive surround panoramic encompassing oceanic stretched_out billboard limitless
