@@ -1,6 +1,8 @@
 // Node eq: a parametric equalizer of two shelves and three peaks.
+#include <cstring>
+
 #include "synth/dsp/filter.h"
-#include "synth/dsp/stereo.h"
+#include "synth/dsp/lane_math.h"
 #include "synth/nodes/catalog.h"
 
 namespace synth {
@@ -68,11 +70,7 @@ Shape design(int kind, float hz, float db, float q, float rate) noexcept {
           low * (2.0f - c3) - band * c2};
 }
 
-// The same for both channels.
-struct StereoShape {
-  F4 c1, c2, c3, input, first, second;
-};
-
+// The way of one band's coefficients to a new shape.
 class Band {
  public:
   void jump(const Shape& shape) noexcept {
@@ -81,54 +79,104 @@ class Band {
   void aim(const Shape& shape, int frames) noexcept {
     each(shape, [frames](Smooth& line, float value) { line.aim(value, frames); });
   }
-  void clear() noexcept { s1_ = s2_ = F4{}; }
   void advance(int frames) noexcept {
     for (Smooth& line : lines_) line.advance(frames);
   }
   [[nodiscard]] bool moves() const noexcept {
-    return std::any_of(lines_, lines_ + 6, [](const Smooth& line) { return line.moves(); });
+    return std::any_of(lines_, lines_ + kLines, [](const Smooth& line) { return line.moves(); });
   }
   [[nodiscard]] bool arrived(int frames) const noexcept { return lines_[0].done() >= frames; }
-  [[nodiscard]] SYNTH_INLINE StereoShape at(int frame) const noexcept {
-    return {splat4(lines_[0].at(frame)), splat4(lines_[1].at(frame)), splat4(lines_[2].at(frame)),
-            splat4(lines_[3].at(frame)), splat4(lines_[4].at(frame)), splat4(lines_[5].at(frame))};
-  }
-  SYNTH_INLINE F4 step(const F4& x, const StereoShape& c) noexcept {
-    const F4 d = x - s2_, held = fma(c.first, s1_, c.second * s2_);
-    s2_ = fma(c.c3, d, fma(c.c2, s1_, s2_));
-    s1_ = fma(c.c1, s1_, c.c2 * d);
-    return fma(c.input, x, held);
-  }
+  [[nodiscard]] const Smooth& line(int i) const noexcept { return lines_[i]; }
+  static constexpr int kLines = 6;
 
  private:
   template <class Set>
   void each(const Shape& s, Set set) noexcept {
     const float values[] = {s.c1, s.c2, s.c3, s.input, s.first, s.second};
-    for (int i = 0; i < 6; ++i) set(lines_[i], values[i]);
+    for (int i = 0; i < kLines; ++i) set(lines_[i], values[i]);
   }
-  Smooth lines_[6];
-  F4 s1_{}, s2_{};
+  Smooth lines_[kLines];
+};
+
+struct State {
+  float first[2] = {}, second[2] = {};  // left, right
+};
+
+// Four bands of two channels in one vector. A band takes what the band before it gave one turn earlier, so
+// that all four work at once, each a frame behind the last; the first and the last turns of a call belong to
+// some of them only, which keeps the sound as long as it is. A place without a band lets through.
+class Cascade {
+ public:
+  static constexpr int kPlaces = 4;
+
+  void put(int place, const Band* band, const State& state) noexcept {
+    for (int side = 0; side < 2; ++side) {
+      const int lane = 2 * place + side;
+      for (int i = 0; i < Band::kLines; ++i) {
+        from_[i][lane] = band ? band->line(i).from() : i == 3 ? 1.0f : 0.0f;
+        step_[i][lane] = band ? band->line(i).step() : 0.0f;
+      }
+      first_[lane] = state.first[side], second_[lane] = state.second[side];
+    }
+    done_ = 0;
+  }
+  [[nodiscard]] State state(int place) const noexcept {
+    return {{first_[2 * place], first_[2 * place + 1]}, {second_[2 * place], second_[2 * place + 1]}};
+  }
+
+  template <bool kMoves>
+  void run(const StereoView& in, const Stereo& out, int frames) noexcept {
+    constexpr int kLate = kPlaces - 1;
+    const I8 late = {0, 0, 1, 1, 2, 2, 3, 3};
+    const F8 time = splat(static_cast<float>(done_)) - to_float(late);
+    F8 c[Band::kLines], first = first_, second = second_, y{};
+    for (int i = 0; i < Band::kLines; ++i) c[i] = from_[i];
+    const auto turn = [&](int t, bool edge) {
+      if constexpr (kMoves)
+        for (int i = 0; i < Band::kLines; ++i)
+          c[i] = fma(step_[i], time + splat(static_cast<float>(t)), from_[i]);
+      F8 x{};
+      if (t < frames) x[0] = in.left[t], x[1] = in.right[t];
+      x = __builtin_shufflevector(x, y, 0, 1, 8, 9, 10, 11, 12, 13);
+      const F8 d = x - second, held = fma(c[4], first, c[5] * second);
+      const F8 to_second = fma(c[2], d, fma(c[1], first, second));
+      const F8 to_first = fma(c[0], first, c[1] * d);
+      y = fma(c[3], x, held);
+      const I8 busy = (late <= t) & (late > t - frames);
+      first = edge ? (busy ? to_first : first) : to_first;
+      second = edge ? (busy ? to_second : second) : to_second;
+      if (t >= kLate) out.left[t - kLate] = y[6], out.right[t - kLate] = y[7];
+    };
+    for (int t = 0; t < kLate; ++t) turn(t, true);
+    for (int t = kLate; t < frames; ++t) turn(t, false);
+    for (int t = std::max(kLate, frames); t < frames + kLate; ++t) turn(t, true);
+    first_ = first, second_ = second;
+    done_ += frames;
+  }
+
+ private:
+  F8 first_{}, second_{}, from_[Band::kLines]{}, step_[Band::kLines]{};
+  int done_ = 0;
 };
 
 class Eq final : public Node {
  public:
   void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
-    switch (used_) {
-      case 0:
-        std::copy_n(in.left, frames, out.left);
-        std::copy_n(in.right, frames, out.right);
-        break;
-      case 1:
-        return run<1>(in, out, frames);
-      case 2:
-        return run<2>(in, out, frames);
-      case 3:
-        return run<3>(in, out, frames);
-      case 4:
-        return run<4>(in, out, frames);
-      default:
-        return run<5>(in, out, frames);
+    if (used_ == 0) {
+      std::copy_n(in.left, frames, out.left);
+      std::copy_n(in.right, frames, out.right);
+      return;
     }
+    StereoView from = in;
+    for (int k = 0; k * Cascade::kPlaces < used_; ++k) {
+      if (moving_)
+        cascades_[k].run<true>(from, out, frames);
+      else
+        cascades_[k].run<false>(from, out, frames);
+      from = {out.left, out.right};
+    }
+    if (moving_)
+      for (Band& band : bands_) band.advance(frames);
   }
 
  protected:
@@ -137,19 +185,18 @@ class Eq final : public Node {
   }
   // A band of 0 dB that rests is left out.
   void control() noexcept override {
-    int used = 0;
+    if (!moving_ && std::memcmp(values_, params(), sizeof values_) == 0) return;
+    int order[kBands], used = 0;
+    moving_ = false;
     for (int b = 0; b < kBands; ++b) {
-      const bool flat = param(kFirst[b] + kDb) == 0.0f;
       if (changed(b) || (bands_[b].moves() && !bands_[b].arrived(block())))
         bands_[b].aim(shape(b), block());
       else if (bands_[b].moves())
         bands_[b].jump(shape(b));
-      if (flat && !bands_[b].moves())
-        bands_[b].clear();
-      else
-        order_[used++] = b;
+      moving_ |= bands_[b].moves();
+      if (param(kFirst[b] + kDb) != 0.0f || bands_[b].moves()) order[used++] = b;
     }
-    used_ = used;
+    arrange(order, used);
   }
 
  private:
@@ -164,40 +211,25 @@ class Eq final : public Node {
     }
     return any;
   }
-
-  template <int kUsed>
-  void run(const StereoView& in, const Stereo& out, int frames) noexcept {
-    bool moves = false;
-    for (int b = 0; b < kUsed; ++b) moves = moves || bands_[order_[b]].moves();
-    moves ? run<kUsed, true>(in, out, frames) : run<kUsed, false>(in, out, frames);
-  }
-  // One band after the other within a frame; the next frame's first band need not wait for this one's last.
-  template <int kUsed, bool kMoves>
-  void run(const StereoView& in, const Stereo& out, int frames) noexcept {
-    Band bands[kUsed];
-    StereoShape shapes[kUsed];
-    for (int b = 0; b < kUsed; ++b) {
-      bands[b] = bands_[order_[b]];
-      shapes[b] = bands[b].at(0);
+  // Bands keep their state wherever they are put; one that comes in begins with none.
+  void arrange(const int* order, int used) noexcept {
+    State states[kBands];
+    for (int k = 0; k < used_; ++k)
+      states[order_[k]] = cascades_[k / Cascade::kPlaces].state(k % Cascade::kPlaces);
+    for (int k = 0; k < 2 * Cascade::kPlaces; ++k) {
+      const bool filled = k < used;
+      cascades_[k / Cascade::kPlaces].put(k % Cascade::kPlaces, filled ? &bands_[order[k]] : nullptr,
+                                          filled ? states[order[k]] : State{});
     }
-    for (int i = 0; i < frames; ++i) {
-      if (kMoves)
-        for (int b = 0; b < kUsed; ++b) shapes[b] = bands[b].at(i);
-      F4 x = both(in.left[i], in.right[i]);
-#pragma GCC unroll 5
-      for (int b = 0; b < kUsed; ++b) x = bands[b].step(x, shapes[b]);
-      out.left[i] = x[0];
-      out.right[i] = x[1];
-    }
-    for (int b = 0; b < kUsed; ++b) {
-      bands[b].advance(frames);
-      bands_[order_[b]] = bands[b];
-    }
+    std::copy_n(order, used, order_);
+    used_ = used;
   }
 
   Band bands_[kBands];
+  Cascade cascades_[2];
   float values_[3 * kBands] = {};
   int order_[kBands] = {}, used_ = 0;
+  bool moving_ = false;
 };
 
 }  // namespace
