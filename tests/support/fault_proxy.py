@@ -109,13 +109,12 @@ class FaultProxy:
 
     async def _close(self) -> None:
         assert self._server is not None
-        while asyncio.all_tasks() - self._tasks - {asyncio.current_task()}:
-            await asyncio.sleep(0)  # a connection on its way in would be left open by a server that closes now
-        self._server.close()
-        tasks = [*self._tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # connections, and those on their way in
+            for task in self._tasks:
+                if not task.cancelling():
+                    task.cancel()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        self._server.close()  # not before: what was on its way in would be left open
         for _ in range(2):  # the turns of the loop in which transports are aborted and close
             await asyncio.sleep(0)
 
