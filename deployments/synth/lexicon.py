@@ -9,24 +9,27 @@ from dataclasses import dataclass
 
 _SOUNDS = {
     # nature
-    "rain": "rain|rainfall|raindrop|drizzle|shower|downpour|rainy|raining|rainstorm|monsoon|pitter patter",
+    "rain": "rain|rainfall|raindrop|drizzle|shower|downpour|rainy|raining|rainstorm|monsoon|pitter patter"
+    "|regen|pluie|lluvia|pioggia|chuva",
     "thunderstorm": "thunderstorm|thunder storm|electrical storm",
-    "thunder": "thunder|lightning|rumble|rumbling",
-    "wind": "wind|breeze|gust|gale|windy|blizzard|howling|draft",
-    "surf": "sea|ocean|wave|surf|beach|shore|seaside|coast|tide|seashore",
+    "thunder": "thunder|lightning|rumble|rumbling|donner|tonnerre|trueno|gewitter|orage",
+    "wind": "wind|breeze|gust|gale|windy|blizzard|howling|draft|vento|viento",
+    "surf": "sea|ocean|wave|surf|beach|shore|seaside|coast|tide|seashore|meer|wellen|vagues|olas",
     "stream": "stream|river|brook|creek|water|waterfall|fountain|babbling|bubbling|spring water|rapids",
-    "fire": "fire|campfire|fireplace|flame|bonfire|hearth|crackling|crackle|ember",
-    "birds": "bird|birdsong|birdsongs|chirp|chirping|dawn chorus|songbird|sparrow",
+    "fire": "fire|campfire|fireplace|flame|bonfire|hearth|crackling|crackle|ember|feuer|fuego",
+    "birds": "bird|birdsong|birdsongs|birds singing|singing bird|chirp|chirping|dawn chorus|songbird|sparrow"
+    "|starling|robin|nightingale|vogel|oiseaux|pajaro",
     "crickets": "cricket|cicada|insect|grasshopper",
     "hiss": "hiss|noise|white noise|static|steam|air conditioner|fan|ventilation",
     "pink_noise": "pink noise",
-    "brown_noise": "brown noise|red noise|rushing|airplane cabin|cabin noise|engine|traffic|highway",
+    "brown_noise": "brown noise|red noise",
     "vinyl": "vinyl|vinyl crackle|record crackle|record noise|tape hiss|lofi noise",
     # held tones
     "pad": "pad|soundscape|chord|texture|synth|synthesizer|atmosphere|wash|swell|ambience|harmony|chords",
     "drone": "drone|hum|om|buzz|tanpura|tambura|didgeridoo|shruti",
-    "choir": "choir|voice|voices|vocal|choral|angelic|chant|singing",
-    "strings": "string|string section|string ensemble|orchestra|orchestral|violin|viola|cello|symphony|symphonic",
+    "choir": "choir|voice|voices|vocal|choral|angelic|chant|singing|chor|choeur|coro",
+    "strings": "string|string section|string ensemble|orchestra|orchestral|violin|viola|cello|symphony|symphonic"
+    "|streicher|cuerdas",
     "organ": "organ|accordion|harmonium|church organ",
     # single lines
     "bass": "bass|bassline|bass line|sub|sub bass|bass guitar|upright bass|double bass|808",
@@ -35,24 +38,34 @@ _SOUNDS = {
     "brass": "brass|horn|trumpet|trombone|fanfare|saxophone|tuba",
     "arp": "arp|arpeggio|arpeggiated|sequence|sequencer|arpeggiator|ostinato",
     # struck and plucked
-    "keys": "keys|keyboard|piano|grand piano|upright piano",
+    "keys": "keys|keyboard|piano|grand piano|upright piano|klavier",
     "electric_piano": "electric piano|rhodes|wurlitzer|epiano|e piano|clavinet",
-    "pluck": "pluck|plucked|guitar|acoustic guitar|harp|lute|koto|sitar|banjo|ukulele|zither|mandolin|plucks",
+    "distorted_guitar": "distorted guitar|electric guitar solo|rock guitar|metal guitar|lead guitar|heavy guitar"
+    "|overdriven guitar|shredding guitar",
+    "pluck": "pluck|plucked|guitar|acoustic guitar|harp|lute|koto|sitar|banjo|ukulele|zither|mandolin|plucks"
+    "|gitarre|guitare|guitarra|chitarra",
     "mallet": "marimba|kalimba|xylophone|vibraphone|mallet|thumb piano|music box|glockenspiel"
     "|celesta|steel drum"
     "|steelpan|hang drum|handpan",
-    "bell": "bell|chime|wind chime|church bell|tubular bell|crystal",
+    "bell": "bell|chime|wind chime|church bell|tubular bell|crystal|glocke|cloche|campana",
     "bowl": "bowl|singing bowl|tibetan bowl|gong|tibetan singing bowl",
     # rhythm
-    "drums": "drum|drums|beat|percussion|rhythm|groove|drum loop|drum machine|breakbeat|drum kit|snare|clap|backbeat",
-    "kick": "kick|kick drum|bass drum|four on the floor|heartbeat|pulse|taiko",
+    "drums": "drum|drums|beat|percussion|rhythm|groove|drum loop|drum machine|breakbeat|drum kit|snare|clap|backbeat"
+    "|schlagzeug|batterie",
+    "kick": "kick|kick drum|bass drum|four on the floor|pulse|taiko",
+    "heartbeat": "heartbeat|heart beat",
     "hats": "hat|hi hat|hihat|cymbal|shaker|maraca|tambourine|ride cymbal",
 }
 SOUNDS: Mapping[str, str] = {phrase: sound for sound, line in _SOUNDS.items() for phrase in line.split("|")}
 
-NATURE = frozenset({"rain", "thunder", "thunderstorm", "wind", "surf", "stream", "fire", "birds", "crickets"})
+NATURE = frozenset({"rain", "thunder", "thunderstorm", "wind", "surf", "stream", "fire", "birds", "crickets", "jungle"})
 NOISE = frozenset({"hiss", "pink_noise", "brown_noise", "vinyl"})
-RHYTHM = frozenset({"drums", "kick", "hats"})
+RHYTHM = frozenset({"drums", "kick", "hats", "heartbeat"})
+# These say how something sounds, not what it is: in "cafe noise" and "ship horn" the word before is the thing.
+GENERIC = frozenset(
+    {"noise", "static", "hiss", "crackle", "water", "keyboard", "horn", "voice", "voices", "rumble", "buzz", "hum"}
+    | {"ambience", "atmosphere", "soundscape", "texture", "pulse", "beat", "whistle"}
+)
 TONAL = frozenset(_SOUNDS) - NATURE - NOISE - RHYTHM
 
 # "piano chords", "bell melody": beside a word for an instrument these name no sound of their own.
@@ -100,13 +113,14 @@ def _scenes(**lines: Scene) -> dict[str, Scene]:
 
 SCENES: Mapping[str, Scene] = _scenes(
     storm__stormy__tempest=Scene((), ("rain", "wind", "thunder")),
-    forest__woods__jungle__nature__meadow__garden__park=Scene((), ("birds", "wind")),
+    jungle__rainforest__tropics=Scene((), ("jungle",)),
+    forest__woods__nature__nature_sound__meadow__garden__park=Scene((), ("birds", "wind")),
     night__evening__swamp=Scene((), ("crickets",)),
     mountain__desert__arctic__winter=Scene((), ("wind",)),
     underwater__submarine__whale=Scene(("drone",), ("brown_noise",)),
     space__cosmic__sci_fi__spaceship__alien__futuristic=Scene(("drone", "pad")),
     temple__meditation__meditative__yoga__zen__spa__healing=Scene(("pad", "bowl"), (), 60, "major_pentatonic"),
-    sleep__sleeping__lullaby__bedtime=Scene(("pad", "mallet"), (), 60, "major"),
+    sleep__sleeping__lullaby__bedtime__dormir__schlafen=Scene(("pad", "mallet"), (), 60, "major"),
     ambient__relaxing__relaxation__peaceful__calm__calming__dreamy__ethereal__serene=Scene(("pad",), (), 66),
     focus__study__concentration=Scene(("pad", "electric_piano"), (), 72),
     lofi__lo_fi__chillhop=Scene(("electric_piano", "bass", "drums"), ("vinyl",), 76, "minor"),
@@ -123,7 +137,7 @@ SCENES: Mapping[str, Scene] = _scenes(
     cinematic__epic__trailer__soundtrack__film__heroic=Scene(("strings", "brass", "kick"), (), 84, "minor"),
     horror__scary__eerie__creepy__haunted__ominous__tense=Scene(("drone", "bell"), (), 56, "phrygian"),
     game__arcade__chiptune__8_bit__video_game=Scene(("arp", "lead", "drums"), (), 138, "major"),
-    music__musical__instrumental__background_music=Scene(("pad", "keys", "bass")),
+    music__musical__instrumental__background_music__musik__musique__musica=Scene(("pad", "keys", "bass")),
 )
 
 
@@ -145,7 +159,7 @@ MOOD_SCALES: Mapping[str, str] = {
 }
 
 _NEGATIONS = (
-    "no|without|not|minus|except|except for|excluding|never|remove|avoid|omit|leave out|free of"
+    "no|neither|without|not|minus|except|except for|excluding|never|remove|avoid|omit|leave out|free of"
     "|instead of|rather than|don't|dont|lacking|skip|not any|devoid of"
 )
 NEGATIONS = frozenset(_NEGATIONS.split("|"))
@@ -153,7 +167,7 @@ NEGATIONS = frozenset(_NEGATIONS.split("|"))
 _STOPS = (
     ",|.|;|:|with|but|over|under|beneath|behind|while|plus|then|featuring|above|alongside|accompanied by"
     "|together with|on top of|as well as|including|amid|amidst|along with|underneath|joined by|against"
-    "|backed by|where|atop|and then|followed by|layered with"
+    "|und|et|mit|avec|con|backed by|where|atop|and then|followed by|layered with"
 )
 STOPS = frozenset(_STOPS.split("|"))
 # Words that name and change nothing.
@@ -165,6 +179,8 @@ _FILLERS = (
     "|loop|sample|recording|effect|clip|feel|feeling|feels|vibe|style|type|mood|and|or|nor|can|could"
     "|should|will|such|up|down|out|any|all|both|also|even|around|about|thing|things|note|notes|one|played"
     "|plays|playing|struck|hit|hits|stroke|strokes|strike|strikes|drop|drops|droplets|away|other|each|goes|going"
+    "|two|three|waltz|waltzes|different|first|next|finally|lot|lots|mostly|mainly|half|hour|hours|minute|minutes"
+    "|second|seconds|time|times"
 )
 FILLERS = frozenset(_FILLERS.split("|"))
 

@@ -22,12 +22,20 @@ _KEY_ALONE = re.compile(rf"\b(?:in|(?:in )?the key of|key of|key:)\s+([A-G]){_SI
 _SCALE_ALONE = re.compile(
     rf"\b(?:in\s+)?(?:an?\s+|the\s+)?({_SCALE})\b(?:\s+(?:scale|mode|key|chords?|harmony))?", re.IGNORECASE
 )
+_COUNTS = {"one": 1.0, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10, "fifteen": 15, "twenty": 20,
+           "thirty": 30, "forty": 40, "forty-five": 45, "sixty": 60, "ninety": 90}  # fmt: skip
+_COUNT = "|".join(reversed(_COUNTS))
 _LENGTH = re.compile(
-    r"\b(\d+(?:\.\d+)?)[\s-]*(seconds?|secs?|s|minutes?|mins?)\b(?:[\s-]+long\b)?"
+    r"\b(?:for\s+)?(?:(\d+(?:\.\d+)?)[\s-]*(seconds?|secs?|s|minutes?|mins?|hours?|hrs?|h)"
+    rf"|(half\s+)?(an?|{_COUNT})[\s-]+(minutes?|hours?)|({_COUNT})[\s-]+(seconds))\b(?:[\s-]+long\b)?"
     r"(?![\s-]*(?:attack|onset|fade|swell|release|decay|delay|echo))",
     re.IGNORECASE,
 )
-_THREE = re.compile(r"\b(?:waltz(?:es)?|3/4|three[\s-]four|in three|triple metre|triple meter)\b", re.IGNORECASE)
+_EVERY = re.compile(
+    rf"\b(?:every|each)\s+(?:\d+|an?|{_COUNT}|few|couple of)\s+(?:seconds?|minutes?|bars?)\b", re.IGNORECASE
+)
+_METRE = re.compile(r"\b(?:[2-9]/[48]|in three|three[\s-]four|triple met(?:re|er))\b", re.IGNORECASE)
+_THREE = re.compile(r"\b(?:waltz(?:es)?|3/4|6/8|three[\s-]four|in three|triple met(?:re|er))\b", re.IGNORECASE)
 _SWING = re.compile(r"\b(?:swing|swung|swinging|shuffle|shuffled|jazzy|bluesy)\b", re.IGNORECASE)
 _WEAK_SCALES = frozenset({"blues", "chromatic", "gypsy", "japanese", "spanish", "byzantine", "diminished"})
 _SLOWEST, _FASTEST = 20.0, 300.0
@@ -53,14 +61,19 @@ def read_terms(prompt: str) -> Terms:
     tempo_bpm = None
     if tempo is not None:
         tempo_bpm = min(_FASTEST, max(_SLOWEST, float(tempo[1] or tempo[2])))
-    rest, length = _taken(_LENGTH, rest)
-    duration_s = None
-    if length is not None:
-        duration_s = float(length[1]) * (60 if length[2].lower().startswith("m") else 1)
+    rest, length = _taken(_LENGTH, _EVERY.sub("now and then", rest))
+    duration_s = None if length is None else _seconds(length)
     rest, key, scale = _key(rest)
     beats = 3 if _THREE.search(rest) else 4
     swing = 0.55 if _SWING.search(rest) else 0.0
-    return Terms(rest, tempo_bpm, key, scale, duration_s, beats, swing)
+    return Terms(_METRE.sub(",", rest), tempo_bpm, key, scale, duration_s, beats, swing)
+
+
+def _seconds(length: re.Match[str]) -> float:
+    """A length in figures or in words, "half an hour"."""
+    count = float(length[1] or _COUNTS.get((length[4] or length[6]).lower(), 1))
+    unit = (length[2] or length[5] or length[7])[0].lower()
+    return count * {"s": 1, "m": 60, "h": 3600}[unit] * (0.5 if length[3] else 1)
 
 
 def _taken(pattern: re.Pattern[str], text: str) -> tuple[str, re.Match[str] | None]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from deployments.synth import lexicon
 from deployments.synth.lexicon import FILLERS, GROUPS, NEGATIONS, SCENES, SOUNDS, STOPS, VAGUE, Scene
 from deployments.synth.modifiers import CHANGES, TRAILING, Change, total
+from deployments.synth.spelling import corrected
 
 _TOKEN = re.compile(r"[a-z0-9#♯♭'/]+|[,.;:!?()]")
 _LONGEST = 4  # words in a phrase
@@ -61,7 +62,8 @@ class _Clause:
 
 def read(text: str) -> Reading:
     """Take a prompt apart. Any text can be read."""
-    phrases = list(_phrases(_TOKEN.findall(text.lower().replace("-", " "))))
+    tokens = [corrected(token) for token in _TOKEN.findall(text.lower().replace("-", " "))]
+    phrases = list(_phrases(tokens))
     reading = Reading(phrases=[phrase for phrase, _ in phrases])
     carried: list[Change] = []
     negation = ""
@@ -164,9 +166,10 @@ class _Reader:
             self._thing(phrase, words)
         elif phrase in CHANGES:
             self._modifier(phrase, words)
-        elif phrase not in FILLERS and phrase not in SCENES:
-            self.run.append(words)
+        elif phrase not in FILLERS and phrase not in SCENES and len(phrase) > 1:
             self.query.append(words)
+            if not any(letter.isdigit() for letter in phrase):
+                self.run.append(words)
         if phrase in SCENES and phrase not in SOUNDS and not self.negation:
             self._scene(phrase, words)
 
@@ -240,6 +243,9 @@ class _Reader:
             mention = Mention(" ".join(run), None, query, pending, run)
             self.mentions.append(mention)
             self.reading.mentions.append(mention)
+            return []
+        if self.clause.joint == "(" and self.reading.mentions:
+            self.reading.mentions[-1].changes += pending  # "piano (loud)"
             return []
         begun = any(phrase in _ARTICLES for phrase, _ in self.clause.phrases)  # "with a low, dark pad"
         if (begun or self.clause.joint in _SOFT) and self.clause.next_joint in _SOFT:

@@ -5,30 +5,35 @@ alone and kept when something fits well. Words beside a thing that no table know
 prompt in which nothing is known still gives music: what comes nearest to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import Any
 
 from deployments.synth import lexicon
 from deployments.synth.axes import axes
-from deployments.synth.lexicon import FILLERS, NATURE, NOISE, RHYTHM, SOUNDS
+from deployments.synth.lexicon import FILLERS, GENERIC, NATURE, NOISE, RHYTHM, SOUNDS
 from deployments.synth.modifiers import Change, total
 from deployments.synth.musical import Terms, read_terms
 from deployments.synth.presets import Preset, library
 from deployments.synth.reading import Mention, Reading, read
 from deployments.synth.roles import ROLES
 from deployments.synth.search import Hit, preset_search, words
+from deployments.synth.spelling import plain
 
 _HITS = 40  # how far down the list of presets a kind's own is looked for
 _FITS = 0.42  # a search without a kind: less is no understanding
 _KIND_FITS = 0.3  # of a kind's presets the best, if it is at least this; else the one that the kind is named after
 _WHOLE_FITS = 0.25  # of a prompt in which nothing is named: unrelated words reach 0.2 to 0.29
 _CLOSE = 0.9  # the share of the best score that makes the next one as good
+_STANDS_OUT = 0.05  # by how much another preset fits better than those of a kind that says little
 _REFUSED_FITS = 0.5
 _MOST_LAYERS = 6
-_ANY_MUSIC = frozenset({"music", "musical", "song", "instrumental", "background music"})  # nobody's style
+_ANY_MUSIC = frozenset(
+    {"musik", "musique", "musica", "music", "musical", "song", "instrumental", "background music"}
+)  # nobody's style
 _BEATS = frozenset({"lofi", "lo fi"})  # "lofi beats" is music, "techno drums" are drums
+_NOTHING_SAID = "calm music"
 _USUAL_BPM = 90.0
 _SPACE = 1.2  # octaves of the shared reverb for a wholly distant mix
 
@@ -81,7 +86,7 @@ class Interpretation:
 @lru_cache(maxsize=1024)
 def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
     """Return what the prompt asks for; `negative_prompt` names sounds that must not be there."""
-    terms = read_terms(prompt)
+    terms = read_terms(plain(prompt))
     reading = read(terms.rest)
     banned = _banned(reading, negative_prompt)
     scene_bpm, scene_scale = _scenery(reading)
@@ -136,7 +141,7 @@ def _banned(reading: Reading, negative_prompt: str) -> set[str]:
     """Ids of presets that must not be heard, from kinds, roles, and words that only a search knows."""
     kinds, refused = set(reading.excluded), list(reading.refused)
     if negative_prompt.strip():
-        negative = read("no " + negative_prompt.translate(str.maketrans(".;:!?", ",,,,,")).replace(",", ", no "))
+        negative = read("no " + plain(negative_prompt).translate(str.maketrans(".;:!?", ",,,,,")).replace(",", ", no "))
         kinds |= negative.excluded
         refused += negative.refused
     ids = {preset.id for preset in library().values() for kind in kinds if _is(preset, kind)}
@@ -180,10 +185,13 @@ def _scenery(reading: Reading) -> tuple[float | None, str | None]:
     for said, scene, alone in sorted(reading.scenes, key=lambda entry: entry[0] in _ANY_MUSIC):
         styled = bool({"bass", *RHYTHM} & set(scene.sounds))  # a mood only fills silence
         fits = not musical or (alone and musical <= {*scene.sounds, None}) or (said in _BEATS and musical <= RHYTHM)
-        wanted = not named or (styled and fits)
+        wanted = not named or (styled and fits and said not in _ANY_MUSIC)
         if wanted and kinds - NATURE - NOISE <= musical:
             joined = [sound for sound in scene.sounds if sound not in kinds]
-            reading.mentions += [Mention(said, sound, [said, library()[sound].name]) for sound in joined]
+            reading.mentions += [
+                Mention(said, sound, [*([] if said in _ANY_MUSIC else [said]), sound.replace("_", " ")])
+                for sound in joined
+            ]
             for mention in reading.mentions:
                 if mention.kind in scene.sounds and said not in mention.query:
                     mention.query.append(said)
@@ -219,18 +227,30 @@ def _found(mentions: Sequence[Mention], banned: set[str]) -> tuple[list[Layer], 
             missing += [] if mention.kind is not None else [mention.words]
             continue
         id_, change = hit.preset.id, total([mention.change, *_judged(mention, hit.preset)])
+        rougher = _rougher(hit.preset, mentions, layers) if mention.kind is None else None
+        if rougher is not None:
+            change = total([layers.pop(rougher).change, change])
         if id_ in layers:
             change = total([layers[id_].change, change])
         layers[id_] = Layer(id_, mention.words, change, min(1.0, hit.score))
     return list(layers.values()), missing
 
 
+def _rougher(preset: Preset, mentions: Sequence[Mention], layers: Mapping[str, Layer]) -> str | None:
+    """The layer that a closer word makes exact: the rain of "rain against the window"."""
+    kinds = [mention.kind for mention in mentions if mention.kind in NATURE]
+    return next((kind for kind in kinds if kind in layers and kind != preset.id and _is(preset, kind)), None)
+
+
 def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None:
     """The hit that is meant: the best of its kind, or the best at all when it fits well."""
     if mention.kind is None:
         return hits[0] if hits and hits[0].score >= _FITS else None
+    generic = mention.words in GENERIC and [mention.words] != mention.query
     for hit in hits:
         if _is(hit.preset, mention.kind):
+            if generic and hit.score + _STANDS_OUT < hits[0].score:
+                return hits[0]
             if hit.score >= _KIND_FITS:
                 return hit
             break
@@ -250,8 +270,10 @@ def _judged(mention: Mention, preset: Preset) -> list[Change]:
 
 def _nearest(prompt: str, banned: set[str], change: Change) -> list[Layer]:
     """Nothing is named: what the prompt as a whole is about, else what can carry a piece and comes nearest to it."""
-    hits = [hit for hit in preset_search().search(prompt, _HITS) if hit.preset.id not in banned]
-    if hits and hits[0].score >= _WHOLE_FITS:
+    said = bool(words(prompt))
+    found = preset_search().search(prompt if said else _NOTHING_SAID, _HITS)
+    hits = [hit for hit in found if hit.preset.id not in banned]
+    if said and hits and hits[0].score >= _WHOLE_FITS:
         next_ = [hit for hit in hits[1:2] if hit.preset.role != hits[0].preset.role]
         chosen = [hits[0], *(hit for hit in next_ if hit.score >= _CLOSE * hits[0].score)]
     else:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from deployments.contract import InvalidInput
 from deployments.synth.lexicon import ROLE_SOUNDS, SCENES, SOUNDS
 from deployments.synth.modifiers import CHANGES
+from deployments.synth.musical import read_terms
 from deployments.synth.presets import library
 from deployments.synth.theory import SCALES, pitch_class, scale_name
 from deployments.synth.understand import Layer, understand
@@ -33,12 +34,33 @@ def layers(prompt: str, negative_prompt: str = "") -> dict[str, Layer]:
         ("not too loud pad with bells", ["pad", "bell"]),
         ("music without drums", ["pad", "keys", "bass"]),
         ("techno without bass", ["kick", "hats", "arp"]),
-        ("lofi beat with rain", ["lofi_drums", "rain", "electric_piano", "bass", "vinyl"]),
+        ("lofi beat with rain", ["lofi_drums", "rain", "electric_piano", "warm_bass", "vinyl"]),
         ("white noise for sleep", ["hiss"]),
         ("ambient", ["pad"]),
         ("ambient rain", ["rain"]),
-        ("drum and bass", ["drums", "bass", "pad"]),
+        ("drum and bass", ["drums", "sub_bass", "pad"]),
         ("bass and drums", ["bass", "drums"]),
+        ("drums + bass + rhodes", ["drums", "bass", "electric_piano"]),
+        ("drum'n'bass", ["drums", "sub_bass", "pad"]),
+        ("neither drums nor bass, just pads", ["pad"]),
+        ("nature sounds without birds", ["wind"]),
+        ("birds singing but no wind", ["birds"]),
+        ("just the sound of a river", ["river"]),
+        ("fireplace, cat purring, rain against the window", ["hearth", "cat_purr", "rain_window"]),
+        ("piano in the foreground, cafe noise in the background", ["keys", "cafe"]),
+        ("sea, seagulls, ship horn", ["surf", "birds", "foghorn"]),
+        ("dark ambient with heartbeat and radio static", ["heartbeat", "radio_static"]),
+        ("church bells over a foggy harbour with a foghorn", ["church_bell", "foghorn"]),
+        ("HEAVY RAIN ON A TIN ROOF WITH DISTANT THUNDER", ["rain_roof", "thunder_far"]),
+        ("rainstorm in a jungle at night with frogs", ["rain_heavy", "jungle", "crickets", "frogs"]),
+        ("electric guitar solo, distorted, 140bpm", ["distorted_guitar"]),
+        ("8-bit game music", ["chip_arp", "chip_lead", "chip_drums"]),
+        ("harp arpeggio, 3/4 waltz in G major", ["harp_arp"]),
+        ("thundr and a guitr", ["thunder", "pluck"]),
+        ("Regen und Klavier", ["rain", "keys"]),
+        ("🌧️🔥", ["rain", "fire"]),
+        ("musique avec piano et pluie", ["keys", "rain"]),
+        ("kittens dozing on my lap", ["cat_purr"]),
     ],
 )
 def test_layers(prompt: str, sounds: list[str]) -> None:
@@ -53,6 +75,22 @@ def test_modifiers_belong_to_their_sound() -> None:
     assert (found["dark_pad"].change.register, found["dark_pad"].change.brightness < -1) == (-1, True)
     assert found["thunder_far"].change.distance == 1
     assert found["rain_light"].change.distance == 0
+
+
+def test_brackets_belong_to_what_stands_before_them() -> None:
+    found = layers("rain (very quiet), piano (loud)")
+    assert found["rain"].change.level_db < 0 < found["keys"].change.level_db
+
+
+@pytest.mark.parametrize("prompt", ["rain 20%", "10 hours of rain", "an hour of rain", "first rain", "2 x rain"])
+def test_numbers_and_lengths_do_not_colour_a_sound(prompt: str) -> None:
+    assert layers(prompt)["rain"].change == Layer("rain").change
+
+
+def test_a_sound_now_and_then_is_sparse_and_sets_no_length() -> None:
+    prompt = "a bell every 10 seconds"
+    assert layers(prompt)["bell"].change.intensity < 0
+    assert read_terms(prompt).duration_s is None
 
 
 def test_what_stands_behind_with_a_comma_of_its_own_is_for_all() -> None:
@@ -107,6 +145,29 @@ def test_key_and_scale(prompt: str, key: str | None, scale: str | None) -> None:
 )
 def test_tempo(prompt: str, tempo_bpm: float | None) -> None:
     assert understand(prompt).tempo_bpm == tempo_bpm
+
+
+@pytest.mark.parametrize(
+    ("prompt", "duration_s"),
+    [
+        ("30s loop", 30),
+        ("rain, 2 minutes long", 120),
+        ("10 hours of brown noise", 36_000),
+        ("half an hour of waves", 1800),
+        ("five minutes of hiss", 300),
+        ("a second pad", None),
+        ("drums at 110 bpm", None),
+    ],
+)
+def test_length(prompt: str, duration_s: float | None) -> None:
+    assert read_terms(prompt).duration_s == duration_s
+
+
+@pytest.mark.parametrize("prompt", ["", "  ", "!!!", "a", "A minor", "雨の音"])
+def test_where_nothing_is_said_there_is_calm_music(prompt: str) -> None:
+    meaning = understand(prompt)
+    assert not meaning.understood
+    assert {library()[layer.sound].role for layer in meaning.layers} & {"PAD", "STRINGS", "DRONE"}
 
 
 @settings(max_examples=25, deadline=None)
