@@ -2,7 +2,7 @@
 
     python scripts/level_presets.py [--write] [ID ...]
 
-Prints each preset's deviation in LU over some seeds; with --write the files are corrected in place.
+Prints each preset's deviation in LU over the seeds that lint listens to; with --write the files are corrected in place.
 """
 
 import argparse
@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from deployments.contract import Samples
-from deployments.synth.lint import HIGHEST_LEVEL_DB, alone, loudness_lufs
+from deployments.synth.lint import HIGHEST_LEVEL_DB, LISTEN_S, alone, loudness_lufs
 from deployments.synth.perform import SAMPLE_RATE_HZ
 from deployments.synth.presets import folder, library
 from deployments.synth.roles import ROLES
 
-_SEEDS, _DURATION_S = range(4), 15.0
+_SEEDS = range(20)  # what lint listens to, so that a level stands in the middle of the window that lint checks
 _NEAR_LU = 0.3
 _LEVEL = re.compile(r'("level_db": )[^,\n]+')
 _CENTROID = re.compile(r'\n  "centroid_hz": [^,\n]+,')
@@ -46,7 +46,7 @@ def main() -> None:
     for preset in library().values():
         if arguments.ids and preset.id not in arguments.ids:
             continue
-        made = [alone(preset, seed, _DURATION_S) for seed in _SEEDS]
+        made = [alone(preset, seed, LISTEN_S) for seed in _SEEDS]
         found = [loudness_lufs(samples) for samples in made]
         bright_hz = float(np.exp(np.mean([np.log(centroid_hz(samples)) for samples in made])))
         off = float(np.mean(found)) - ROLES[preset.role].layer_lufs

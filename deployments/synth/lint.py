@@ -17,6 +17,7 @@ from deployments.synth.request import SynthRequest
 from deployments.synth.roles import ROLES
 
 HIGHEST_LEVEL_DB = 15.0  # words and slow evolution raise it further; more belongs into the preset's own nodes
+LISTEN_S = 6.0
 KNEE = 0.85  # samples over it are bent (perform.py)
 # What a score plays, where that is no single voice.
 _PARTS: Mapping[str, tuple[str, ...]] = {"drums": ("kick", "snare", "hat"), "thunder": ("strike",), "none": ()}
@@ -75,7 +76,7 @@ def alike(preset: Preset, others: Iterable[Preset]) -> Iterator[str]:
                 yield f"{field}: the same as that of {other.id}"
 
 
-def heard(preset: Preset, seeds: int, duration_s: float = 6.0) -> set[str]:
+def heard(preset: Preset, seeds: int, duration_s: float = LISTEN_S) -> set[str]:
     """Faults of its sound alone over seeds 0, 1, ...; the loudness is that of the mean."""
     made = [alone(preset, seed, duration_s) for seed in range(seeds)]
     found = {fault for samples in made for fault in sound_faults(preset, samples)}

@@ -104,32 +104,32 @@ class FaultProxy:
             self._changed.notify_all()
 
     async def _open(self) -> None:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
         assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # aborted transports close in the loop's next turn
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # connections, and those on their way in
+            for task in self._tasks:
+                if not task.cancelling():
+                    task.cancel()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        self._server.close()  # not before: what was on its way in would be left open
+        for _ in range(2):  # the turns of the loop in which transports are aborted and close
+            await asyncio.sleep(0)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        task = self._loop.create_task(self._connected(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # also of a task that was cancelled unstarted
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        try:
+        with contextlib.suppress(Dropped, OSError):
             await self._serve(reader, writer)
-        except (Dropped, OSError, asyncio.CancelledError):
-            writer.transport.abort()
-        else:
             writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-        finally:
-            self._tasks.discard(task)
+            await writer.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._mode[0] == "refuse" and self._draw()[0] == "refuse":
