@@ -56,12 +56,13 @@ def main() -> None:
     print(f"{len(ids)} presets, {len(PROMPTS)} prompts; an expected preset is among the first three:")
     for name, line in rates.items():
         print(f"  {name:7} {line}")
-    took = []
-    for case in PROMPTS * 3:
-        began = time.perf_counter()
-        search.search(case["prompt"])
-        took.append(time.perf_counter() - began)
-    print(f"  search with embedding: p50 {1e3 * np.median(took):.1f} ms, p95 {1e3 * np.quantile(took, 0.95):.1f} ms")
+    for name, clock in (("search with embedding", time.perf_counter), ("of it on a core", time.process_time)):
+        took = []
+        for case in PROMPTS * 3:
+            began = clock()
+            search.search(case["prompt"])
+            took.append(clock() - began)
+        print(f"  {name}: p50 {1e3 * np.median(took):.1f} ms, p95 {1e3 * np.quantile(took, 0.95):.1f} ms")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ stay nouns.
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from deployments.synth.change import NAMES, Change
 from deployments.synth.embedding import Embedder
 from deployments.synth.presets import library
-from deployments.synth.search import cache_folder, preset_search, stored
+from deployments.synth.search import preset_search
+from deployments.synth.vectors import cache_folder, vectors_of
 from deployments.synth.vocabulary import WORDS
 
 Vectors = NDArray[np.float32]
@@ -27,12 +29,12 @@ _BOOST = 1.6  # what a regression takes from extremes, given back
 class Axes:
     """The regression, fitted once; `change` remembers the phrases that it was asked for."""
 
-    def __init__(self, embedder: Embedder, nouns: Sequence[str]) -> None:
+    def __init__(self, embedder: Embedder, nouns: Sequence[str], kept_in: Path | None = None) -> None:
         self.embedder = embedder
         taught_by = {phrase: change for phrase, change in WORDS.items() if " " not in phrase}
         plain = [noun for noun in nouns if noun not in taught_by]
         texts = [_framed(phrase) for phrase in (*taught_by, *plain)]
-        self.known = stored(cache_folder(), [embedder.digest, *texts], lambda: embedder.encode(texts))
+        self.known = vectors_of(texts, embedder, kept_in)
         self.scale = np.array([max(abs(getattr(change, name)) for change in taught_by.values()) for name in NAMES])
         taught = np.zeros((len(texts), len(NAMES)))
         taught[: len(taught_by)] = [[getattr(change, name) for name in NAMES] for change in taught_by.values()]
@@ -71,5 +73,9 @@ def axes() -> Axes | None:
     embedder = preset_search().embedder
     if embedder is None:
         return None
-    names = {word for preset in library().values() for word in preset.name.lower().split()}
-    return Axes(embedder, sorted(names))
+    return Axes(embedder, nouns(), cache_folder())
+
+
+def nouns() -> list[str]:
+    """The words of which the names of the presets are made."""
+    return sorted({word for preset in library().values() for word in preset.name.lower().split()})

@@ -2,16 +2,13 @@
 
 Each preset is seen as its description and as each of its tags, moods and captions alone, because people ask in two
 words or with a scene. A query is compared with the two views that are nearest and with the mean of all: the one
-finds what somebody has thought of, the other what nobody has. The index is built once for a library and an encoder
-and kept in a file named by the content of both.
+finds what somebody has thought of, the other what nobody has. Vectors of the views are
+shipped or kept (vectors.py).
 """
 
-import hashlib
-import json
-import os
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +17,7 @@ import numpy as np
 
 from deployments.synth.embedding import Embedder, Vectors, embedder
 from deployments.synth.presets import Preset, library
+from deployments.synth.vectors import cache_folder, vectors_of
 
 _NEAREST = 2  # views; one alone may match by accident
 _MEAN = 0.4  # the weight of the mean view, beside that of the nearest
@@ -121,7 +119,7 @@ class PresetSearch:
         views = [preset.views() for preset in self.presets]
         texts = list(dict.fromkeys(text for view in views for text in view))
         row = {text: at for at, text in enumerate(texts)}
-        self.vectors = stored(folder, [embedder.digest, *texts], lambda: embedder.encode(texts))
+        self.vectors = vectors_of(texts, embedder, folder)
         rows = [[row[text] for text in view] for view in views]
         self.project = Projection([self.vectors[each] for each in rows])
         projected = self.project(self.vectors)
@@ -164,29 +162,3 @@ class PresetSearch:
 def preset_search() -> PresetSearch:
     """The search over the library with the sentence model of this process; only words count where there is none."""
     return PresetSearch(library(), embedder(), cache_folder())
-
-
-def cache_folder() -> Path:
-    """Where indexes are kept: `continuo` in XDG_CACHE_HOME (~/.cache)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "continuo"
-
-
-def stored(cache_to: Path | None, content: Sequence[str], make: Callable[[], Vectors]) -> Vectors:
-    """Vectors from the file that `content` names, else made now and kept; a cache that cannot be used is no fault."""
-    if cache_to is None:
-        return make()
-    name = hashlib.sha256(json.dumps(list(content)).encode()).hexdigest()[:32]
-    path = cache_to / f"presets-{name}.npy"
-    try:
-        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
-    except (OSError, ValueError):
-        vectors = make()
-    try:
-        cache_to.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        with partial.open("wb") as file:
-            np.save(file, vectors)
-        partial.replace(path)
-    except OSError:
-        pass
-    return vectors
