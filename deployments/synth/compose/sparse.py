@@ -25,13 +25,13 @@ def _strikes(song: Song, player: Player, gap_s: float) -> Iterator[Event]:
         chord = song.chord_at(start)
         tones = song.tonality.chord(chord.degree)
         degree = 0 if start == 0 or random.random() < 0.2 else _degree_of(song, tones[int(random.integers(len(tones)))])
-        velocity = 0.45 + 0.4 * float(random.random())
+        velocity = 0.55 + 0.22 * float(random.random())
         yield Note(start, gap, player.pitch(song, degree), velocity)
         if gap_s < 4 and random.random() < 0.3:  # an answer, softer and near
             after = start + float(random.uniform(0.5, 1.0)) * song.beat_s
             if after < song.end_s - 0.3:
                 answer = degree + int(random.choice([-1, 2, 4]))
-                yield Note(after, gap, player.pitch(song, answer), 0.6 * velocity)
+                yield Note(after, gap, player.pitch(song, answer), 0.7 * velocity)
                 start = after
         start += gap * float(random.uniform(0.5, 1.5))
 
@@ -48,7 +48,7 @@ def birds(song: Song, player: Player) -> Iterator[Event]:
     start = 0.0
     while start == 0 or start < song.end_s - 0.2:
         bird = int(random.integers(3))
-        loud = float(random.uniform(0.3, 0.9))
+        loud = float(random.uniform(0.5, 0.85))
         for call in range(int(random.integers(2, 7))):
             if start > 0 and start > song.end_s - 0.1:
                 return
@@ -85,5 +85,5 @@ def swells(song: Song, player: Player) -> Iterator[Event]:
         tones = song.tonality.chord(song.chord_at(start).degree)
         degree = _degree_of(song, tones[int(random.integers(len(tones)))])
         length = float(random.uniform(2.5, 6.0)) / 2.0**player.pace
-        yield Note(start, song.held(start, length), player.pitch(song, degree), 0.5 + 0.35 * float(random.random()))
+        yield Note(start, song.held(start, length), player.pitch(song, degree), 0.6 + 0.2 * float(random.random()))
         start += length * float(random.uniform(1.1, 2.0))
