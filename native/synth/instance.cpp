@@ -6,6 +6,18 @@ namespace synth {
 namespace {
 
 constexpr std::size_t kNone = ~std::size_t{0};
+// A node computes several blocks before the next node does: its code and its state stay in the cache.
+constexpr int kMostFrames = 512;
+
+// Whatever listens and moves parameters needs all nodes to be at the same block.
+int frames_at_once(const Structure& structure, int block) noexcept {
+  const auto listens = [&](int index) {
+    return structure.nodes[static_cast<std::size_t>(index)].type->role == Role::control;
+  };
+  return std::any_of(structure.audio.begin(), structure.audio.end(), listens)
+             ? block
+             : std::max(1, kMostFrames / block) * block;
+}
 
 // The parameter of an effect that decides how much of it is heard.
 std::size_t mix_of(const NodeType& type) noexcept {
@@ -15,18 +27,35 @@ std::size_t mix_of(const NodeType& type) noexcept {
   return kNone;
 }
 
+bool output_is_read(const Structure& structure) noexcept {
+  return std::any_of(structure.audio.begin(), structure.audio.end(), [&](int index) {
+    const PlannedNode& node = structure.nodes[static_cast<std::size_t>(index)];
+    return std::count(node.inputs.begin(), node.inputs.end(), structure.output) +
+               std::count(node.sidechain.begin(), node.sidechain.end(), structure.output) >
+           0;
+  });
+}
+
+StereoView from(const StereoView& x, int frame) noexcept {
+  return x.left ? StereoView{x.left + frame, x.right + frame} : x;
+}
+
 }  // namespace
 
 Instance::Instance(std::shared_ptr<const Plan> plan, double sample_rate_hz, std::uint64_t seed, int block)
     : plan_(std::move(plan)),
       structure_(*plan_->structure),
       transport_{plan_->tempo_bpm},
+      block_(block),
+      most_frames_(frames_at_once(structure_, block)),
+      output_is_read_(output_is_read(structure_)),
       nodes_(structure_.nodes.size()),
       sleeping_(structure_.nodes.size()),
-      sum_(new_buffer(block)),
-      sidechain_sum_(new_buffer(block)),
-      silence_(new_buffer(block)) {
-  for (int i = 0; i < structure_.buffers; ++i) buffers_.push_back(new_buffer(block));
+      sent_(arena_.floats(nodes_.size() * static_cast<std::size_t>(most_frames_ / block))),
+      sum_(new_buffer()),
+      sidechain_sum_(new_buffer()),
+      silence_(new_buffer()) {
+  for (int i = 0; i < structure_.buffers; ++i) buffers_.push_back(new_buffer());
   for (const std::vector<int>* order : {&structure_.control, &structure_.audio})
     for (const int index : *order) {
       Node*& node = nodes_[static_cast<std::size_t>(index)];
@@ -37,9 +66,11 @@ Instance::Instance(std::shared_ptr<const Plan> plan, double sample_rate_hz, std:
     Node& node = *nodes_[static_cast<std::size_t>(index)];
     node.start(planned.type->params, plan_->values_of(planned),
                {sample_rate_hz, block, node_seed(seed, planned.id), &arena_, &transport_});
-    modulate(index);
+    modulate(index, 0);
     node.begin();
+    sent(0)[index] = node.sent();
     sleeping_[static_cast<std::size_t>(index)] = bypassed(planned);
+    if (planned.type->role == Role::control && !planned.type->takes_input) senders_.push_back(index);
   }
   for (const int index : structure_.audio) steps_.push_back(step_of(index));
 }
@@ -55,7 +86,8 @@ Instance::Step Instance::step_of(int index) const noexcept {
           buffer_of(index),
           planned.type->role == Role::external,
           planned.inputs.size() > 1,
-          !planned.sidechain.empty()};
+          !planned.sidechain.empty(),
+          index == structure_.output && !output_is_read_};
 }
 
 Instance::~Instance() {
@@ -63,8 +95,8 @@ Instance::~Instance() {
     if (node) node->~Node();
 }
 
-Stereo Instance::new_buffer(int block) {
-  const auto size = static_cast<std::size_t>(block);
+Stereo Instance::new_buffer() {
+  const auto size = static_cast<std::size_t>(most_frames_);
   return {arena_.floats(size), arena_.floats(size)};
 }
 
@@ -82,15 +114,20 @@ bool Instance::bypassed(const PlannedNode& node) const noexcept {
 }
 
 void Instance::tick() noexcept {
-  for (const int index : structure_.control) {
-    if (sleeping_[static_cast<std::size_t>(index)]) continue;
-    if (structure_.nodes[static_cast<std::size_t>(index)].modulations > 0) modulate(index);
-    nodes_[static_cast<std::size_t>(index)]->tick();
-  }
+  for (const int index : structure_.control) tick(index, 0);
+}
+
+// `line` counts the grid lines of one process().
+void Instance::tick(int index, int line) noexcept {
+  const auto at = static_cast<std::size_t>(index);
+  if (sleeping_[at]) return;
+  if (structure_.nodes[at].modulations > 0) modulate(index, line);
+  nodes_[at]->tick();
+  if (structure_.nodes[at].type->role == Role::control) sent(line)[at] = nodes_[at]->sent();
 }
 
 // Modulations lie grouped by what they move; several of one parameter add up.
-void Instance::modulate(int index) noexcept {
+void Instance::modulate(int index, int line) noexcept {
   const PlannedNode& node = structure_.nodes[static_cast<std::size_t>(index)];
   const auto first = structure_.modulations.begin() + node.first_modulation;
   const auto last = first + node.modulations;
@@ -98,7 +135,7 @@ void Instance::modulate(int index) noexcept {
     const int param = m->param;
     float octaves = 0.0f, amount = 0.0f;
     for (; m != last && m->param == param; ++m) {
-      const float moved = plan_->amounts[m->amount] * nodes_[static_cast<std::size_t>(m->from)]->sent();
+      const float moved = plan_->amounts[m->amount] * sent(line)[m->from];
       (m->octaves ? octaves : amount) += moved;
     }
     nodes_[static_cast<std::size_t>(index)]->modulate(param, octaves, amount);
@@ -120,22 +157,35 @@ void Instance::apply(const Event& event) noexcept {
   node->set(event.param, event.value, event.ramp_s);
 }
 
-StereoView Instance::process(const StereoView& input, int frames) noexcept {
+void Instance::process(const StereoView& input, const Stereo& out, int frames) noexcept {
   const StereoView outside = input.left ? input : StereoView{silence_.left, silence_.right};
+  for (int line = 1; line * block_ < frames; ++line)
+    for (const int index : senders_) tick(index, line);
   for (const Step& step : steps_) {
-    if (step.listens) step.node->hear(gather(step.planned->sidechain, sidechain_sum_, frames));
     const StereoView in = step.external  ? outside
                           : step.gathers ? gather(step.planned->inputs, sum_, frames)
                                          : step.in;
-    if (sleeping_[step.index]) {
-      std::copy_n(in.left, frames, step.out.left);
-      std::copy_n(in.right, frames, step.out.right);
-      continue;
-    }
-    step.node->process(in, step.out, frames);
+    play(step, in, step.last ? out : step.out, frames);
   }
-  const Stereo& last = buffer_of(structure_.output);
-  return {last.left, last.right};
+  if (!output_is_read_) return;
+  const Stereo& sound = buffer_of(structure_.output);
+  std::copy_n(sound.left, frames, out.left);
+  std::copy_n(sound.right, frames, out.right);
+}
+
+void Instance::play(const Step& step, const StereoView& in, const Stereo& out, int frames) noexcept {
+  if (sleeping_[step.index]) {
+    std::copy_n(in.left, frames, out.left);
+    std::copy_n(in.right, frames, out.right);
+    return;
+  }
+  const StereoView key =
+      step.listens ? gather(step.planned->sidechain, sidechain_sum_, frames) : StereoView{nullptr, nullptr};
+  for (int at = 0, line = 0; at < frames; at += block_, ++line) {
+    if (line > 0) tick(static_cast<int>(step.index), line);
+    if (step.listens) step.node->hear(from(key, at));
+    step.node->process(from(in, at), {out.left + at, out.right + at}, std::min(block_, frames - at));
+  }
 }
 
 // One source is read where it lies; several are summed in the order the author gave.

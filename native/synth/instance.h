@@ -27,10 +27,13 @@ class Instance {
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
+  // To a grid line: before the frames behind it, and before the events there.
   void tick() noexcept;
   void apply(const Event& event) noexcept;
-  // The output node's buffers, valid until the next call.
-  StereoView process(const StereoView& input, int frames) noexcept;
+  // Up to the next grid line; or, from a grid line that was ticked, several whole blocks, at most
+  // `most_frames`, with the ticks between them.
+  void process(const StereoView& input, const Stereo& out, int frames) noexcept;
+  [[nodiscard]] int most_frames() const noexcept { return most_frames_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return arena_.bytes(); }
 
  private:
@@ -41,24 +44,33 @@ class Instance {
     std::size_t index;
     StereoView in;
     Stereo out;
-    bool external, gathers, listens;
+    bool external, gathers, listens, last;  // last: nobody but the caller hears it
   };
 
-  void modulate(int index) noexcept;
+  void play(const Step& step, const StereoView& in, const Stereo& out, int frames) noexcept;
+  void tick(int index, int line) noexcept;
+  void modulate(int index, int line) noexcept;
+  [[nodiscard]] float* sent(int line) noexcept {
+    return sent_ + static_cast<std::size_t>(line) * nodes_.size();
+  }
   [[nodiscard]] Step step_of(int index) const noexcept;
   [[nodiscard]] StereoView gather(const std::vector<int>& sources, const Stereo& sum,
                                   int frames) const noexcept;
   [[nodiscard]] const Stereo& buffer_of(int node) const noexcept;
-  Stereo new_buffer(int block);
+  Stereo new_buffer();
   [[nodiscard]] bool bypassed(const PlannedNode& node) const noexcept;
 
   std::shared_ptr<const Plan> plan_;
   const Structure& structure_;
   Transport transport_;
+  int block_, most_frames_;
+  bool output_is_read_;  // by other nodes too
   Arena arena_;
   std::vector<Node*> nodes_;    // null where the output does not need the node
   std::vector<char> sleeping_;  // effects whose mix is 0, until an event sets it
   std::vector<Step> steps_;
+  std::vector<int> senders_;  // control nodes that hear nothing
+  float* sent_;               // by control nodes, at the grid lines of one process()
   std::vector<Stereo> buffers_;
   Stereo sum_, sidechain_sum_, silence_;
 };

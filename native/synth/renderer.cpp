@@ -136,11 +136,14 @@ void Renderer::apply_due() noexcept {
   }
 }
 
-// Up to the next grid line, event or end.
+// Up to the next event or end: some whole blocks from a grid line, or as far as the next one.
 int Renderer::segment(std::int64_t left) const noexcept {
-  std::int64_t frames = std::min(left, block_ - frame_ % block_);
+  std::int64_t frames = left;
   if (next_event_ < events_.size()) frames = std::min(frames, events_[next_event_].frame - frame_);
-  return static_cast<int>(frames);
+  if (frame_ % block_ == 0 && frames > block_ && alone())
+    return static_cast<int>(
+        std::min<std::int64_t>(frames / block_ * block_, layers_[0].instance->most_frames()));
+  return static_cast<int>(std::min(frames, block_ - frame_ % block_));
 }
 
 void Renderer::render(float* left, float* right, std::int64_t frames, StereoView input) noexcept {
@@ -151,15 +154,17 @@ void Renderer::render(float* left, float* right, std::int64_t frames, StereoView
         if (!layer.finished()) layer.instance->tick();
     apply_due();
     const int n = segment(frames);
-    if (layers_.size() == 1 && layers_[0].step == 0.0) {
-      const StereoView out = layers_[0].instance->process(input, n);
-      std::copy_n(out.left, n, left);
-      std::copy_n(out.right, n, right);
+    if (alone()) {
+      layers_[0].instance->process(input, {left, right}, n);
     } else {
       std::fill_n(left, n, 0.0f);
       std::fill_n(right, n, 0.0f);
-      for (Layer& layer : layers_)
-        if (!layer.finished()) mix(layer, layer.instance->process(input, n), left, right, n);
+      float sound[2][kMaxBlock];
+      for (Layer& layer : layers_) {
+        if (layer.finished()) continue;
+        layer.instance->process(input, {sound[0], sound[1]}, n);
+        mix(layer, {sound[0], sound[1]}, left, right, n);
+      }
     }
     left += n, right += n, frames -= n, frame_ += n;
     if (input.left) input.left += n, input.right += n;

@@ -75,6 +75,7 @@ class Renderer {
   void remember(const Event& event) noexcept;
   void carry_over(const Structure& before, const Structure& after);
   void apply_due() noexcept;
+  [[nodiscard]] bool alone() const noexcept { return layers_.size() == 1 && layers_[0].step == 0.0; }
   [[nodiscard]] int segment(std::int64_t left) const noexcept;
   static void mix(Layer& layer, const StereoView& in, float* left, float* right, int frames) noexcept;
 
