@@ -20,7 +20,8 @@ _SOUNDS = {
     "birds": "bird|birdsong|birdsongs|birds singing|singing bird|chirp|chirping|dawn chorus|songbird|sparrow"
     "|starling|robin|nightingale|vogel|oiseaux|pajaro",
     "crickets": "cricket|cicada|insect|grasshopper",
-    "hiss": "hiss|noise|white noise|static|steam|air conditioner|fan|ventilation",
+    "hiss": "hiss|noise|white noise|static|steam",
+    "fan": "fan|ventilator|ventilation|air conditioner|air conditioning|air con|aircon",
     "pink_noise": "pink noise",
     "brown_noise": "brown noise|red noise",
     "vinyl": "vinyl|vinyl crackle|record crackle|record noise|tape hiss|lofi noise",
@@ -58,8 +59,10 @@ _SOUNDS = {
 }
 SOUNDS: Mapping[str, str] = {phrase: sound for sound, line in _SOUNDS.items() for phrase in line.split("|")}
 
-NATURE = frozenset({"rain", "thunder", "thunderstorm", "wind", "surf", "stream", "fire", "birds", "crickets", "jungle"})
-NOISE = frozenset({"hiss", "pink_noise", "brown_noise", "vinyl"})
+NATURE = frozenset(
+    {"rain", "thunder", "thunderstorm", "wind", "surf", "stream", "fire", "birds", "crickets", "jungle", "underwater"}
+)
+NOISE = frozenset({"hiss", "fan", "pink_noise", "brown_noise", "vinyl"})
 RHYTHM = frozenset({"drums", "kick", "hats", "heartbeat"})
 # These say how something sounds, not what it is: in "cafe noise" and "ship horn" the word before is the thing.
 GENERIC = frozenset(
@@ -115,9 +118,10 @@ SCENES: Mapping[str, Scene] = _scenes(
     storm__stormy__tempest=Scene((), ("rain", "wind", "thunder")),
     jungle__rainforest__tropics=Scene((), ("jungle",)),
     forest__woods__nature__nature_sound__meadow__garden__park=Scene((), ("birds", "wind")),
+    forest_at_night__night_forest__woods_at_night=Scene((), ("crickets", "wind")),
     night__evening__swamp=Scene((), ("crickets",)),
     mountain__desert__arctic__winter=Scene((), ("wind",)),
-    underwater__submarine__whale=Scene(("drone",), ("brown_noise",)),
+    underwater__under_water__submarine=Scene(("underwater_pad",), ("underwater",)),
     space__cosmic__sci_fi__spaceship__alien__futuristic=Scene(("drone", "pad")),
     temple__meditation__meditative__yoga__zen__spa__healing=Scene(("pad", "bowl"), (), 60, "major_pentatonic"),
     sleep__sleeping__lullaby__bedtime__dormir__schlafen=Scene(("pad", "mallet"), (), 60, "major"),
@@ -160,7 +164,7 @@ MOOD_SCALES: Mapping[str, str] = {
 
 _NEGATIONS = (
     "no|neither|without|not|minus|except|except for|excluding|never|remove|avoid|omit|leave out|free of"
-    "|instead of|rather than|don't|dont|lacking|skip|not any|devoid of"
+    "|everything but|all but|everything except|instead of|rather than|don't|dont|lacking|skip|not any|devoid of"
 )
 NEGATIONS = frozenset(_NEGATIONS.split("|"))
 # A stop ends a clause: modifiers and negations do not reach over it.
@@ -183,6 +187,15 @@ _FILLERS = (
     "|second|seconds|time|times"
 )
 FILLERS = frozenset(_FILLERS.split("|"))
+
+# What stands before one of these may be a thing of its own: "bees in a meadow".
+PREPOSITIONS = frozenset("in at on by near inside outside through beside around during across from into".split())  # noqa: SIM905
+# What is done to a sound; no sound of its own.
+_EFFECTS = (
+    "distortion|overdrive|fuzz|tremolo|vibrato|chorus|delay|phaser|flanger|filter|wah|saturation|compression|glide"
+    "|portamento|release|decay|attack|resonance|sustain|bow|mallet|brushes|pedal"
+)
+EFFECTS = frozenset(_EFFECTS.split("|"))
 
 # What stands for a role when the prompt names no instrument.
 ROLE_SOUNDS: Mapping[str, str] = {

@@ -9,7 +9,8 @@ _NAMES = sorted({*SCALES, *OTHER_SCALE_NAMES} - {"maj", "min"}, key=len, reverse
 _SCALE = "|".join(name.replace("_", r"[\s-]") for name in _NAMES)
 _TEMPO = re.compile(
     r"(?:\bat\s+)?(?:\btempo\s*(?:of|:|=|at)?\s*)?(?<![\d.])(\d{2,3}(?:\.\d+)?)\s*-?\s*(?:bpm|beats (?:per|a) minute)\b"
-    r"|\btempo\s*(?:of|:|=|at)?\s*(\d{2,3}(?:\.\d+)?)\b",
+    r"|\btempo\s*(?:of|:|=|at)?\s*(\d{2,3}(?:\.\d+)?)\b"
+    r"|(?:\bat|@)\s*([4-9]\d|1\d\d|2[01]\d)(?=\s*(?:$|[,.;]|with\b|and\b|in\b))",
     re.IGNORECASE,
 )
 _SIGN = r"(?:\s?(#|♯|♭|b(?![a-z]))|[\s-]?(sharp|flat))?"
@@ -19,6 +20,7 @@ _KEY = re.compile(
 )
 _SHORT_KEY = re.compile(r"\b([A-G])(#|♯|♭|b)?(m|maj|min)\b")
 _KEY_ALONE = re.compile(rf"\b(?:in|(?:in )?the key of|key of|key:)\s+([A-G]){_SIGN}(?![a-zA-Z#'])", re.IGNORECASE)
+_TONALITY = re.compile(r"\s+(?:key|scale|mode|mood|tonality)\b", re.IGNORECASE)
 _SCALE_ALONE = re.compile(
     rf"\b(?:in\s+)?(?:an?\s+|the\s+)?({_SCALE})\b(?:\s+(?:scale|mode|key|chords?|harmony))?", re.IGNORECASE
 )
@@ -60,7 +62,7 @@ def read_terms(prompt: str) -> Terms:
     rest, tempo = _taken(_TEMPO, prompt)
     tempo_bpm = None
     if tempo is not None:
-        tempo_bpm = min(_FASTEST, max(_SLOWEST, float(tempo[1] or tempo[2])))
+        tempo_bpm = min(_FASTEST, max(_SLOWEST, float(tempo[1] or tempo[2] or tempo[3])))
     rest, length = _taken(_LENGTH, _EVERY.sub("now and then", rest))
     duration_s = None if length is None else _seconds(length)
     rest, key, scale = _key(rest)
@@ -85,8 +87,9 @@ def _taken(pattern: re.Pattern[str], text: str) -> tuple[str, re.Match[str] | No
 def _key(text: str) -> tuple[str, str | None, str | None]:
     """The text without key and scale, and both."""
     for match in _KEY.finditer(text):
-        if match[1] == "a" and not re.match(r"(?:in|key of)\b", match[0], re.IGNORECASE):
-            continue  # "a minor change" is no key
+        article = match[1] == "a" and not re.match(r"(?:in|key of)\b", match[0], re.IGNORECASE)
+        if article or (match[1] == "a" and _TONALITY.match(text, match.end(4))):
+            continue  # "a minor change" is no key, "in a minor key" is any
         rest = f"{text[: match.start()]} , {text[match.end() :]}"
         return rest, _named(match[1], match[2] or match[3]), scale_name(match[4])
     rest, short = _taken(_SHORT_KEY, text)

@@ -5,11 +5,22 @@ stands before, or behind in its clause; a clause of modifiers alone belongs to w
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deployments.synth import lexicon
-from deployments.synth.lexicon import FILLERS, GROUPS, NEGATIONS, SCENES, SOUNDS, STOPS, VAGUE, Scene
+from deployments.synth.lexicon import (
+    EFFECTS,
+    FILLERS,
+    GROUPS,
+    NEGATIONS,
+    PREPOSITIONS,
+    SCENES,
+    SOUNDS,
+    STOPS,
+    VAGUE,
+    Scene,
+)
 from deployments.synth.modifiers import CHANGES, TRAILING, Change, total
 from deployments.synth.spelling import corrected
 
@@ -24,7 +35,8 @@ _SOFT = frozenset({",", "and", "(", ""})  # what may stand between a modifier an
 class Mention:
     """A thing that is asked for. `kind` is the lexicon's name for it, None where only a search can tell.
 
-    `query` is all that was said around it; `strange` are words beside it that no table knows.
+    `query` is all that was said around it; `strange` are words beside it that no table knows; `apart` are those of
+    them that may be a thing of their own, as "frogs" in "frogs in the rain".
     """
 
     words: str
@@ -32,6 +44,7 @@ class Mention:
     query: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
 
     @property
     def change(self) -> Change:
@@ -46,7 +59,7 @@ class Reading:
     mentions: list[Mention] = field(default_factory=list)
     scenes: list[tuple[str, Scene, bool]] = field(default_factory=list)  # words, scene, whether it stands for itself
     everywhere: list[Change] = field(default_factory=list)
-    excluded: set[str] = field(default_factory=set)  # kinds and roles
+    excluded: dict[str, str] = field(default_factory=dict)  # kinds and roles, and the phrase that names one sound
     refused: list[str] = field(default_factory=list)  # words after a negation that no table knows
     phrases: list[str] = field(default_factory=list)
 
@@ -62,7 +75,7 @@ class _Clause:
 
 def read(text: str) -> Reading:
     """Take a prompt apart. Any text can be read."""
-    tokens = [corrected(token) for token in _TOKEN.findall(text.lower().replace("-", " "))]
+    tokens = " ".join(map(corrected, _TOKEN.findall(text.lower().replace("-", " ")))).split()
     phrases = list(_phrases(tokens))
     reading = Reading(phrases=[phrase for phrase, _ in phrases])
     carried: list[Change] = []
@@ -137,6 +150,7 @@ class _Reader:
         self.reading, self.clause, self.negation = reading, clause, negation
         self.pending = list(carried)
         self.run: list[str] = []  # words that no table knows
+        self.apart: list[str] = []  # the part of them before a preposition
         self.query: list[str] = []
         self.mentions: list[Mention] = []
         self.refused = False
@@ -160,12 +174,15 @@ class _Reader:
         return carried, self.negation
 
     def _take(self, phrase: str, words: str) -> None:
-        if self.negation and phrase in GROUPS:
-            self._exclude(GROUPS[phrase] | ({SOUNDS[phrase]} if phrase in SOUNDS else set()))
+        group = GROUPS.get(phrase) or GROUPS.get(singular(phrase))
+        if self.negation and group is not None:
+            self._exclude({kind: "" for kind in (*group, *([SOUNDS[phrase]] if phrase in SOUNDS else []))})
         elif phrase in SOUNDS:
             self._thing(phrase, words)
         elif phrase in CHANGES:
             self._modifier(phrase, words)
+        elif phrase in PREPOSITIONS:
+            self.apart = list(self.run)
         elif phrase not in FILLERS and phrase not in SCENES and len(phrase) > 1:
             self.query.append(words)
             if not any(letter.isdigit() for letter in phrase):
@@ -176,16 +193,29 @@ class _Reader:
     def _thing(self, phrase: str, words: str) -> None:
         kind = SOUNDS[phrase]
         if self.negation:
-            self._exclude({kind})
+            self._exclude({kind: words})
             return
         if self.beside is not None and self.mentions and {kind, self.mentions[-1].kind} <= lexicon.TONAL:
             if phrase in VAGUE or singular(phrase) in VAGUE:
                 return  # "piano chords" are a piano
             self._compound(kind)
-        mention = Mention(words, kind, [*self.query, words], self.pending, self.run)
-        self.pending, self.run, self.query = [], [], []
+        elif self.beside is not None and self.mentions and self._absorbed(phrase, words, kind):
+            return
+        mention = Mention(words, kind, [*self.query, words], self.pending, self.run, self.apart)
+        self.pending, self.run, self.query, self.apart = [], [], [], []
         self.mentions.append(mention)
         self.reading.mentions.append(mention)
+
+    def _absorbed(self, phrase: str, words: str, kind: str) -> bool:
+        """Read "the hum of a fan" in "fan hum", and a colour in "noise drums"."""
+        last = self.mentions[-1]
+        natural = lexicon.NATURE | lexicon.NOISE
+        if last.kind in natural and phrase in lexicon.GENERIC and kind not in natural:
+            last.query.append(words)
+            return True
+        if last.words in lexicon.GENERIC and last.kind in lexicon.NOISE and kind not in natural:
+            self._compound(kind)
+        return False
 
     def _compound(self, kind: str) -> None:
         """In "bass drone" and "synth pad" the last word is the thing; the first only colours it."""
@@ -197,7 +227,7 @@ class _Reader:
         if first.kind == "bass" and kind != "bass":
             self.pending.append(Change(register=-1))
 
-    def _exclude(self, sounds: set[str] | frozenset[str]) -> None:
+    def _exclude(self, sounds: Mapping[str, str]) -> None:
         self.reading.excluded |= sounds
         self.refused = True
         self.pending, self.run, self.query = [], [], []
@@ -219,9 +249,11 @@ class _Reader:
         self.scenes.append((words, scene))
         self.query.append(words)
         for kind in scene.nature:
-            mention = Mention(words, kind, [words], list(self.pending), [])
+            mention = Mention(words, kind, [words], list(self.pending), [], self.apart)
             self.mentions.append(mention)
             self.reading.mentions.append(mention)
+            if self.apart:
+                self.run, self.query, self.apart = [], [], []
         if scene.nature:
             self.pending = []
 
@@ -239,16 +271,25 @@ class _Reader:
             last.strange += run
             last.query += query
             return []
+        if self._goes_back(run, query, pending):
+            return []
         if run:
             mention = Mention(" ".join(run), None, query, pending, run)
             self.mentions.append(mention)
             self.reading.mentions.append(mention)
-            return []
-        if self.clause.joint == "(" and self.reading.mentions:
-            self.reading.mentions[-1].changes += pending  # "piano (loud)"
             return []
         begun = any(phrase in _ARTICLES for phrase, _ in self.clause.phrases)  # "with a low, dark pad"
         if (begun or self.clause.joint in _SOFT) and self.clause.next_joint in _SOFT:
             return pending
         self.reading.everywhere += pending
         return []
+
+    def _goes_back(self, run: Sequence[str], query: Sequence[str], pending: Sequence[Change]) -> bool:
+        """Give the last thing what belongs to it: "piano (loud)", "a guitar with heavy distortion"."""
+        bracket = not run and self.clause.joint == "("
+        effect = bool(run) and EFFECTS.issuperset(map(singular, run))
+        if not self.reading.mentions or not (bracket or effect):
+            return False
+        self.reading.mentions[-1].query += query
+        self.reading.mentions[-1].changes += pending
+        return True

@@ -71,11 +71,15 @@ def _read_out(sign: str) -> str:
 def corrected(word: str) -> str:
     """The known word that is one slip of the finger away, where the word is no other and only one is so near.
 
+    Two words that are written as one come apart: "musicbox".
+
     Names, rare words and other languages must stay as they are: the ends of a word are taken as right, and another
     letter is a slip only where its key or its vowel is near and what is meant is a thing.
     """
     if len(word) < _SHORTEST or not word.isascii() or not word.isalpha() or not _right() or _is_right(word):
         return word
+    if word in _joined():
+        return _joined()[word]
     near = {other for other in _moved(word) if other in _things() or other in _ways()}
     if len(word) >= _LONG:
         near |= {other for other in _mistaken(word) if other in _things()}
@@ -119,6 +123,14 @@ def _is_right(word: str) -> bool:
     roots = [word.removesuffix(ending) for ending in _ENDINGS if word.endswith(ending)]
     forms = ((root, root + "e", root[:-1] if root[-1] == root[-2] else root) for root in roots if len(root) > 2)
     return any(form in _right() for each in forms for form in each)
+
+
+@cache
+def _joined() -> dict[str, str]:
+    """Phrases of two words, by what they are without the space."""
+    tags = (phrase.lower() for preset in library().values() for phrase in (preset.name, *preset.tags))
+    phrases = (*tags, *SOUNDS, *SCENES)
+    return {phrase.replace(" ", ""): phrase for phrase in phrases if phrase.count(" ") == 1}
 
 
 @cache

@@ -12,8 +12,8 @@ from typing import Any
 
 from deployments.synth import lexicon
 from deployments.synth.axes import axes
-from deployments.synth.lexicon import FILLERS, GENERIC, NATURE, NOISE, RHYTHM, SOUNDS
-from deployments.synth.modifiers import Change, total
+from deployments.synth.lexicon import FILLERS, GENERIC, NATURE, NOISE, RHYTHM, SCENES, SOUNDS
+from deployments.synth.modifiers import CHANGES, Change, total
 from deployments.synth.musical import Terms, read_terms
 from deployments.synth.presets import Preset, library
 from deployments.synth.reading import Mention, Reading, read
@@ -28,6 +28,8 @@ _WHOLE_FITS = 0.25  # of a prompt in which nothing is named: unrelated words rea
 _CLOSE = 0.9  # the share of the best score that makes the next one as good
 _STANDS_OUT = 0.05  # by how much another preset fits better than those of a kind that says little
 _REFUSED_FITS = 0.5
+_APART_FITS = 0.5
+_COLOUR = 0.4  # the weight of what is said of a thing, beside the thing with it
 _MOST_LAYERS = 6
 _ANY_MUSIC = frozenset(
     {"musik", "musique", "musica", "music", "musical", "song", "instrumental", "background music"}
@@ -139,12 +141,20 @@ def _scale(reading: Reading, scene_scale: str | None, change: Change) -> str | N
 
 def _banned(reading: Reading, negative_prompt: str) -> set[str]:
     """Ids of presets that must not be heard, from kinds, roles, and words that only a search knows."""
-    kinds, refused = set(reading.excluded), list(reading.refused)
+    kinds, refused = dict(reading.excluded), list(reading.refused)
     if negative_prompt.strip():
         negative = read("no " + plain(negative_prompt).translate(str.maketrans(".;:!?", ",,,,,")).replace(",", ", no "))
         kinds |= negative.excluded
         refused += negative.refused
-    ids = {preset.id for preset in library().values() for kind in kinds if _is(preset, kind)}
+    asked = {
+        mention.kind for mention in reading.mentions if mention.words not in {said for said, _, _ in reading.scenes}
+    }
+    ids = {
+        preset.id
+        for preset in library().values()
+        for kind, phrase in kinds.items()
+        if _is(preset, kind) and (kind not in asked or not phrase or _is_called(preset, phrase, kind))
+    }
     for hits in preset_search().search_many(refused, 3) if refused else []:
         ids |= {hit.preset.id for hit in hits if hit.score >= _REFUSED_FITS}
     return ids
@@ -159,6 +169,12 @@ def _is(preset: Preset, kind: str) -> bool:
     return preset.role == library()[kind].role and bool(_stems(kind) & _named(preset.id))
 
 
+def _is_called(preset: Preset, phrase: str, kind: str) -> bool:
+    """Whether it is of what is ruled out of its kind: of "crickets but no cicadas" only the cicadas."""
+    head = set(words(phrase)[-1:])
+    return head <= _named(kind) or head <= _named(preset.id)
+
+
 @cache
 def _stems(kind: str) -> frozenset[str]:
     """The stems of all words for a kind."""
@@ -167,9 +183,10 @@ def _stems(kind: str) -> frozenset[str]:
 
 @cache
 def _named(id_: str) -> frozenset[str]:
-    """The stems of a preset's name and of its tags of one word."""
+    """The stems of a preset's id and name and of its tags of one word."""
     preset = library()[id_]
-    return frozenset(words(" ".join((preset.name, *(tag for tag in preset.tags if " " not in tag)))))
+    tags = (tag for tag in preset.tags if " " not in tag)
+    return frozenset(words(" ".join((preset.id.replace("_", " "), preset.name, *tags))))
 
 
 def _scenery(reading: Reading) -> tuple[float | None, str | None]:
@@ -217,11 +234,10 @@ def _merged(mentions: Sequence[Mention]) -> list[Mention]:
 
 def _found(mentions: Sequence[Mention], banned: set[str]) -> tuple[list[Layer], list[str]]:
     """A layer for each mention that something fits, and the words that nothing fits."""
-    queries = [" ".join(mention.query) or mention.words for mention in mentions]
-    results = preset_search().search_many(queries, _HITS) if queries else []
+    mentions = _parted(mentions, banned)
     layers: dict[str, Layer] = {}
     missing = []
-    for mention, hits in zip(mentions, results, strict=True):
+    for mention, hits in zip(mentions, _hits(mentions), strict=True):
         hit = _best(mention, [hit for hit in hits if hit.preset.id not in banned], banned)
         if hit is None:
             missing += [] if mention.kind is not None else [mention.words]
@@ -236,6 +252,56 @@ def _found(mentions: Sequence[Mention], banned: set[str]) -> tuple[list[Layer], 
     return list(layers.values()), missing
 
 
+def _parted(mentions: Sequence[Mention], banned: set[str]) -> list[Mention]:
+    """The mentions, and before them what stood apart from them and is a thing: "frogs" in "frogs in the rain"."""
+    apart = [m for m in mentions if m.apart and not all(word.endswith("ing") for word in m.apart)]
+    found = preset_search().search_many([" ".join(m.apart) for m in apart], 1) if apart else []
+    things = {id(m): hits[0] for m, hits in zip(apart, found, strict=True) if hits[0].score >= _APART_FITS}
+    parted = []
+    for mention in mentions:
+        hit = things.get(id(mention))
+        if hit is not None and not _suits(hit.preset, mention) and hit.preset.id not in banned:
+            parted.append(Mention(" ".join(mention.apart), None, list(mention.apart)))
+            mention.query = [word for word in mention.query if word not in mention.apart]
+            mention.strange = [word for word in mention.strange if word not in mention.apart]
+        parted.append(mention)
+    return parted
+
+
+def _hits(mentions: Sequence[Mention]) -> list[list[Hit]]:
+    """The presets that fit each mention, best first.
+
+    What is said of a thing is sought alone as well: all drums fit "brushed drums", and "brushed" tells which.
+    """
+    whole = [" ".join(mention.query) or mention.words for mention in mentions]
+    said = [_said(mention) for mention in mentions]
+    alone = [text for text in said if words(text)]
+    if not whole:
+        return []
+    results = preset_search().search_many([*whole, *alone], len(library()))
+    coloured = iter(results[len(whole) :])
+    return [
+        _blended(hits, next(coloured)) if words(text) else hits
+        for hits, text in zip(results[: len(whole)], said, strict=True)
+    ]
+
+
+def _said(mention: Mention) -> str:
+    """What is said of a thing whose own word could be any of its kind, less what changes its sound."""
+    if mention.kind is None or mention.kind in NATURE | NOISE or mention.words in SCENES:
+        return ""
+    if not set(words(mention.words)) <= _named(mention.kind):
+        return ""
+    return " ".join(word for word in mention.query if word != mention.words and word not in CHANGES)
+
+
+def _blended(hits: Sequence[Hit], coloured: Sequence[Hit]) -> list[Hit]:
+    """The hits in the order that what is said of the thing gives them as well."""
+    share = {hit.preset.id: hit.score for hit in coloured}
+    scored = [Hit(hit.preset, (1 - _COLOUR) * hit.score + _COLOUR * share[hit.preset.id]) for hit in hits]
+    return sorted(scored, key=lambda hit: -hit.score)
+
+
 def _rougher(preset: Preset, mentions: Sequence[Mention], layers: Mapping[str, Layer]) -> str | None:
     """The layer that a closer word makes exact: the rain of "rain against the window"."""
     kinds = [mention.kind for mention in mentions if mention.kind in NATURE]
@@ -248,7 +314,7 @@ def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None
         return hits[0] if hits and hits[0].score >= _FITS else None
     generic = mention.words in GENERIC and [mention.words] != mention.query
     for hit in hits:
-        if _is(hit.preset, mention.kind):
+        if _suits(hit.preset, mention):
             if generic and hit.score + _STANDS_OUT < hits[0].score:
                 return hits[0]
             if hit.score >= _KIND_FITS:
@@ -256,6 +322,17 @@ def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None
             break
     usual = library()[mention.kind]
     return None if usual.id in banned else Hit(usual, 1.0)
+
+
+def _suits(preset: Preset, mention: Mention) -> bool:
+    """Whether a preset is of the mention's kind, or called by its word: a distorted guitar is a guitar that leads."""
+    if mention.kind is None or _is(preset, mention.kind):
+        return mention.kind is not None
+    head = set(words(mention.words)[-1:])
+    instrument = (
+        mention.kind not in NATURE | NOISE and mention.words not in SCENES and not head <= set(words(mention.kind))
+    )
+    return instrument and head <= set(words(preset.name))
 
 
 def _judged(mention: Mention, preset: Preset) -> list[Change]:

@@ -61,6 +61,15 @@ def layers(prompt: str, negative_prompt: str = "") -> dict[str, Layer]:
         ("🌧️🔥", ["rain", "fire"]),
         ("musique avec piano et pluie", ["keys", "rain"]),
         ("kittens dozing on my lap", ["cat_purr"]),
+        ("frogs in the rain", ["frogs", "rain"]),
+        ("walking in the rain", ["rain"]),
+        ("bees buzzing in a meadow", ["bees", "dawn_forest", "breeze"]),
+        ("crickets but no cicadas", ["crickets"]),
+        ("an electric guitar with heavy distortion", ["distorted_guitar"]),
+        ("a muted trumpet and brushed drums", ["brush_drums", "muted_trumpet"]),
+        ("musicbox and windchimes", ["music_box", "wind_chimes"]),
+        ("techno with everything but drums", ["bass", "arp"]),
+        ("fan hum", ["fan"]),
     ],
 )
 def test_layers(prompt: str, sounds: list[str]) -> None:
@@ -75,6 +84,12 @@ def test_modifiers_belong_to_their_sound() -> None:
     assert (found["dark_pad"].change.register, found["dark_pad"].change.brightness < -1) == (-1, True)
     assert found["thunder_far"].change.distance == 1
     assert found["rain_light"].change.distance == 0
+
+
+def test_a_scale_without_a_key() -> None:
+    assert read_terms("a lullaby in a minor key").key is None
+    assert read_terms("a lullaby in a minor key").scale == "minor"
+    assert read_terms("a lullaby in a minor").key == "A"
 
 
 def test_brackets_belong_to_what_stands_before_them() -> None:
@@ -139,6 +154,8 @@ def test_key_and_scale(prompt: str, key: str | None, scale: str | None) -> None:
         ("128BPM techno", 128),
         ("tempo 95 drums", 95),
         ("techno", 130),
+        ("dnb at 174", 174),
+        ("a choir at 60 degrees", None),
         ("9 bpm", None),
         ("pad", None),
     ],
