@@ -91,17 +91,19 @@ void add_draft(OscillatorLanes& o, const Gain& gain, F8* left, F8* right, int fr
   }
 #endif
   using Shape = DraftShape<F8, I8, U8>;
-  o.skip(I8{} + i);
+  U8 phase = o.phase + o.increment * static_cast<std::uint32_t>(i);
+  U8 second = o.second + o.second_increment * static_cast<std::uint32_t>(i);
   for (; i < frames; ++i) {
     F8 x;
     if constexpr (kWaveform == Waveform::sine)
-      x = sine(o.phase);
+      x = sine(phase);
     else
-      x = Shape::template value<kWaveform>(o.phase, o.second, per_step, bend);
+      x = Shape::template value<kWaveform>(phase, second, per_step, bend);
     left[i] = fma(x, gain.left(i), left[i]);
     if (right) right[i] = fma(x, gain.right(i), right[i]);
-    o.skip(I8{} + 1);
+    phase += o.increment, second += o.second_increment;
   }
+  o.skip(I8{} + frames);
 }
 
 template <class Gain>

@@ -7,6 +7,11 @@ inline namespace SYNTH_ISA {
 namespace {
 
 // One group of voices, or two in one vector.
+#if defined(__AVX512F__)
+constexpr bool kWide = true;
+#else
+constexpr bool kWide = false;
+#endif
 struct OneGroup {
   static constexpr int kCount = 1;
   using Lanes = F8;
@@ -53,7 +58,7 @@ SYNTH_INLINE F8 saturated(const F8& x) noexcept {
 // Every frame waits for the one before, so the mixing is done in that time.
 template <VoiceFilter::Path kPath, bool kStereo, int kGroups>
 void VoiceFilter::run(const Voices* voices, Envelopes envelopes, F8* left, F8* right, int frames) noexcept {
-  using Shape = std::conditional_t<kGroups == 1, OneGroup, TwoGroups>;
+  using Shape = std::conditional_t<kGroups == 1 || !kWide, OneGroup, TwoGroups>;
   using Lanes = typename Shape::Lanes;
   constexpr int kCount = kGroups / Shape::kCount, kSides = kStereo ? 2 : 1;
   constexpr bool kFilters = kPath != Path::through, kStill = kPath == Path::still,
