@@ -9,7 +9,7 @@ import synth_native
 from pydantic import ValidationError
 
 from deployments.contract import Context, InvalidInput, Samples
-from deployments.synth.interpret import interpret
+from deployments.synth.interpret import Usual, interpret
 from deployments.synth.model import Synth, piece
 from deployments.synth.perform import DEFAULT_BLOCK, SAMPLE_RATE_HZ, Piece, perform, whole
 from deployments.synth.presets import library
@@ -17,22 +17,36 @@ from deployments.synth.request import MAX_DURATION_S, SynthRequest
 from deployments.synth.roles import ROLES
 from deployments.synth.theory import SCALES
 
+
+class _Number(float):
+    """A default that the words of a prompt may replace; the same number given by hand is none."""
+
+
+class _Text(str):
+    """The same for a word."""
+
+    __slots__ = ()
+
+
+_TEMPO, _KEY, _SCALE, _DURATION = _Number(120.0), _Text("C"), _Text("major"), _Number(10.0)
 _LEAST_CPU, _LEAST_LATENCY_MS = 1e-4, 0.37  # the engine's limits: 16 frames are its shortest block
 
 
 def generate_audio(  # noqa: PLR0913 - the published signature
     prompt: str,
     role: str = "UNKNOWN",
-    tempo: float = 120.0,
-    key: str = "C",
-    scale: str = "major",
+    tempo: float = _TEMPO,
+    key: str = _KEY,
+    scale: str = _SCALE,
     max_cpu: float = 0.8,
     max_latency: float = 10.0,
-    duration: float = 10.0,
+    duration: float = _DURATION,
     seed: int | None = None,
 ) -> Samples:
     """Return float32 (2, frames) at 44.1 kHz for words; a tempo in BPM, a length in seconds.
 
+    What the prompt says of tempo, key, scale and length holds where the argument is left out; where neither says, it
+    is 120 BPM, C major, ten seconds.
     `max_cpu` is a share of one core: where it is too little, the engine gives up quality, then voices.
     `max_latency` in ms bounds the engine's block. Without a seed one is drawn. Raises InvalidInput, which names the
     argument.
@@ -41,18 +55,12 @@ def generate_audio(  # noqa: PLR0913 - the published signature
         raise InvalidInput(f"max_cpu is {max_cpu}; give a share of one core over 0 and up to 1", "/max_cpu")
     if not max_latency > 0:
         raise InvalidInput(f"max_latency is {max_latency} ms; give more than 0", "/max_latency")
-    fields = {
-        "prompt": prompt,
-        "role": role,
-        "tempo_bpm": tempo,
-        "key": key,
-        "scale": scale,
-        "duration_s": duration,
-    }
-    request = _request({**fields, "seed": seed})
+    given = {"tempo_bpm": tempo, "key": key, "scale": scale, "duration_s": duration}
+    fields = {name: value for name, value in given.items() if not isinstance(value, _Number | _Text)}
+    request = _request({"prompt": prompt, "role": role, "seed": seed, **fields})
     drawn = int(np.random.default_rng().integers(2**32)) if request.seed is None else request.seed
     score = replace(
-        piece(interpret(request, drawn), DEFAULT_BLOCK),
+        piece(interpret(request, drawn, Usual(_TEMPO, _KEY, _SCALE)), DEFAULT_BLOCK),
         max_cpu=max(_LEAST_CPU, max_cpu),
         max_latency_ms=max(_LEAST_LATENCY_MS, max_latency),
     )

@@ -21,6 +21,15 @@ _TAIL_SHARE, _LONG_TAIL_SHARE, _LONGEST_TAIL_S = 0.25, 0.05, 4.0
 
 
 @dataclass(frozen=True)
+class Usual:
+    """What is played where neither a field nor the words say."""
+
+    tempo_bpm: float
+    key: str
+    scale: str
+
+
+@dataclass(frozen=True)
 class Decision:
     """A request decided: what is heard, where each layer stands, and what they play together."""
 
@@ -35,14 +44,16 @@ class Decision:
         return ROLES[roles.pop()].alone_lufs if len(roles) == 1 else None
 
 
-def interpret(request: SynthRequest, seed: int) -> Decision:
-    """Decide layers, key, scale and tempo. Raises InvalidInput, which names the field."""
+def interpret(request: SynthRequest, seed: int, usual: Usual | None = None) -> Decision:
+    """Decide layers, key, scale and tempo. Raises InvalidInput, which names the field.
+
+    Without `usual` the seed draws key and scale where nothing says them.
+    """
     meaning = understand(request.prompt, request.negative_prompt or "")
-    random = np.random.default_rng([seed, 1])
-    drawn_key, drawn_scale = _KEYS[int(random.integers(len(_KEYS)))], ("major", "minor")[int(random.integers(2))]
-    key = request.key.strip().capitalize() if request.key is not None else meaning.key or drawn_key
-    scale = scale_name(request.scale) if request.scale is not None else meaning.scale or drawn_scale
-    tempo_bpm = float(request.tempo_bpm or meaning.tempo_bpm or _USUAL_BPM)
+    usual = usual or _drawn(seed)
+    key = request.key.strip().capitalize() if request.key is not None else meaning.key or usual.key
+    scale = scale_name(request.scale) if request.scale is not None else meaning.scale or usual.scale
+    tempo_bpm = float(request.tempo_bpm or meaning.tempo_bpm or usual.tempo_bpm)
     layers = without_rivals(_demanded(meaning, request))
     meaning = replace(meaning, layers=layers, tempo_bpm=tempo_bpm, key=key, scale=scale)
     places = arrange(layers)
@@ -57,6 +68,12 @@ def interpret(request: SynthRequest, seed: int) -> Decision:
         grounded=any(place.preset.role in GROUND for place in places),
     )
     return Decision(meaning, places, song)
+
+
+def _drawn(seed: int) -> Usual:
+    random = np.random.default_rng([seed, 1])
+    key, scale = _KEYS[int(random.integers(len(_KEYS)))], ("major", "minor")[int(random.integers(2))]
+    return Usual(_USUAL_BPM, key, scale)
 
 
 def _tail_s(duration_s: float) -> float:

@@ -28,6 +28,20 @@ def test_the_defaults_are_c_major() -> None:
     assert share[[0, 2, 4, 5, 7, 9, 11]].sum() > 0.9
 
 
+def test_words_decide_what_is_left_out() -> None:
+    said = generate_audio("piano in D minor at 80 bpm for 4 seconds", seed=1)
+    assert said.shape == (2, 4 * 44_100)
+    given = generate_audio("piano", tempo=80, key="D", scale="minor", duration=4, seed=1)
+    np.testing.assert_array_equal(said, given)
+
+
+def test_an_argument_beats_the_words_even_where_it_is_the_default() -> None:
+    said = generate_audio(
+        "piano in D minor at 80 bpm for 4 seconds", tempo=120.0, key="C", scale="major", duration=2.0, seed=1
+    )
+    np.testing.assert_array_equal(said, generate_audio("piano", duration=2.0, seed=1))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
