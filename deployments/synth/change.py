@@ -17,6 +17,7 @@ class Change:
     attack: float = 0.0  # octaves of attack and release times
     tempo: float = 0.0  # octaves of the tempo
     valence: float = 0.0  # -1 sad, 1 happy: minor or major
+    motion: float = 0.0  # of the level: -1 slow swells, 1 quick flutter
 
     def times(self, share: float) -> "Change":
         """The same to another degree, within the limits; a negative share turns it around."""
@@ -24,7 +25,16 @@ class Change:
 
 
 LIMITS = Change(
-    level_db=15, brightness=2.5, intensity=2, register=2, distance=1, width=1, attack=2.5, tempo=1, valence=1
+    level_db=15,
+    brightness=2.5,
+    intensity=2,
+    register=2,
+    distance=1,
+    width=1,
+    attack=2.5,
+    tempo=1,
+    valence=1,
+    motion=1.5,
 )
 NAMES: Sequence[str] = tuple(field.name for field in fields(Change))
 

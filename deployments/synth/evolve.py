@@ -14,7 +14,9 @@ _OCTAVES: Mapping[str, tuple[float, float, float]] = {
     "gust_hz": (0.3, 0.02, 4), "period_s": (0.15, 2.5, 50),
 }  # fmt: skip
 _SHARES: Mapping[str, float] = {"brightness": 0.1, "speed": 0.12, "body": 0.08}
-_LEVEL_DB, _WEATHER_DB = 1.2, 2.0
+_LEVEL_DB, _WEATHER_DB, _EVEN_DB = 1.2, 2.0, 0.7
+_SWELLING = frozenset({"wind", "surf"})  # nodes that come and go by themselves
+_EVEN_SHARE, _EVEN_STEPS = 0.4, 2.0  # rain and machines wander less, and more slowly
 _DYNAMICS_DB = 6.0  # from the quietest section to the fullest
 _STEP_S = (4.0, 9.0)  # between turning points
 _FIRST_S = 6.0  # a short sound stays as the words made it
@@ -24,17 +26,25 @@ def evolve(song: Song, place: Place, nodes: Mapping[str, Mapping[str, Any]]) -> 
     """Yield moves of the layer's level and of its nodes' parameters, each wandering around where it begins."""
     random = song.random(place.name + " evolve")
     musical = place.preset.role in MUSICAL
-    depth_db = _LEVEL_DB if musical else _WEATHER_DB
+    even = not musical and _even(place)
+    depth_db = _LEVEL_DB if musical else _EVEN_DB if even else _WEATHER_DB
     targets = list(_targets(place, nodes))
     start = _FIRST_S
     while start < song.end_s:
-        step = float(random.uniform(*_STEP_S))
+        step = float(random.uniform(*_STEP_S)) * (_EVEN_STEPS if even else 1.0)
         swing_db = _DYNAMICS_DB * (song.chord_at(start + step).section.energy - 0.5) if musical else 0.0
         level_db = place.gain_db + swing_db + depth_db * float(random.uniform(-1, 1))
         yield Move(start, "out.level", "gain_db", level_db, step)
         for part, param, value in targets:
-            yield Move(start, part, param, _wandered(param, value, float(random.uniform(-1, 1))), step)
+            by = float(random.uniform(-1, 1)) * (_EVEN_SHARE if even else 1.0)
+            yield Move(start, part, param, _wandered(param, value, by), step)
         start += step
+
+
+def _even(place: Place) -> bool:
+    """Whether nothing in a noise swells: rain, fire, streams, machines. Words for quick motion make wind so, too."""
+    swelling = any(node.type in _SWELLING for node in place.preset.graph.nodes)
+    return place.change.motion > 0 or not (swelling or place.change.motion < 0)
 
 
 def _targets(place: Place, nodes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, float]]:

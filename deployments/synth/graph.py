@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from deployments.synth import swell
+from deployments.synth import motion, swell
 from deployments.synth.arrange import NOTHING_DB, Place, register
 from deployments.synth.compose import Event, Note, Player, Song, compose, stage
 from deployments.synth.compose.stage import Part, Presence, presences, staged
@@ -31,6 +31,7 @@ def build(places: Sequence[Place], song: Song, space: float) -> Graph:
         end = _layer(nodes, place, song, present[place.name])
         dry.append(end)
         modulations += [_renamed(modulation, place.name) for modulation in place.preset.graph.modulations]
+        modulations += motion.modulations(place)
         if place.send_db > NOTHING_DB:
             sends.append(f"{place.name}.out.send")
             nodes.append(_node(sends[-1], "gain", {"gain_db": place.send_db}, [end]))
@@ -60,6 +61,8 @@ def _layer(nodes: list[dict[str, Any]], place: Place, song: Song, presence: Pres
         nodes.append(_node(f"{name}.{node.id}", node.type, params, inputs))
     before = f"{name}.{place.preset.graph.output}"
     after: list[tuple[str, str, Params]] = [(f"out.{suffix}", kind, params) for suffix, kind, params in colour(place)]
+    nodes += [_node(f"{name}.{part}", kind, params) for part, kind, params, _ in motion.drivers(place)]
+    after += motion.level(place)
     if needed(place):
         after.append((swell.PART, "gain", {"gain_db": swell.CLOSED_DB}))
     if place.preset.role in stage.WEATHER and not presence.throughout:

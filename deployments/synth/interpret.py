@@ -7,6 +7,7 @@ import numpy as np
 
 from deployments.contract import InvalidInput
 from deployments.synth.arrange import GROUND, MUSICAL, Place, arrange, without_rivals
+from deployments.synth.change import Change, total
 from deployments.synth.compose import Song
 from deployments.synth.lexicon import ROLE_SOUNDS
 from deployments.synth.presets import library
@@ -94,5 +95,6 @@ def _demanded(meaning: Interpretation, request: SynthRequest) -> tuple[Layer, ..
     if not wanted:
         return meaning.layers
     kept = meaning.layers if meaning.understood else ()
+    said = Change() if kept else total([layer.change for layer in meaning.layers[:1]])  # "very dark" and a preset
     named = {layer.sound for layer in kept}
-    return (*kept, *(Layer(sound) for sound in wanted if sound not in named))
+    return (*kept, *(Layer(sound, change=said) for sound in wanted if sound not in named))

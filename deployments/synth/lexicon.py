@@ -10,11 +10,14 @@ from dataclasses import dataclass
 _SOUNDS = {
     # nature
     "rain": "rain|rainfall|raindrop|drizzle|shower|downpour|rainy|raining|rainstorm|monsoon|pitter patter"
-    "|regen|pluie|lluvia|pioggia|chuva",
+    "|cloudburst|sleet|drizzly|raindrops|downpouring|bucketing|deluge|sprinkle|pluvial|pluvious|rainwater|squall"
+    "|cats and dogs|mizzle|hail|hailstones|regen|pluie|lluvia|pioggia|chuva",
     "thunderstorm": "thunderstorm|thunder storm|electrical storm",
     "thunder": "thunder|lightning|rumble|rumbling|donner|tonnerre|trueno|gewitter|orage",
     "wind": "wind|breeze|gust|gale|windy|blizzard|howling|draft|vento|viento",
-    "surf": "sea|ocean|wave|surf|beach|shore|seaside|coast|tide|seashore|meer|wellen|vagues|olas",
+    "surf": "sea|ocean|wave|surf|beach|shore|seaside|coast|tide|seashore|breaker|comber|billow"
+    "|whitecap|roller|undertow|backwash|ebb tide|groundswell|ground swell|lagoon|shoreline|shingle|coastline|seafront"
+    "|atlantic|pacific|mediterranean|caribbean|baltic|high seas|brine|meer|wellen|vagues|olas",
     "stream": "stream|river|brook|creek|water|waterfall|fountain|babbling|bubbling|spring water|rapids",
     "fire": "fire|campfire|fireplace|flame|bonfire|hearth|crackling|crackle|ember|feuer|fuego",
     "birds": "bird|birdsong|birdsongs|birds singing|singing bird|chirp|chirping|dawn chorus|songbird|sparrow"

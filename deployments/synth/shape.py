@@ -18,6 +18,8 @@ _RATES: Mapping[str, tuple[float, float, float]] = {
     "gust_hz": (0.05, 0.8, 0.6),
     "period_s": (4, 14, -0.5),
 }
+_RATES_MOVED: Mapping[str, float] = {"crackle_hz": 0.7, "gust_hz": 1.0, "period_s": -0.4}  # octaves per step of motion
+_DYNAMICS = frozenset({"compressor", "limiter", "gate"})  # their attack is no note's
 _CUTOFF_HZ = (60.0, 18_000.0)
 _SHORTEST_S, _LONGEST_ATTACK_S, _LONGEST_SHARE = 0.003, 4.0, 0.3
 # A kit is brighter by its hats, not by a filter; decibels per octave of brightness.
@@ -32,7 +34,7 @@ _STEP = 0.3  # changes under this are not worth a node
 
 def shaped(place: Place, kind: str, params: Mapping[str, Value], song: Song) -> Params:
     """Apply a layer's modifiers to the parameters of one node."""
-    if params.get("mode") == "highpass":
+    if params.get("mode") == "highpass" or kind in _DYNAMICS:
         return dict(params)
     moved = {n: v if isinstance(v, str) else _moved(n, v, place, song) for n, v in params.items()}
     if kind == "poly":
@@ -65,7 +67,8 @@ def _moved(name: str, value: float, place: Place, song: Song) -> float:
     change = place.change
     if name in _RATES:
         low, high, octaves = _RATES[name]
-        return _clamp(value * 2 ** (octaves * change.intensity), min(low, value), max(high, value))
+        moved_by = octaves * change.intensity + _RATES_MOVED.get(name, 0.0) * change.motion
+        return _clamp(value * 2**moved_by, min(low, value), max(high, value))
     longest_s = max(_SHORTEST_S, _LONGEST_SHARE * song.duration_s)  # a short sound must still be heard
     moved: Mapping[str, Callable[[], float]] = {
         "cutoff_hz": lambda: _cutoff_hz(value, place),

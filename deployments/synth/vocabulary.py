@@ -6,8 +6,10 @@ Phrases are lower case and at most four words long; what `LIKENESSES` holds chan
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from deployments.synth.change import Change
+from deployments.synth.motion_words import MOTIONS
 
 _LINES: tuple[tuple[Change, str], ...] = (
     # level
@@ -231,7 +233,9 @@ _LINES: tuple[tuple[Change, str], ...] = (
         quarter_speed weary wearily tired tiredly exhausted drained fatigued listless enervated yawning yawny
         drooping droopy sagging lugubrious leisured genteel dignified gravely heavily_dragging hungover codeine
         chopped_and_screwed narcotic sedated sedative drugged hypnagogic"""),
-    (Change(attack=1.0, intensity=-0.3), "evolving shifting morphing undulating breathing wandering rolling_slowly"),
+    (Change(attack=1.0, intensity=-0.3), """
+        evolving shifting morphing undulating breathing wandering rolling_slowly ebbing lapping heaving billowing
+        lapping_softly ebbing_away receding_and_returning"""),
     (Change(attack=-1.3, intensity=0.8, tempo=0.5), """
         fast quick quickly rapid rapidly swift brisk hustling sprinting fleet_footed whirlwind lightning_quick
         lightning_fast high_speed high_velocity turbo blistering rushed dashing speeding scampering skittering spry
@@ -450,5 +454,12 @@ def _spelled(lines: tuple[tuple[Change, str], ...]) -> dict[str, Change]:
     return {word.replace("_", " "): change for change, words in lines for word in words.split()}
 
 
-WORDS: Mapping[str, Change] = _spelled(_LINES)
+def _moving() -> dict[str, Change]:
+    """What the words for motion do, beside what they do already."""
+    moving = {word.replace("_", " "): share for share, words in MOTIONS for word in words.split()}
+    return {word: replace(_STILL.get(word, Change()), motion=share) for word, share in moving.items()}
+
+
+_STILL = _spelled(_LINES)
+WORDS: Mapping[str, Change] = {**_STILL, **_moving()}
 LIKENESSES: Mapping[str, Change] = _spelled(_LIKENESSES)

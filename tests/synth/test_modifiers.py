@@ -8,7 +8,7 @@ from deployments.synth.modifiers import CHANGES, LIMITS
 from deployments.synth.presets import library
 from deployments.synth.vocabulary import LIKENESSES, WORDS
 from tests.synth.listen import centroid_hz, make, mono
-from tests.synth.pairs import attack_s, envelope
+from tests.synth.pairs import attack_s, envelope, slow_modulation
 
 
 def test_every_word_can_be_found_and_stays_within_the_limits() -> None:
@@ -79,3 +79,24 @@ def test_a_swell_neither_clicks_nor_stays_closed() -> None:
     assert (level > 0.1 * level.max()).mean() > 0.5
     steps = abs(signal[1:] - signal[:-1]).max() / abs(signal).max()
     assert steps < 0.35
+
+
+@pytest.mark.parametrize("noise", ["hiss", "wind", "green_noise", "rain"])
+def test_a_noise_swells_or_flutters_as_the_words_say(noise: str) -> None:
+    slow, plain, quick = (
+        slow_modulation(mono(make(f"{word}", 3, preset=noise, duration_s=24.0)))
+        for word in ("ebbing", "sound", "sputtering")
+    )
+    assert slow > plain + 0.1
+    assert quick < plain
+
+
+def test_a_word_for_motion_keeps_its_other_meanings() -> None:
+    assert CHANGES["pelting"].level_db > 0
+    assert CHANGES["pelting"].motion > 0
+    assert CHANGES["undulating"].attack > 0
+    assert CHANGES["undulating"].motion < 0
+
+
+def test_words_leave_the_preset_s_dynamics_alone() -> None:
+    assert make("slowly rising, endless", preset="blizzard", duration_s=2.0).samples.any()
