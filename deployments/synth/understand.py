@@ -7,17 +7,17 @@ prompt in which nothing is known still gives music: what comes nearest to it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from deployments.synth import lexicon
 from deployments.synth.axes import axes
-from deployments.synth.lexicon import FILLERS, GENERIC, NATURE, NOISE, RHYTHM, SCENES, SOUNDS
+from deployments.synth.exclusion import banned_by, is_of, named
+from deployments.synth.lexicon import FILLERS, GENERIC, NATURE, NOISE, RHYTHM, SCENES
 from deployments.synth.modifiers import CHANGES, Change, total
 from deployments.synth.musical import Terms, read_terms
 from deployments.synth.presets import Preset, library
 from deployments.synth.reading import Mention, Reading, read
-from deployments.synth.roles import ROLES
 from deployments.synth.search import Hit, preset_search, words
 from deployments.synth.spelling import plain
 
@@ -27,7 +27,6 @@ _KIND_FITS = 0.3  # of a kind's presets the best, if it is at least this; else t
 _WHOLE_FITS = 0.25  # of a prompt in which nothing is named: unrelated words reach 0.2 to 0.29
 _CLOSE = 0.9  # the share of the best score that makes the next one as good
 _STANDS_OUT = 0.05  # by how much another preset fits better than those of a kind that says little
-_REFUSED_FITS = 0.5
 _APART_FITS = 0.5
 _COLOUR = 0.4  # the weight of what is said of a thing, beside the thing with it
 _MOST_LAYERS = 6
@@ -90,7 +89,7 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
     """Return what the prompt asks for; `negative_prompt` names sounds that must not be there."""
     terms = read_terms(plain(prompt))
     reading = read(terms.rest)
-    banned = _banned(reading, negative_prompt)
+    banned = banned_by(reading, negative_prompt)
     scene_bpm, scene_scale = _scenery(reading)
     mentions = _merged(reading.mentions)
     layers, missing = _found(mentions, banned)
@@ -137,56 +136,6 @@ def _scale(reading: Reading, scene_scale: str | None, change: Change) -> str | N
     if mood is None and abs(change.valence) >= 0.5:
         mood = "major" if change.valence > 0 else "minor"
     return mood or scene_scale
-
-
-def _banned(reading: Reading, negative_prompt: str) -> set[str]:
-    """Ids of presets that must not be heard, from kinds, roles, and words that only a search knows."""
-    kinds, refused = dict(reading.excluded), list(reading.refused)
-    if negative_prompt.strip():
-        negative = read("no " + plain(negative_prompt).translate(str.maketrans(".;:!?", ",,,,,")).replace(",", ", no "))
-        kinds |= negative.excluded
-        refused += negative.refused
-    asked = {
-        mention.kind for mention in reading.mentions if mention.words not in {said for said, _, _ in reading.scenes}
-    }
-    ids = {
-        preset.id
-        for preset in library().values()
-        for kind, phrase in kinds.items()
-        if _is(preset, kind) and (kind not in asked or not phrase or _is_called(preset, phrase, kind))
-    }
-    for hits in preset_search().search_many(refused, 3) if refused else []:
-        ids |= {hit.preset.id for hit in hits if hit.score >= _REFUSED_FITS}
-    return ids
-
-
-def _is(preset: Preset, kind: str) -> bool:
-    """Whether a preset is of a kind, or of a role where the kind is one's name."""
-    if kind in ROLES:
-        return preset.role == kind
-    if preset.id == kind:
-        return True
-    return preset.role == library()[kind].role and bool(_stems(kind) & _named(preset.id))
-
-
-def _is_called(preset: Preset, phrase: str, kind: str) -> bool:
-    """Whether it is of what is ruled out of its kind: of "crickets but no cicadas" only the cicadas."""
-    head = set(words(phrase)[-1:])
-    return head <= _named(kind) or head <= _named(preset.id)
-
-
-@cache
-def _stems(kind: str) -> frozenset[str]:
-    """The stems of all words for a kind."""
-    return frozenset(stem for phrase, name in SOUNDS.items() if name == kind for stem in words(phrase)[-1:])
-
-
-@cache
-def _named(id_: str) -> frozenset[str]:
-    """The stems of a preset's id and name and of its tags of one word."""
-    preset = library()[id_]
-    tags = (tag for tag in preset.tags if " " not in tag)
-    return frozenset(words(" ".join((preset.id.replace("_", " "), preset.name, *tags))))
 
 
 def _scenery(reading: Reading) -> tuple[float | None, str | None]:
@@ -290,7 +239,7 @@ def _said(mention: Mention) -> str:
     """What is said of a thing whose own word could be any of its kind, less what changes its sound."""
     if mention.kind is None or mention.kind in NATURE | NOISE or mention.words in SCENES:
         return ""
-    if not set(words(mention.words)) <= _named(mention.kind):
+    if not set(words(mention.words)) <= named(mention.kind):
         return ""
     return " ".join(word for word in mention.query if word != mention.words and word not in CHANGES)
 
@@ -305,7 +254,7 @@ def _blended(hits: Sequence[Hit], coloured: Sequence[Hit]) -> list[Hit]:
 def _rougher(preset: Preset, mentions: Sequence[Mention], layers: Mapping[str, Layer]) -> str | None:
     """The layer that a closer word makes exact: the rain of "rain against the window"."""
     kinds = [mention.kind for mention in mentions if mention.kind in NATURE]
-    return next((kind for kind in kinds if kind in layers and kind != preset.id and _is(preset, kind)), None)
+    return next((kind for kind in kinds if kind in layers and kind != preset.id and is_of(preset, kind)), None)
 
 
 def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None:
@@ -326,7 +275,7 @@ def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None
 
 def _suits(preset: Preset, mention: Mention) -> bool:
     """Whether a preset is of the mention's kind, or called by its word: a distorted guitar is a guitar that leads."""
-    if mention.kind is None or _is(preset, mention.kind):
+    if mention.kind is None or is_of(preset, mention.kind):
         return mention.kind is not None
     head = set(words(mention.words)[-1:])
     instrument = (
