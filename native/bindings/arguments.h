@@ -33,7 +33,7 @@ Enum one_of(const char* name, const std::string& word,
   std::string valid;
   for (const auto& [text, value] : words) {
     if (word == text) return value;
-    valid += (valid.empty() ? "" : ", ") + std::string(text);
+    valid.append(valid.empty() ? "" : ", ").append(text);
   }
   throw synth::Invalid(std::string(name) + " = '" + word + "' must be one of " + valid);
 }
