@@ -86,13 +86,12 @@ SYNTH_INLINE F8 chance(U8 key) noexcept {
 SYNTH_INLINE F8 sums_of_lanes(const F8* rows) noexcept {
   F8 pairs[4], fours[2];
   for (int i = 0; i < 4; ++i)
-    pairs[i] = __builtin_shufflevector(rows[2 * i], rows[2 * i + 1], 0, 8, 2, 10, 4, 12, 6, 14) +
-               __builtin_shufflevector(rows[2 * i], rows[2 * i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+    pairs[i] = in_halves<0, 4, 2, 6>(rows[2 * i], rows[2 * i + 1]) +
+               in_halves<1, 5, 3, 7>(rows[2 * i], rows[2 * i + 1]);
   for (int i = 0; i < 2; ++i)
-    fours[i] = __builtin_shufflevector(pairs[2 * i], pairs[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
-               __builtin_shufflevector(pairs[2 * i], pairs[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
-  return __builtin_shufflevector(fours[0], fours[1], 0, 1, 2, 3, 8, 9, 10, 11) +
-         __builtin_shufflevector(fours[0], fours[1], 4, 5, 6, 7, 12, 13, 14, 15);
+    fours[i] = in_halves<0, 1, 4, 5>(pairs[2 * i], pairs[2 * i + 1]) +
+               in_halves<2, 3, 6, 7>(pairs[2 * i], pairs[2 * i + 1]);
+  return low_halves(fours[0], fours[1]) + high_halves(fours[0], fours[1]);
 }
 
 // The sum of each frame's lanes. `lanes` is read up to the next multiple of eight.

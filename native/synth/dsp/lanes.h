@@ -24,6 +24,29 @@ typedef float F8 __attribute__((vector_size(32)));
 typedef std::int32_t I8 __attribute__((vector_size(32)));
 typedef std::uint32_t U8 __attribute__((vector_size(32)));
 
+#if !defined(__AVX__)
+// Without registers of eight the compiler halves arithmetic by itself, but takes everything else lane by
+// lane.
+typedef float F4 __attribute__((vector_size(16)));
+
+SYNTH_INLINE F4 lower(const F8& x) noexcept {
+  F4 half;
+  std::memcpy(&half, &x, sizeof half);
+  return half;
+}
+SYNTH_INLINE F4 upper(const F8& x) noexcept {
+  F4 half;
+  std::memcpy(&half, reinterpret_cast<const char*>(&x) + sizeof half, sizeof half);
+  return half;
+}
+SYNTH_INLINE F8 of_halves(const F4& low, const F4& high) noexcept {
+  F8 lanes;
+  std::memcpy(&lanes, &low, sizeof low);
+  std::memcpy(reinterpret_cast<char*>(&lanes) + sizeof low, &high, sizeof high);
+  return lanes;
+}
+#endif
+
 SYNTH_INLINE F8 splat(float x) noexcept { return F8{x, x, x, x, x, x, x, x}; }
 SYNTH_INLINE F8 load(const float* x) noexcept {
   F8 lanes;
@@ -50,14 +73,16 @@ SYNTH_INLINE F8 min(const F8& a, const F8& b) noexcept {
 #if defined(__AVX__)
   return reinterpret_cast<F8>(_mm256_min_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b)));
 #else
-  return a < b ? a : b;
+  const F4 a0 = lower(a), a1 = upper(a), b0 = lower(b), b1 = upper(b);
+  return of_halves(a0 < b0 ? a0 : b0, a1 < b1 ? a1 : b1);
 #endif
 }
 SYNTH_INLINE F8 max(const F8& a, const F8& b) noexcept {
 #if defined(__AVX__)
   return reinterpret_cast<F8>(_mm256_max_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b)));
 #else
-  return a > b ? a : b;
+  const F4 a0 = lower(a), a1 = upper(a), b0 = lower(b), b1 = upper(b);
+  return of_halves(a0 > b0 ? a0 : b0, a1 > b1 ? a1 : b1);
 #endif
 }
 SYNTH_INLINE F8 abs(const F8& a) noexcept {
@@ -66,24 +91,52 @@ SYNTH_INLINE F8 abs(const F8& a) noexcept {
 SYNTH_INLINE F8 to_float(const I8& a) noexcept { return __builtin_convertvector(a, F8); }
 SYNTH_INLINE I8 to_int(const F8& a) noexcept { return __builtin_convertvector(a, I8); }  // towards zero
 
+// Four lanes of two times four, within both halves of two vectors: 0 to 3 are the first's, 4 to 7 the
+// second's.
+template <int i, int j, int k, int l>
+SYNTH_INLINE F8 in_halves(const F8& a, const F8& b) noexcept {
+#if defined(__AVX__)
+  constexpr auto at = [](int lane, int half) { return (lane < 4 ? lane : lane + 4) + half; };
+  return __builtin_shufflevector(a, b, at(i, 0), at(j, 0), at(k, 0), at(l, 0), at(i, 4), at(j, 4), at(k, 4),
+                                 at(l, 4));
+#else
+  return of_halves(__builtin_shufflevector(lower(a), lower(b), i, j, k, l),
+                   __builtin_shufflevector(upper(a), upper(b), i, j, k, l));
+#endif
+}
+SYNTH_INLINE F8 low_halves(const F8& a, const F8& b) noexcept {
+#if defined(__AVX__)
+  return __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
+#else
+  return of_halves(lower(a), lower(b));
+#endif
+}
+SYNTH_INLINE F8 high_halves(const F8& a, const F8& b) noexcept {
+#if defined(__AVX__)
+  return __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+#else
+  return of_halves(upper(a), upper(b));
+#endif
+}
+
 // rows[i][j] <-> rows[j][i]: eight frames of one lane become one vector, and back.
 SYNTH_INLINE void transpose(F8 (&rows)[8]) noexcept {
   F8 t[8], u[8];
 #pragma GCC unroll 4
   for (int i = 0; i < 8; i += 2) {
-    t[i] = __builtin_shufflevector(rows[i], rows[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-    t[i + 1] = __builtin_shufflevector(rows[i], rows[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    t[i] = in_halves<0, 4, 1, 5>(rows[i], rows[i + 1]);
+    t[i + 1] = in_halves<2, 6, 3, 7>(rows[i], rows[i + 1]);
   }
 #pragma GCC unroll 4
   for (int k = 0; k < 4; ++k) {
     const int from = k / 2 * 4 + k % 2, to = k / 2 * 4 + k % 2 * 2;
-    u[to] = __builtin_shufflevector(t[from], t[from + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-    u[to + 1] = __builtin_shufflevector(t[from], t[from + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    u[to] = in_halves<0, 1, 4, 5>(t[from], t[from + 2]);
+    u[to + 1] = in_halves<2, 3, 6, 7>(t[from], t[from + 2]);
   }
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
-    rows[i] = __builtin_shufflevector(u[i], u[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-    rows[i + 4] = __builtin_shufflevector(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    rows[i] = low_halves(u[i], u[i + 4]);
+    rows[i + 4] = high_halves(u[i], u[i + 4]);
   }
 }
 

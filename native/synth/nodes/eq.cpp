@@ -98,6 +98,17 @@ class Band {
   Smooth lines_[kLines];
 };
 
+// Two lanes on, with two values below.
+SYNTH_INLINE F8 moved_up(float first, float second, const F8& x) noexcept {
+#if defined(__AVX__)
+  return __builtin_shufflevector(F8{first, second}, x, 0, 1, 8, 9, 10, 11, 12, 13);
+#else
+  const F4 low = lower(x), high = upper(x);
+  return of_halves(__builtin_shufflevector(F4{first, second}, low, 0, 1, 4, 5),
+                   __builtin_shufflevector(low, high, 2, 3, 4, 5));
+#endif
+}
+
 struct State {
   float first[2] = {}, second[2] = {};  // left, right
 };
@@ -135,9 +146,7 @@ class Cascade {
       if constexpr (kMoves)
         for (int i = 0; i < Band::kLines; ++i)
           c[i] = fma(step_[i], time + splat(static_cast<float>(t)), from_[i]);
-      F8 x{};
-      if (t < frames) x[0] = in.left[t], x[1] = in.right[t];
-      x = __builtin_shufflevector(x, y, 0, 1, 8, 9, 10, 11, 12, 13);
+      const F8 x = t < frames ? moved_up(in.left[t], in.right[t], y) : moved_up(0.0f, 0.0f, y);
       const F8 d = x - second, held = fma(c[4], first, c[5] * second);
       const F8 to_second = fma(c[2], d, fma(c[1], first, second));
       const F8 to_first = fma(c[0], first, c[1] * d);
