@@ -152,8 +152,10 @@ void Instance::apply(const Event& event) noexcept {
   if (event.kind == Event::Kind::note_on) return node->note_on(event.note, event.value);
   if (event.kind == Event::Kind::note_off) return node->note_off(event.note);
   const auto index = static_cast<std::size_t>(event.node);
-  if (sleeping_[index])
-    sleeping_[index] = static_cast<std::size_t>(event.param) != mix_of(*structure_.nodes[index].type);
+  if (sleeping_[index] && static_cast<std::size_t>(event.param) == mix_of(*structure_.nodes[index].type)) {
+    sleeping_[index] = 0;
+    node->wake();
+  }
   node->set(event.param, event.value, event.ramp_s);
 }
 

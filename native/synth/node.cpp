@@ -8,6 +8,7 @@ namespace synth {
 Node::~Node() = default;
 void Node::note_on(float, float) noexcept {}
 void Node::note_off(float) noexcept {}
+void Node::wake() noexcept {}
 void Node::prepare() {}
 void Node::advance() noexcept {}
 void Node::control() noexcept {}
@@ -54,6 +55,7 @@ void Node::move() noexcept {
 
 void Node::tick() noexcept {
   move();
+  if (glides_ > 0) --glides_;
   advance();
   control();
 }
@@ -69,6 +71,7 @@ void Node::set(int param, float value, float ramp_s) noexcept {
   }
   p.base = value;
   values_[param] = p.now();
+  glides_ = 2 + static_cast<int>(kGlideS / block_s());
   control();
 }
 

@@ -1,6 +1,7 @@
 // What every node of a graph is: parameters with ranges and units, and a stereo process function.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <new>
@@ -14,6 +15,7 @@ namespace synth {
 
 inline constexpr int kMaxBlock = 1024;
 inline constexpr int kMaxParams = 80;
+inline constexpr float kGlideS = 0.016f;
 
 struct Stereo {
   float* left;
@@ -69,6 +71,8 @@ class Node {
   virtual void process(const StereoView& in, const Stereo& out, int frames) noexcept = 0;
   virtual void note_on(float note, float velocity) noexcept;
   virtual void note_off(float note) noexcept;
+  // An effect that was left out while nothing of it was heard begins to hear its input, without a past.
+  virtual void wake() noexcept;
   // Of a control node: what it sends, 0 to 1 or -1 to 1, for the end of the coming block.
   [[nodiscard]] virtual float sent() const noexcept;
 
@@ -98,6 +102,13 @@ class Node {
     else
       smooth.aim(target, block());
   }
+  // The same for a level, which clicks when it is quick: behind a set() it takes 16 ms for its whole range.
+  template <class Smooth>
+  SYNTH_SHARED void follow_level(Smooth& smooth, float target) const noexcept {
+    if (glides_ == 0 || fresh_) return follow(smooth, target);
+    const float now = smooth.now(), most = block_s() / kGlideS * std::max(std::max(1.0f, now), target);
+    follow(smooth, std::min(std::max(target, now - most), now + most));
+  }
   Random random_;
 
  private:
@@ -113,6 +124,7 @@ class Node {
   Param* params_ = nullptr;
   int count_ = 0;
   bool moving_ = false;  // some parameter ramps or is modulated
+  int glides_ = 0;       // ticks for which levels still glide
   Setup setup_{44100.0, 64, 0, nullptr, nullptr};
   StereoView sidechain_{nullptr, nullptr};
   bool fresh_ = true;

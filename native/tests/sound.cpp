@@ -72,6 +72,30 @@ double largest_second_difference(const std::vector<float>& x, std::size_t begin,
   return largest;
 }
 
+double click_db(const Audio& audio, std::size_t at) {
+  constexpr int kHalf = 48;  // a windowed sine, Blackman
+  const auto tap = [](int k) {
+    const double x = std::numbers::pi * k, share = k / (kHalf + 1.0);
+    const double window =
+        0.42 + 0.5 * std::cos(std::numbers::pi * share) + 0.08 * std::cos(2.0 * std::numbers::pi * share);
+    const double cut = 2.0 * 6000.0 / 44100.0;
+    return ((k == 0 ? 1.0 : 0.0) - (k == 0 ? cut : std::sin(cut * x) / x)) * window;
+  };
+  double peak = 0.0, click = 0.0;
+  for (const std::vector<float>* x : {&audio.left, &audio.right}) {
+    for (std::size_t i = at - 5000; i < at + 5000; ++i)
+      peak = std::max(peak, static_cast<double>(std::abs((*x)[i])));
+    for (std::size_t i = at - 100; i < at + 5000; ++i) {
+      double sum = 0.0;
+      for (int k = -kHalf; k <= kHalf; ++k)
+        sum +=
+            tap(k) * static_cast<double>((*x)[static_cast<std::size_t>(static_cast<std::ptrdiff_t>(i) + k)]);
+      click = std::max(click, std::abs(sum));
+    }
+  }
+  return decibel(click / peak);
+}
+
 Audio through(const std::string& effect, const Params& params, Audio input, std::size_t frames, double rate) {
   input.left.resize(frames);
   input.right.resize(frames);

@@ -82,6 +82,9 @@ std::vector<double> power_spectrum(const float* x, std::size_t size);
 double frequency_near(const std::vector<float>& x, std::size_t start, double hz, double rate);
 double rms(const std::vector<float>& x, std::size_t begin, std::size_t end);
 double decibel(double ratio);
+// Peak of what lies above 6 kHz within 5000 frames of `at`, against the peak of the sound from there on back
+// to 5000 frames before: what a click adds to a low tone.
+double click_db(const Audio& audio, std::size_t at);
 double largest_second_difference(const std::vector<float>& x, std::size_t begin, std::size_t end);
 
 }  // namespace sound

@@ -48,6 +48,22 @@ class Smooth {
   int done_ = 0;
 };
 
+// How much of its input an effect hears: all of it, but for a fade behind wake().
+class FadeIn : public Smooth {
+ public:
+  FadeIn() { jump(1.0f); }
+  void wake() noexcept { jump(0.0f); }
+  void go_on(int block, float sample_rate_hz) noexcept {
+    constexpr float kSeconds = 0.01f;
+    aim(std::min(1.0f, now() + static_cast<float>(block) / (kSeconds * sample_rate_hz)), block);
+  }
+};
+
+// From `now` to `goal`, by at most so much.
+inline float towards(float now, float goal, float most) noexcept {
+  return now + std::clamp(goal - now, -most, most);
+}
+
 // A phase in 2^-32 turns: integer, so that advancing by 10 + 54 frames is exactly advancing by 64.
 class Lfo {
  public:

@@ -14,24 +14,35 @@ constexpr ParamSpec kChorusSpec[] = {
     {"delay_ms", "ms", 1, 30, 15, "middle of the swing"},
 };
 
+constexpr float kGlide = 0.2f;  // frames per frame, at most, when the delay or its swing is set
+
 class Chorus final : public Node {
  public:
   void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
     chunks_.run(frames, [&](std::uint32_t at, int i, int n) {
       const F8 mix = ahead(mix_, i);
       const F8 left = load_some(in.left + i, n), right = load_some(in.right + i, n);
-      left_.write(at, left);
-      right_.write(at, right);
+      const F8 fed = ahead(fed_, i);
+      left_.write(at, fed * left);
+      right_.write(at, fed * right);
       store_some(out.left + i, lerp(left, left_.read(at, ahead(time_left_, i)), mix), n);
       store_some(out.right + i, lerp(right, right_.read(at, ahead(time_right_, i)), mix), n);
     });
-    for (Smooth* s : {&mix_, &time_left_, &time_right_}) s->advance(frames);
+    for (Smooth* s : {&mix_, &time_left_, &time_right_, static_cast<Smooth*>(&fed_)}) s->advance(frames);
     lfo_.advance(frames);
   }
 
  protected:
   void prepare() override {
     for (Ring* ring : {&left_, &right_}) ring->prepare(arena(), static_cast<int>(0.046f * rate()) + 4);
+    delay_ = frames(kDelay);
+    depth_ = frames(kDepth);
+  }
+  void wake() noexcept override { fed_.wake(); }
+  void advance() noexcept override {
+    const float most = kGlide * static_cast<float>(block());
+    delay_ = towards(delay_, frames(kDelay), most);
+    depth_ = towards(depth_, frames(kDepth), most);
   }
   void control() noexcept override {
     lfo_.set_rate(param(kRate), rate());
@@ -39,16 +50,18 @@ class Chorus final : public Node {
     const F8 wave = sine(U8{turns, turns + 0x40000000u});  // a quarter turn apart for width
     follow(time_left_, distance(wave[0]));
     follow(time_right_, distance(wave[1]));
-    follow(mix_, param(kMix));
+    follow_level(mix_, param(kMix));
+    fed_.go_on(block(), rate());
   }
 
  private:
-  [[nodiscard]] float distance(float wave) const noexcept {
-    return std::max(0.001f * (param(kDelay) + param(kDepth) * wave) * rate(), 1.0f);
-  }
+  [[nodiscard]] float distance(float wave) const noexcept { return std::max(delay_ + depth_ * wave, 1.0f); }
+  [[nodiscard]] float frames(int index) const noexcept { return 0.001f * param(index) * rate(); }
   Chunks chunks_;
   Ring left_, right_;
   Smooth time_left_, time_right_, mix_;
+  FadeIn fed_;
+  float delay_ = 0.0f, depth_ = 0.0f;  // frames; they glide
   Lfo lfo_;
 };
 

@@ -48,7 +48,7 @@ class Compressor final : public Node {
     follow(slope_, 1.0f - 1.0f / param(kRatio));
     follow(knee_, std::max(param(kKnee), 0.01f));
     follow(makeup_, param(kMakeup));
-    follow(mix_, param(kMix));
+    follow_level(mix_, param(kMix));
     if (attack_s_ == param(kAttack) && release_s_ == param(kRelease)) return;
     attack_s_ = param(kAttack), release_s_ = param(kRelease);
     attack_ = share_per_frame(attack_s_, rate());

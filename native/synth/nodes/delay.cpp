@@ -31,10 +31,15 @@ class Line {
     longest_ = kLongestS * rate;
   }
   void jump(float frames) noexcept { distance_.jump(whole(frames)); }
-  // At most half a frame per frame: the pitch of the glide stays within a fifth.
+  // At most half a frame per frame: the pitch of the glide stays within a fifth. It gathers speed and brakes
+  // in steps of an eighth, because a jump of the pitch clicks.
   void aim(float frames, int block) noexcept {
-    const float most = 0.5f * static_cast<float>(block), now = distance_.now();
-    distance_.aim(std::clamp(whole(frames), now - most, now + most), block);
+    const float size = static_cast<float>(block), step = 0.125f * size, now = distance_.now();
+    const float way = whole(frames) - now, last = distance_.step() * size;
+    if (std::abs(way) <= step) return distance_.aim(now + way, block);
+    const float brakes = std::sqrt(0.25f * step * step + 2.0f * step * std::abs(way)) - 0.5f * step;
+    const float speed = std::copysign(std::min(0.5f * size, brakes), way);
+    distance_.aim(now + std::clamp(speed, last - step, last + step), block);
   }
   SYNTH_INLINE F8 read(std::uint32_t at, int frame) const noexcept {
     return distance_.moves() || distance_.from() != std::floor(distance_.from())
@@ -60,18 +65,19 @@ class Delay final : public Node {
     chunks_.run(frames, [&](std::uint32_t at, int i, int n) {
       const F8 mix = ahead(mix_, i), feedback = ahead(feedback_, i);
       const F8 left = load_some(in.left + i, n), right = load_some(in.right + i, n);
+      const F8 fed = ahead(fed_, i);
       const F8 echo_left = left_.read(at, i), echo_right = right_.read(at, i);
       F8 back_left = echo_left, back_right = echo_right;
       if (toned_) tone(back_left, back_right, n);
       // Ping-pong: the sum goes in on the left and the lines feed each other.
-      left_.write(at, cross ? fma(feedback, back_right, splat(0.5f) * (left + right))
-                            : fma(feedback, back_left, left));
-      right_.write(at, cross ? back_left : fma(feedback, back_right, right));
+      left_.write(at, cross ? fma(feedback, back_right, splat(0.5f) * fed * (left + right))
+                            : fma(feedback, back_left, fed * left));
+      right_.write(at, cross ? back_left : fma(feedback, back_right, fed * right));
       store_some(out.left + i, lerp(left, echo_left, mix), n);
       store_some(out.right + i, lerp(right, echo_right, mix), n);
     });
     for (Line* line : {&left_, &right_}) line->advance(frames);
-    for (Smooth* s : {&feedback_, &mix_}) s->advance(frames);
+    for (Smooth* s : {&feedback_, &mix_, static_cast<Smooth*>(&fed_)}) s->advance(frames);
   }
 
  protected:
@@ -80,11 +86,13 @@ class Delay final : public Node {
     left_.jump(left_frames());
     right_.jump(right_frames());
   }
+  void wake() noexcept override { fed_.wake(); }
   void control() noexcept override {
     left_.aim(left_frames(), block());
     right_.aim(right_frames(), block());
     follow(feedback_, param(kFeedback));
-    follow(mix_, param(kMix));
+    follow_level(mix_, param(kMix));
+    fed_.go_on(block(), rate());
     if (tone_hz_ == param(kTone)) return;
     tone_hz_ = param(kTone);
     toned_ = tone_hz_ < kSpec[kTone].high;
@@ -111,6 +119,7 @@ class Delay final : public Node {
   Line left_, right_;
   OnePole tones_[2];
   Smooth feedback_, mix_;
+  FadeIn fed_;
   float tone_hz_ = -1.0f;
   bool toned_ = false;
 };

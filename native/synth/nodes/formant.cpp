@@ -77,7 +77,7 @@ class Formant final : public Node {
   }
   void control() noexcept override {
     design();
-    follow(mix_, param(kMix));
+    follow_level(mix_, param(kMix));
   }
 
  private:

@@ -16,7 +16,7 @@ class Input final : public Node {
   }
 
  protected:
-  void control() noexcept override { follow(gain_, gain(0)); }
+  void control() noexcept override { follow_level(gain_, gain(0)); }
 
  private:
   // NaN would stay for ever in every recursion behind this node.

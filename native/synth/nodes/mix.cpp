@@ -1,4 +1,4 @@
-// Nodes gain, pan, mix, tremolo, saturate, envelope: what shapes level and place.
+// Nodes gain, pan, mix, tremolo, envelope: what shapes level and place.
 #include "synth/nodes/catalog.h"
 
 namespace synth {
@@ -20,7 +20,7 @@ class Gain final : public Node {
   }
 
  protected:
-  void control() noexcept override { follow(gain_, gain(0)); }
+  void control() noexcept override { follow_level(gain_, gain(0)); }
 
  private:
   Smooth gain_;
@@ -47,9 +47,9 @@ class Pan final : public Node {
  protected:
   void control() noexcept override {
     const float angle = 0.25f * kPi * (param(kPan) + 1.0f);
-    follow(left_, std::sqrt(2.0f) * std::cos(angle));
-    follow(right_, std::sqrt(2.0f) * std::sin(angle));
-    follow(width_, param(kWidth));
+    follow_level(left_, std::sqrt(2.0f) * std::cos(angle));
+    follow_level(right_, std::sqrt(2.0f) * std::sin(angle));
+    follow_level(width_, param(kWidth));
   }
 
  private:
@@ -83,35 +83,6 @@ class Tremolo final : public Node {
  private:
   Smooth gain_;
   Lfo lfo_;
-};
-
-constexpr ParamSpec kSaturateSpec[] = {
-    {"drive_db", "dB", 0, 48, 6, "gain into the curve; the level is held"}};
-
-// x / sqrt(1 + x^2): smooth, odd, and free of special functions. Divided by the drive's own curve at half
-// scale so that a louder drive changes the colour more than the level.
-class Saturate final : public Node {
- public:
-  void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
-    for (int i = 0; i < frames; ++i) {
-      const float drive = drive_.at(i), makeup = makeup_.at(i);
-      const float l = drive * in.left[i], r = drive * in.right[i];
-      out.left[i] = makeup * l / std::sqrt(1.0f + l * l);
-      out.right[i] = makeup * r / std::sqrt(1.0f + r * r);
-    }
-    drive_.advance(frames);
-    makeup_.advance(frames);
-  }
-
- protected:
-  void control() noexcept override {
-    const float drive = gain(0), half = 0.5f * drive;
-    follow(drive_, drive);
-    follow(makeup_, 0.5f * std::sqrt(1.0f + half * half) / half);
-  }
-
- private:
-  Smooth drive_, makeup_;
 };
 
 enum { kAttack, kHold, kRelease };
@@ -158,7 +129,6 @@ const NodeType kGainType{"gain", "level", true, false, kGainSpec, make_node<Gain
 const NodeType kMixType{"mix", "sum of its inputs", true, false, kGainSpec, make_node<Gain>};
 const NodeType kPanType{"pan", "place and width", true, false, kPanSpec, make_node<Pan>};
 const NodeType kTremoloType{"tremolo", "periodic level", true, false, kTremoloSpec, make_node<Tremolo>};
-const NodeType kSaturateType{"saturate", "soft saturation", true, false, kSaturateSpec, make_node<Saturate>};
 const NodeType kEnvelopeType{"envelope",    "fade in and out of a layer", true, false,
                              kEnvelopeSpec, make_node<Envelope>};
 

@@ -14,9 +14,11 @@ constexpr int kDrafted[kHalf / 2] = {3, 4, 6, 7};  // of each side, in draft qua
 constexpr double kDiffuserTimes[kSides][kStages] = {{0.0047, 0.0036, 0.0127, 0.0093},
                                                     {0.0041, 0.0053, 0.0109, 0.0081}};
 constexpr float kDiffusion = 0.6f;
-constexpr float kFadeS = 0.06f;    // of the old room when the size changes
-constexpr float kSwingS = 0.5f;    // from no modulation to full
-constexpr int kSwingFrames = 256;  // how often its angles are computed, at most
+constexpr double kDiffuserShare = 0.5;  // of the decay time: what the diffusers' own may be at most
+constexpr float kFadeS = 0.06f;         // of the old room when the size changes
+constexpr float kSwingS = 0.5f;         // from no modulation to full
+constexpr float kMoveS = 0.1f;          // from one decay time to another
+constexpr int kSwingFrames = 256;       // how often its angles are computed, at most
 
 enum { kRt60, kMix, kDamping, kPreDelay, kSize, kModulation, kQuality };
 constexpr const char* kQualities[] = {"high", "draft"};
@@ -83,10 +85,11 @@ class Taps {
 
 // Schroeder's all-passes, to make the first echoes dense; both sides at once.
 template <bool kNear>
-SYNTH_INLINE F16 diffuse(Taps<kNear, kSides * kStages>& taps, int i, F16 x) noexcept {
-  const F16 g = twice(splat(kDiffusion)), minus_g = twice(splat(-kDiffusion));
+SYNTH_INLINE F16 diffuse(Taps<kNear, kSides * kStages>& taps, const F16 (&gains)[kStages], int i,
+                         F16 x) noexcept {
 #pragma GCC unroll 4
   for (int k = 0; k < kStages; ++k) {
+    const F16 g = gains[k], minus_g = F16{} - g;
     const F16 delayed = join(taps.read(k, i), taps.read(k + kStages, i));
     const F16 inner = fma(minus_g, delayed, x);
     taps.write(k, i, low(inner));
@@ -101,10 +104,10 @@ SYNTH_INLINE F16 diffuse(Taps<kNear, kSides * kStages>& taps, int i, F16 x) noex
 // y[n] = z[n] + p y[n - 1] is computed as z[n] + p z[n - 1] + p^2 y[n - 2], which halves the waiting.
 template <class Lanes>
 struct Losses {
-  Lanes in{}, pole{}, square{};
   Lanes before{}, last[2]{};  // z[n - 1]; y[n - 1], y[n - 2]
 
-  SYNTH_INLINE void run(Lanes (&rows)[kHalf], int frames) noexcept {
+  SYNTH_INLINE void run(Lanes (&rows)[kHalf], const Lanes& in, const Lanes& pole, const Lanes& square,
+                        int frames) noexcept {
     transpose(rows);
     Lanes z[kHalf];
 #pragma GCC unroll 8
@@ -129,6 +132,18 @@ struct Losses {
       if (i == frames - 2) last[1] = rows[i];
       if (i == frames - 1) last[0] = rows[i], before = z[i];
     }
+  }
+};
+
+// What the decay time decides: of each line, and of the diffusers' stages on both sides.
+struct Decay {
+  F16 in{}, pole{}, diffusion[kStages]{};
+
+  template <class Change>
+  static void each(Decay& to, const Decay& a, const Decay& b, Change change) noexcept {
+    to.in = change(a.in, b.in);
+    to.pole = change(a.pole, b.pole);
+    for (int k = 0; k < kStages; ++k) to.diffusion[k] = change(a.diffusion[k], b.diffusion[k]);
   }
 };
 
@@ -184,7 +199,7 @@ class Reverb final : public Node {
       i += n;
       at_ += static_cast<std::uint32_t>(n);
     }
-    for (Smooth* s : {&mix_, &wet_, &fade_}) s->advance(frames);
+    for (Smooth* s : {&mix_, &wet_, &fade_, static_cast<Smooth*>(&fed_)}) s->advance(frames);
     for (int k = 0; k < 4; ++k) sine_[k].advance(frames), cosine_[k].advance(frames);
     for (Lfo& lfo : swings_) lfo.advance(frames);
   }
@@ -220,13 +235,15 @@ class Reverb final : public Node {
     depth_ = std::clamp(param(kModulation), depth_ - most, depth_ + most);
     swing(frames, [frames](Smooth& line, float value) { line.aim(value, frames); });
   }
+  void wake() noexcept override { fed_.wake(); }
   void control() noexcept override {
-    follow(mix_, param(kMix));
+    follow_level(mix_, param(kMix));
+    fed_.go_on(block(), rate());
     for (Tap& tap : pre_tap_) tap.aim(pre_delay());
     follow_room();
     if (rt60_ != param(kRt60) || damping_ != param(kDamping) || built_) design();
     follow(fade_, (draft_ ? 0.5f : 0.35355339f) * level_);
-    follow(wet_, level_ * normal_);
+    follow(wet_, level_ * normal(block()));
   }
 
  private:
@@ -279,11 +296,45 @@ class Reverb final : public Node {
     low_.clear();
   }
 
+  // Room for both sides' values of a diffuser's stage, in lanes.
+  [[nodiscard]] F16 diffusion(int stage) const noexcept {
+    float gains[kSides];
+    for (int side = 0; side < kSides; ++side) {
+      const double fall =
+          -3.0 * diffusers_[side][stage].length / (kDiffuserShare * static_cast<double>(rt60_ * rate()));
+      gains[side] = std::min(kDiffusion, static_cast<float>(std::pow(10.0, fall)));
+    }
+    return join(splat(gains[0]), splat(gains[1]));
+  }
+  // To another decay time in steps of eight frames; an empty room has it at once.
+  void move_to(const Decay& goal, float level) noexcept {
+    const float from = normal(0);
+    goal_ = goal;
+    normal_goal_ = level;
+    moves_ = built_ ? 0 : static_cast<int>(kMoveS * rate()) / kLanes;
+    if (moves_ == 0) {
+      decay_ = goal;
+      return;
+    }
+    normal_step_ = (level - from) / static_cast<float>(moves_ * kLanes);
+    const F16 share = twice(splat(1.0f / static_cast<float>(moves_)));
+    Decay::each(step_, goal_, decay_, [&](const F16& to, const F16& now) { return (to - now) * share; });
+  }
+  [[nodiscard]] float normal(int ahead_frames) const noexcept {
+    return normal_goal_ - normal_step_ * static_cast<float>(std::max(0, moves_ * kLanes - ahead_frames));
+  }
+  __attribute__((noinline)) void move() noexcept {
+    if (--moves_ == 0)
+      decay_ = goal_;
+    else
+      Decay::each(decay_, decay_, step_, [](const F16& now, const F16& step) { return now + step; });
+    square_ = decay_.pole * decay_.pole;
+  }
+
   // One pass through a line loses `loss` at 0 Hz and loss^2 (half the decay time) at damping_hz:
   // solve |(1 - p) / (1 - p z^-1)| = loss there for the pole p. The wet level is that of a sound that goes
   // on.
   void design() noexcept {
-    built_ = false;
     rt60_ = param(kRt60);
     damping_ = param(kDamping);
     const double cosine =
@@ -303,10 +354,11 @@ class Reverb final : public Node {
       in[k] = static_cast<float>(loss * (1.0 - pole) * scale);
       kept += square / (kSides * half);
     }
-    high_.in = join(load(in), load(in + kHalf)), high_.pole = join(load(poles), load(poles + kHalf));
-    low_.in = load(in), low_.pole = load(poles);
-    high_.square = high_.pole * high_.pole, low_.square = low_.pole * low_.pole;
-    normal_ = static_cast<float>(std::sqrt(half * (1.0 - kept) / kept));
+    Decay goal{join(load(in), load(in + kHalf)), join(load(poles), load(poles + kHalf)), {}};
+    for (int k = 0; k < kStages; ++k) goal.diffusion[k] = diffusion(k);
+    move_to(goal, static_cast<float>(std::sqrt(half * (1.0 - kept) / kept)));
+    square_ = decay_.pole * decay_.pole;
+    built_ = false;
   }
 
   // Four rotations, each of two pairs of lines, between 1/24 and 5/24 of a turn.
@@ -336,9 +388,10 @@ class Reverb final : public Node {
       const std::uint32_t at = at_ + static_cast<std::uint32_t>(done);
       const int n = std::min(frames - done, kLanes - static_cast<int>(at % kLanes)), here = i + done;
       const F8 left = load_some(in.left + here, n), right = load_some(in.right + here, n);
-      pre_[0].write(at, left), pre_[1].write(at, right);
+      const F8 fed_in = ahead(fed_, here);
+      pre_[0].write(at, fed_in * left), pre_[1].write(at, fed_in * right);
       const F16 early = join(pre_tap_[0].read(pre_[0], at, n), pre_tap_[1].read(pre_[1], at, n));
-      const F16 fed = diffuse(diffusers, done, early) * twice(ahead(fade_, here));
+      const F16 fed = diffuse(diffusers, decay_.diffusion, done, early) * twice(ahead(fade_, here));
       const F16 frame = rotations.frame + twice(splat(static_cast<float>(done)));
       F16 wet;
       if constexpr (kDraft)
@@ -349,6 +402,7 @@ class Reverb final : public Node {
       store_some(out.left + here, lerp(left, level * low(wet), mix), n);
       store_some(out.right + here, lerp(right, level * high(wet), mix), n);
       done += n;
+      if (moves_ > 0 && (at + static_cast<std::uint32_t>(n)) % kLanes == 0) move();
     }
     diffusers.shut(frames);
     lines.shut(frames);
@@ -361,7 +415,7 @@ class Reverb final : public Node {
     F16 x[kHalf];
 #pragma GCC unroll 8
     for (int k = 0; k < kHalf; ++k) x[k] = join(lines.read(k, i), lines.read(k + kHalf, i));
-    high_.run(x, n);
+    high_.run(x, decay_.in, decay_.pole, square_, n);
     const F16 wet = ((x[0] - x[1]) + (x[2] - x[3])) + ((x[4] - x[5]) + (x[6] - x[7]));
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
@@ -385,7 +439,7 @@ class Reverb final : public Node {
     F8 x[kHalf];
 #pragma GCC unroll 8
     for (int k = 0; k < kHalf; ++k) x[k] = lines.read(k < 4 ? k : k + 4, i);
-    low_.run(x, n);
+    low_.run(x, low(decay_.in), low(decay_.pole), low(square_), n);
     const F16 wet = join((x[0] - x[1]) + (x[2] - x[3]), (x[4] - x[5]) + (x[6] - x[7]));
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
@@ -406,10 +460,14 @@ class Reverb final : public Node {
   Losses<F16> high_;
   Losses<F8> low_;
   Lfo swings_[4];
+  Decay decay_, step_, goal_;
+  F16 square_{};  // of the poles
+  FadeIn fed_;
   Smooth mix_, wet_, fade_, sine_[4], cosine_[4];
-  float size_ = 0.0f, level_ = 1.0f, depth_ = 0.0f, normal_ = 1.0f, rt60_ = -1.0f, damping_ = -1.0f;
+  float size_ = 0.0f, level_ = 1.0f, depth_ = 0.0f, rt60_ = -1.0f, damping_ = -1.0f;
+  float normal_goal_ = 1.0f, normal_step_ = 0.0f;  // the wet level of a sound that goes on
   std::uint32_t at_ = 0;
-  int until_swing_ = 0;
+  int until_swing_ = 0, moves_ = 0;                    // turns of eight frames until the decay is as told
   bool built_ = false, draft_ = false, near_ = false;  // near_: a line is shorter than a window
 };
 

@@ -15,6 +15,8 @@ constexpr ParamSpec kFlangerSpec[] = {
     {"mix", "", 0, 1, 0.5f, "share of the delayed copy"},
 };
 
+constexpr float kGlide = 0.2f;  // frames per frame, at most, when the delay or its swing is set
+
 // A comb whose teeth move, because the copy's delay does (Dattorro, JAES 45(10), 1997).
 class Flanger final : public Node {
  public:
@@ -22,36 +24,48 @@ class Flanger final : public Node {
     for (int i = 0; i < frames; ++i) {
       const float mix = mix_.at(i), feedback = feedback_.at(i);
       const float l = left_.read(time_left_.at(i)), r = right_.read(time_right_.at(i));
-      left_.write(in.left[i] + feedback * l);
-      right_.write(in.right[i] + feedback * r);
+      left_.write(fed_.at(i) * in.left[i] + feedback * l);
+      right_.write(fed_.at(i) * in.right[i] + feedback * r);
       out.left[i] = in.left[i] + mix * (l - in.left[i]);
       out.right[i] = in.right[i] + mix * (r - in.right[i]);
     }
-    for (Smooth* s : {&mix_, &feedback_, &time_left_, &time_right_}) s->advance(frames);
+    for (Smooth* s : {&mix_, &feedback_, &time_left_, &time_right_, static_cast<Smooth*>(&fed_)})
+      s->advance(frames);
     lfo_.advance(frames);
   }
 
  protected:
   void prepare() override {
     for (DelayLine* line : {&left_, &right_}) line->prepare(arena(), static_cast<int>(0.02f * rate()) + 4);
+    delay_ = frames(kDelay);
+    depth_ = frames(kDepth);
+  }
+  void wake() noexcept override { fed_.wake(); }
+  void advance() noexcept override {
+    const float most = kGlide * static_cast<float>(block());
+    delay_ = towards(delay_, frames(kDelay), most);
+    depth_ = towards(depth_, frames(kDepth), most);
   }
   void control() noexcept override {
     lfo_.set_rate(param(kRate), rate());
     const float turns = lfo_.turns(block());
     follow(time_left_, distance(std::sin(2.0f * kPi * turns)));
     follow(time_right_, distance(std::cos(2.0f * kPi * turns)));  // a quarter turn apart for width
-    follow(mix_, param(kMix));
+    follow_level(mix_, param(kMix));
     follow(feedback_, param(kFeedback));
+    fed_.go_on(block(), rate());
   }
 
  private:
   // What was written last is one frame old when it is read.
   [[nodiscard]] float distance(float wave) const noexcept {
-    const float ms = param(kDelay) + 0.5f * param(kDepth) * (1.0f + wave);
-    return std::max(0.001f * ms * rate() - 1.0f, 1.0f);
+    return std::max(delay_ + 0.5f * depth_ * (1.0f + wave) - 1.0f, 1.0f);
   }
+  [[nodiscard]] float frames(int index) const noexcept { return 0.001f * param(index) * rate(); }
   DelayLine left_, right_;
   Smooth time_left_, time_right_, mix_, feedback_;
+  FadeIn fed_;
+  float delay_ = 0.0f, depth_ = 0.0f;  // frames; they glide
   Lfo lfo_;
 };
 
@@ -106,7 +120,7 @@ class Phaser final : public Node {
     const float turns = lfo_.turns(block());
     follow(pole_left_, pole(std::sin(2.0f * kPi * turns)));
     follow(pole_right_, pole(std::cos(2.0f * kPi * turns)));
-    follow(mix_, param(kPhaserMix));
+    follow_level(mix_, param(kPhaserMix));
     follow(feedback_, param(kPhaserFeedback));
   }
 
