@@ -1,47 +1,82 @@
 """What a prompt says in the terms of music: tempo, key, scale, metre, swing, length; and the rest without them."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deployments.synth.theory import OTHER_SCALE_NAMES, SCALES, scale_name
+from deployments.synth.figures import in_figures
+from deployments.synth.keys import read_key
+from deployments.synth.lexicon import SCENES
 
-_NAMES = sorted({*SCALES, *OTHER_SCALE_NAMES} - {"maj", "min"}, key=len, reverse=True)
-_SCALE = "|".join(name.replace("_", r"[\s-]") for name in _NAMES)
-_TEMPO = re.compile(
-    r"(?:\bat\s+)?(?:\btempo\s*(?:of|:|=|at)?\s*)?(?<![\d.])(\d{2,3}(?:\.\d+)?)\s*-?\s*(?:bpm|beats (?:per|a) minute)\b"
-    r"|\btempo\s*(?:of|:|=|at)?\s*(\d{2,3}(?:\.\d+)?)\b"
-    r"|(?:\bat|@)\s*([4-9]\d|1\d\d|2[01]\d)(?=\s*(?:$|[,.;]|with\b|and\b|in\b))",
+_NUMBER = r"(?<![\d.:])(\d{2,3}(?:\.\d+)?)"
+_BPM = r"(?:bpm|beats?\s*(?:per|a|/)\s*min(?:ute)?)\b"
+_ABOUT = (
+    r"(?:\s*[:=@~≈]|\s+(?:of|is|at|to|set|about|around|roughly|approximately|approx\.?|circa|ca\.?|some|near|exactly|just"
+    r"|between|from))*\s*"
+)
+_END = r"(?=\s*(?:$|[,.;:!()])|\s+(?:with|and|in|for|but|over)\b)"
+_PACED = "|".join(phrase for phrase, scene in SCENES.items() if scene.tempo_bpm)
+_TEMPI = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"(?:\b(?:at|between|from|with|tempo|speed|pace|bpm){_ABOUT})?{_NUMBER}(?:\s*bpm)?\s*(?:-|\u2013|to|and)\s*"
+        rf"{_NUMBER}[\s-]*{_BPM}",
+        rf"(?:\bat\s+)?(?:\b(?:tempo|speed|pace){_ABOUT})?{_NUMBER}[\s-]*{_BPM}",
+        rf"\b(?:tempo|bpm|metronome|speed|pace|beats per minute){_ABOUT}{_NUMBER}\b"
+        r"(?!\s*(?:%|percent|k?hz|db|ms|s\b|sec|min))",
+        rf"\b(?:quarter|crotchet)[\s,-]*(?:note)?[\s,]*=\s*{_NUMBER}\b",
+        rf"(?:\bat|@)\s*(?:(?:about|around|roughly)\s+)?([4-9]\d|1\d\d|2[01]\d){_END}",
+        # Bare after a style: not the round numbers that are decades.
+        rf"(?<=\w)(?<=(?!\d)\w)\s+(?<![\d.:])(?!60|70|80|90)([6-9]\d|1\d\d|2[01]\d){_END}",
+    )
+)
+_STYLE_BEFORE = re.compile(rf"\b(?:{_PACED}|drums?|beats?|groove)$", re.IGNORECASE)
+
+_PART = r"(\d+(?:\.\d+)?)[\s-]*(hours?|hrs?|h|minutes?|mins?|m(?=\s*\d+\s*s)|seconds?|secs?|s)(?:\b|(?=\d))"
+_BEFORE = (
+    r"(?:\b(?:for|about|around|approximately|approx\.?|roughly|exactly|lasting|lasts?|length|duration|running|total|last)\b"
+    r"(?:\s+(?:of|is|time))?[\s:=~]*)*"
+)
+_BEHIND = r"(?:[\s-]+(?:long|in length|in total|duration)\b)?(?:\s+or so\b)?"
+_LENGTHS = re.compile(
+    rf"{_BEFORE}(?<![\w.:'])(?:(?P<parts>{_PART}(?:[\s,]*(?:and\s+)?(?:\d+(?:\.\d+)?)[\s-]*(?:minutes?|mins?|seconds?|secs?|s)\b)*)"
+    r"|(?P<clock>\d{1,2}:[0-5]\d(?::[0-5]\d)?)(?![\d:])(?!\s*(?:am|pm|a\.m|p\.m|o'?clock|in the|at night))"
+    r"(?:[\s-]*(?:minutes?|mins?)\b)?"
+    rf"|(?P<one>an?)[\s-]+(?P<unit>minute|hour)\b(?=[\s-]+(?:of|long|worth|or so)\b|\s*(?:[,.;:!)]|$))){_BEHIND}",
     re.IGNORECASE,
 )
-_SIGN = r"(?:\s?(#|♯|♭|b(?![a-z]))|[\s-]?(sharp|flat))?"
-_KEY = re.compile(
-    r"(?:\b(?:in|key of|key:)\s+(?:the key of\s+)?)?"
-    rf"\b([A-Ga-g]){_SIGN}(?![a-zA-Z#])[\s-]+((?i:{_SCALE}))\b(?:\s+(?:scale|mode))?"
-)
-_SHORT_KEY = re.compile(r"\b([A-G])(#|♯|♭|b)?(m|maj|min)\b")
-_KEY_ALONE = re.compile(rf"\b(?:in|(?:in )?the key of|key of|key:)\s+([A-G]){_SIGN}(?![a-zA-Z#'])", re.IGNORECASE)
-_TONALITY = re.compile(r"\s+(?:key|scale|mode|mood|tonality)\b", re.IGNORECASE)
-_SCALE_ALONE = re.compile(
-    rf"\b(?:in\s+)?(?:an?\s+|the\s+)?({_SCALE})\b(?:\s+(?:scale|mode|key|chords?|harmony))?", re.IGNORECASE
-)
-_COUNTS = {"one": 1.0, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10, "fifteen": 15, "twenty": 20,
-           "thirty": 30, "forty": 40, "forty-five": 45, "sixty": 60, "ninety": 90}  # fmt: skip
-_COUNT = "|".join(reversed(_COUNTS))
-_LENGTH = re.compile(
-    r"\b(?:for\s+)?(?:(\d+(?:\.\d+)?)[\s-]*(seconds?|secs?|s|minutes?|mins?|hours?|hrs?|h)"
-    rf"|(half\s+)?(an?|{_COUNT})[\s-]+(minutes?|hours?)|({_COUNT})[\s-]+(seconds))\b(?:[\s-]+long\b)?"
-    r"(?![\s-]*(?:attack|onset|fade|swell|release|decay|delay|echo))",
+_BARE = re.compile(r"\b(?:length|duration)\s*(?:of|is|:|=)?\s*(\d+(?:\.\d+)?)(?![\d.:]|\s*[a-z%])", re.IGNORECASE)
+# A length beside one of these is of a part of the sound, or a time.
+_PART_BEFORE = re.compile(
+    r"\b(?:attack|onset|release|decay|delay|echo|reverb|tail|swell|rise|ramps?"
+    r"|fad(?:e|es|ed|ing)(?:[\s-](?:in|out|up|away|down))?|takes?|taking|needs?"
+    r"|after|first|last|final|next|every|each|within|until|past|than|wait|just a|per|once|twice|times"
+    r"|hang on|before)(?:\s+(?:time|of|is|the|about|around|over|for|to|in|up|within|on))*[\s:=]*$",
     re.IGNORECASE,
 )
+_PART_BEHIND = re.compile(
+    r"[\s-]*(?:attack|onset|fade|swell|release|decay|delay|echo|reverb|tail|intro|outro|later|apart|ago|old|into|before|after"
+    r"|pause|gap|interval|break|build|rise|crescendo|ramp|to (?:come|fade|swell|build|rise|open|start|reach)|between)",
+    re.IGNORECASE,
+)
+_CLOCK_BEFORE = re.compile(r"\b(?:at|from|until|till|since|by)\s*$", re.IGNORECASE)
+_DECADE = re.compile(r"(?:\b(?:19|20)|')?([2-9]0)'?s\b", re.IGNORECASE)
+_AGED = re.compile(  # what a short length is never said of
+    r"\s+(?:jazz|swing|ragtime|charleston|blues|radio|films?|cinema|movies?|style|music|dance|band|ballroom|era|piano)\b",
+    re.IGNORECASE,
+)
+_LONG_ENOUGH = re.compile(r"\s*(?:of|long)\b", re.IGNORECASE)
+_SAID_LONG = re.compile(r"\b(?:for|lasting|lasts?|length|duration|about|around)[\s:=]*$", re.IGNORECASE)
+
 _EVERY = re.compile(
-    rf"\b(?:every|each)\s+(?:\d+|an?|{_COUNT}|few|couple of)\s+(?:seconds?|minutes?|bars?)\b", re.IGNORECASE
+    r"\b(?:every|each)\s+(?:\d+(?:\.\d+)?|an?|few|couple of)\s+(?:seconds?|minutes?|bars?)(?:\s+or so)?\b",
+    re.IGNORECASE,
 )
 _METRE = re.compile(r"\b(?:[2-9]/[48]|in three|three[\s-]four|triple met(?:re|er))\b", re.IGNORECASE)
 _THREE = re.compile(r"\b(?:waltz(?:es)?|3/4|6/8|three[\s-]four|in three|triple met(?:re|er))\b", re.IGNORECASE)
 _SWING = re.compile(r"\b(?:swing|swung|swinging|shuffle|shuffled|jazzy|bluesy)\b", re.IGNORECASE)
-_WEAK_SCALES = frozenset({"blues", "chromatic", "gypsy", "japanese", "spanish", "byzantine", "diminished"})
 _SLOWEST, _FASTEST = 20.0, 300.0
-_SIGNS = {"sharp": "#", "flat": "b", "♯": "#", "♭": "b"}
+_UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
@@ -58,63 +93,74 @@ class Terms:
 
 
 def read_terms(prompt: str) -> Terms:
-    """Find "70 bpm", "in D minor", "f# dorian", "E flat major", "key of G", "a waltz", "2 minutes long"."""
-    rest, tempo = _taken(_TEMPO, prompt)
-    tempo_bpm = None
-    if tempo is not None:
-        tempo_bpm = min(_FASTEST, max(_SLOWEST, float(tempo[1] or tempo[2] or tempo[3])))
-    rest, length = _taken(_LENGTH, _EVERY.sub("now and then", rest))
-    duration_s = None if length is None else _seconds(length)
-    rest, key, scale = _key(rest)
+    """Find "70 bpm", "in D minor", "f# dorian", "rooted on D", "a waltz", "a minute and a half"."""
+    rest, tempo_bpm = _tempo(_EVERY.sub("now and then", in_figures(_EVERY.sub("now and then", prompt))))
+    rest, duration_s = _length(rest)
+    rest, key, scale = read_key(rest)
     beats = 3 if _THREE.search(rest) else 4
     swing = 0.55 if _SWING.search(rest) else 0.0
     return Terms(_METRE.sub(",", rest), tempo_bpm, key, scale, duration_s, beats, swing)
 
 
-def _seconds(length: re.Match[str]) -> float:
-    """A length in figures or in words, "half an hour"."""
-    count = float(length[1] or _COUNTS.get((length[4] or length[6]).lower(), 1))
-    unit = (length[2] or length[5] or length[7])[0].lower()
-    return count * {"s": 1, "m": 60, "h": 3600}[unit] * (0.5 if length[3] else 1)
+def _tempo(text: str) -> tuple[str, float | None]:
+    """The text without its tempo, and that in beats per minute; the middle of "80 to 90 bpm"."""
+    for pattern in _TEMPI:
+        for match in pattern.finditer(text):
+            if pattern is _TEMPI[-1] and not _STYLE_BEFORE.search(text[: match.start()]):
+                continue
+            numbers = [float(number) for number in match.groups() if number]
+            return _without(match, text), min(_FASTEST, max(_SLOWEST, sum(numbers) / len(numbers)))
+    return text, None
 
 
-def _taken(pattern: re.Pattern[str], text: str) -> tuple[str, re.Match[str] | None]:
-    """The text without the first match, and the match."""
-    match = pattern.search(text)
-    return (text, None) if match is None else (f"{text[: match.start()]} , {text[match.end() :]}", match)
+def _length(text: str) -> tuple[str, float | None]:
+    """The text without the length of the whole, and that in seconds; decades are written one way."""
+    match = next((match for match in _LENGTHS.finditer(text) if _is_length(match, text)), None) or _BARE.search(text)
+    if match is None:
+        return _DECADE.sub(r"\1s", text), None
+    return _DECADE.sub(r"\1s", _without(match, text)), _seconds(match)
 
 
-def _key(text: str) -> tuple[str, str | None, str | None]:
-    """The text without key and scale, and both."""
-    for match in _KEY.finditer(text):
-        article = match[1] == "a" and not re.match(r"(?:in|key of)\b", match[0], re.IGNORECASE)
-        if article or (match[1] == "a" and _TONALITY.match(text, match.end(4))):
-            continue  # "a minor change" is no key, "in a minor key" is any
-        rest = f"{text[: match.start()]} , {text[match.end() :]}"
-        return rest, _named(match[1], match[2] or match[3]), scale_name(match[4])
-    rest, short = _taken(_SHORT_KEY, text)
-    if short is not None:
-        return rest, _named(short[1], short[2]), "major" if short[3] == "maj" else "minor"
-    rest, alone = _taken(_KEY_ALONE, text)
-    key = _named(alone[1], alone[2] or alone[3]) if alone is not None and alone[1] not in "a" else None
-    if key is None:
-        rest = text
-    for match in _SCALE_ALONE.finditer(rest):
-        scale = scale_name(match[1])
-        said = match[0].lower().split()[-1] in {"scale", "mode", "key"}
-        if said or (match[1].lower() not in _WEAK_SCALES and not _is_size(rest, match)):
-            return f"{rest[: match.start()]} {rest[match.end() :]}", key, scale
-    return rest, key, None
-
-
-def _is_size(text: str, match: re.Match[str]) -> bool:
-    """Whether "minor" or "major" speaks of something else: "a minor change", "major storm"."""
-    if match[1].lower() not in {"minor", "major"}:
+def _is_length(match: re.Match[str], text: str) -> bool:
+    """Whether it is said of the whole sound, and is no decade and no time of the day."""
+    before, after = text[: match.start()], text[match.end() :]
+    if _PART_BEFORE.search(before) or _PART_BEHIND.match(after):
         return False
-    after = re.match(r"\s*([a-z]*)", text[match.end() :].lower())
-    article = match[0].lower().startswith(("a ", "the "))
-    return article or (after is not None and after[1] in {"change", "storm", "event"})
+    if match["clock"] is not None:
+        return not _CLOCK_BEFORE.search(before)
+    if match["parts"] is None or not re.fullmatch(r"\d+s", match["parts"], re.IGNORECASE):
+        return True
+    number = match["parts"][:-1]
+    if len(number) > 3 or before.rstrip().lower().endswith(("the", "early", "late", "mid", "mid-")):
+        return False
+    said = bool(_LONG_ENOUGH.match(after) or _SAID_LONG.search(match[0][: match[0].index(number)]))
+    if number in {"50", "60", "70", "80", "90"}:
+        return said
+    return said or number not in {"20", "30", "40"} or not _AGED.match(after)
 
 
-def _named(letter: str, sign: str | None) -> str:
-    return letter.upper() + _SIGNS.get((sign or "").lower(), (sign or "").lower())
+def _seconds(match: re.Match[str]) -> float:
+    """A length in seconds, of "1 minute 30 seconds", "1:30", "an hour" or a bare number."""
+    if match.re is _BARE:
+        return float(match[1])
+    if match["clock"] is not None:
+        parts = [float(part) for part in match["clock"].split(":")]
+        return sum(part * 60.0**place for place, part in enumerate(reversed(parts)))
+    if match["parts"] is None:
+        return _UNIT_S[match["unit"][0].lower()]
+    return sum(_each_s(match["parts"]))
+
+
+def _each_s(parts: str) -> Iterator[float]:
+    """The parts of "1 minute and 30 seconds"; what does not get smaller is another length."""
+    smallest = float("inf")
+    for number, unit in re.findall(_PART, parts, re.IGNORECASE):
+        unit_s = _UNIT_S[unit[0].lower()]
+        if unit_s >= smallest:
+            return
+        smallest = unit_s
+        yield float(number) * unit_s
+
+
+def _without(match: re.Match[str], text: str) -> str:
+    return f"{text[: match.start()]} , {text[match.end() :]}"
