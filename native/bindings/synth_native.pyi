@@ -121,7 +121,9 @@ class Limiter:
     """A gain and a look-ahead true-peak limiter over an endless stream.
 
     `gain_db` is -60 to 60, `true_peak_dbtp` -40 to 0. The gain is down 1.5 ms before a peak and comes back over about
-    60 ms (after the peak limiter of Giannoulis, Massberg, Reiss, JAES 60(6), 2012, on fourfold oversampled peaks).
+    60 ms (after the peak limiter of Giannoulis, Massberg, Reiss, JAES 60(6), 2012, on fourfold oversampled peaks). Within 6
+    dB of the ceiling the sound also loses what it has above 0.4535 of the sample rate (20 kHz at 44.1 kHz), because no
+    meter reads the true peak of that; anything else that needs no gain keeps its bits.
     Not for two threads at once: that raises RuntimeError, here and in the streams below.
     """
 
@@ -130,7 +132,7 @@ class Limiter:
     ) -> None: ...
     @property
     def latency(self) -> int:
-        """Frames by which the output is late; about 4.5 ms."""
+        """Frames by which the output is late; about 5 ms."""
 
     @property
     def limited_db(self) -> float:
@@ -260,7 +262,8 @@ def finish(
     of limiting: audio that needs more stays quieter and reports limited_by "true_peak". Under 0.4 s only the peak is
     set. Report: loudness_lufs, true_peak_dbtp, peak, silence_ratio of the result; dc_offset, clipped_samples, clicks of
     the input; limited_by, limited_db, gain_db, momentary_max_lufs, short_term_max_lufs, loudness_range_lu, ok.
-    true_peak_dbtp is what a BS.1770 meter reads; the peak that is held is the exact one, up to 0.45 of the rate.
+    true_peak_dbtp is what a BS.1770 meter reads; the peak that is held is the exact one: what needs limiting loses its
+    sound above 0.4535 of the rate (20 kHz at 44.1 kHz) near the ceiling, as no meter reads the true peak of that.
     Raises NotFinite, Silent (both ValueError), ValueError for a wrong shape or range.
     """
 

@@ -123,4 +123,25 @@ double gain_at(const std::vector<float>& x, double hz, double rate) {
   return std::abs(sum);
 }
 
+double true_peak_db(const std::vector<float>& x, std::size_t begin, std::size_t end) {
+  constexpr int kPhases = 16, kHalf = 64;
+  float top = 0.0f;
+  for (int phase = 0; phase < kPhases; ++phase) {
+    float h[2 * kHalf];
+    for (int k = 0; k < 2 * kHalf; ++k) {
+      const double t = k - kHalf + 1 - static_cast<double>(phase) / kPhases, r = t / kHalf;
+      const double window = std::abs(r) < 1.0 ? 0.5 + 0.5 * std::cos(std::numbers::pi * r) : 0.0;
+      h[k] = static_cast<float>(window *
+                                (t == 0.0 ? 1.0 : std::sin(std::numbers::pi * t) / (std::numbers::pi * t)));
+    }
+    for (std::size_t i = begin; i + 2 * kHalf < end; ++i) {
+      float sums[8] = {};
+      for (std::size_t k = 0; k < 2 * kHalf; ++k) sums[k % 8] += h[k] * x[i + k];
+      top = std::max(top, std::abs(((sums[0] + sums[1]) + (sums[2] + sums[3])) +
+                                   ((sums[4] + sums[5]) + (sums[6] + sums[7]))));
+    }
+  }
+  return decibel(static_cast<double>(top));
+}
+
 }  // namespace sound

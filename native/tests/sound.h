@@ -87,4 +87,8 @@ double decibel(double ratio);
 double click_db(const Audio& audio, std::size_t at);
 double largest_second_difference(const std::vector<float>& x, std::size_t begin, std::size_t end);
 
+// The highest magnitude of the continuous signal, in decibels, by a windowed sinc of 128 frames at 16 points
+// per frame, where it lies within: not the library's own interpolator.
+double true_peak_db(const std::vector<float>& x, std::size_t begin, std::size_t end);
+
 }  // namespace sound

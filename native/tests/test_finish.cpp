@@ -106,7 +106,10 @@ TEST(short_audio_gets_its_peak_set) {
   const synth::Report report = finish(x);
   CHECK(!report.loudness_lufs);
   CHECK(report.ok);
-  CHECK_NEAR(report.true_peak_dbtp, -1.3, 0.3);  // in white noise a meter reads less than there is
+  CHECK(report.true_peak_dbtp > -2.0);  // in white noise a meter reads less than there is
+  Samples padded(x.size() + 512);
+  std::copy(x.begin(), x.end(), padded.begin() + 256);
+  CHECK_NEAR(sound::true_peak_db(padded, 0, padded.size()), -1.1, 0.1);
   Samples one = {0.25f};
   CHECK_NEAR(finish(one).true_peak_dbtp, -1.05, 0.06);
 }

@@ -233,3 +233,44 @@ TEST(the_streaming_limiter_holds_peaks_between_samples) {
     if (kind != 4) CHECK(true_peak_db(y) > -2.5);  // no meter reads much of a tone at half the rate
   }
 }
+
+// Up to half the rate, by a meter of its own. `true_peak` reads less of most of these, as all meters do.
+TEST(the_streaming_limiter_holds_what_no_short_meter_reads) {
+  constexpr std::size_t kFrames = 20000;
+  const auto bursts = [&](auto shape) {
+    Samples x(kFrames);
+    for (std::size_t i = 1000; i < kFrames - 1000; ++i)
+      if (i / 300 % 3 != 0) x[i] = static_cast<float>(shape(static_cast<double>(i)));
+    return x;
+  };
+  const auto tone = [&](double share) {
+    return bursts([share](double n) { return std::sin(2.0 * std::numbers::pi * share * n + 0.3); });
+  };
+  const double turn = std::numbers::pi;
+  Samples white = noise(1.0, kFrames, 20), signs = white, flips(kFrames);
+  for (float& v : signs) v = v > 0.0f ? 1.0f : -1.0f;
+  for (std::size_t i = 1000; i < kFrames - 1000; ++i)
+    flips[i] = (i + i / 40) % 2 ? 1.0f : -1.0f;  // turns round where it adds up between the samples
+  const std::vector<std::pair<const char*, Samples>> signals = {
+      {"white noise", white},
+      {"random signs", signs},
+      {"half the rate, flipping", flips},
+      {"half the rate, on and off", bursts([&](double n) { return std::cos(turn * n); })},
+      {"quarter of the rate at 45 degrees",
+       bursts([&](double n) { return std::sin(turn * (n / 2 + 0.25)); })},
+      {"chirp to half the rate", bursts([&](double n) { return std::sin(turn * n * n / (2.0 * kFrames)); })},
+      {"square", bursts([&](double n) { return std::sin(0.7117 * n) > 0.0 ? 1.0 : -1.0; })},
+      {"0.46", tone(0.46)},
+      {"0.48", tone(0.48)},
+      {"0.49", tone(0.49)},
+      {"0.499", tone(0.499)}};
+  for (const auto& [name, x] : signals)
+    for (const double gain_db : {1.0, 12.0}) {
+      Samples with_silence = x;
+      with_silence.resize(kFrames + 1000);
+      const Samples y = through(synth::Limiter(kRate, 1, gain_db, -1.0), with_silence, 0);
+      const double peak_db = sound::true_peak_db(y, 0, y.size());
+      CHECK(peak_db <= -1.0);
+      if (peak_db > -1.0) std::printf("%s: %.3f dBTP\n", name, peak_db);
+    }
+}

@@ -15,7 +15,12 @@ constexpr double kMostLimitingDb = 6.0;
 // What the peak search may read too low, so that a stricter meter still finds the target held; half of it is
 // what a moving gain may add to a peak.
 constexpr double kMarginDb = 0.1;
-constexpr double kAudible = 1e-5;  // -100 dBFS
+constexpr double kAudible = 1e-5;   // -100 dBFS
+constexpr double kSomeMore = 1.12;  // what making up for the limiting takes at most times: 1 dB
+// Of the ceiling. What the search misses near half the rate does not take a peak under this over it.
+constexpr double kSure = 0.9;
+constexpr float kMoved = 1.015f;  // what a moving gain may make more of a hop's peak
+constexpr float kShelf = 2.512f;  // what BS.1770 makes of energy at the edge of the band
 
 double ratio(double db) { return std::pow(10.0, db / 20.0); }
 double decibel(double value) { return 20.0 * std::log10(std::max(value, 1e-10)); }
@@ -36,6 +41,49 @@ void remove_offset(const float* x, std::size_t frames, double sample_rate_hz, fl
   }
 }
 
+// Some hops of a channel with what is around them: in place, or at its ends a copy with zeros beyond.
+class Window {
+ public:
+  static constexpr std::int64_t kHops = 84;
+
+  Window(const float* x, std::size_t frames, std::int64_t first, std::int64_t hops) noexcept
+      : hops_(static_cast<int>(hops)) {
+    const auto length = static_cast<std::int64_t>(frames), begin = (first - kNear) * kHop,
+               end = (first + hops + kRead) * kHop;
+    if (begin >= 0 && end <= length) {
+      here_ = x + first * kHop;
+      return;
+    }
+    const std::int64_t from = std::clamp<std::int64_t>(0, begin, end), to = std::clamp(length, from, end);
+    std::fill_n(copy_, from - begin, 0.0f);
+    std::copy(x + from, x + to, copy_ + (from - begin));
+    std::fill(copy_ + (to - begin), copy_ + (end - begin), 0.0f);
+    here_ = copy_ + kNear * kHop;
+  }
+  Window(const Window&) = delete;
+  Window& operator=(const Window&) = delete;
+
+  const float* here() const noexcept { return here_; }
+  // True peaks by one of the kernels, exact where they are above the floor.
+  using Search = void (*)(const float* x, int hops, float floor, const float* samples, float* peaks);
+  void peaks(Search search, float floor, float* found) const noexcept {
+    float samples[kHops];
+    isa().finish.sample_peaks(here_, hops_, samples);
+    search(here_, hops_, floor, samples, found);
+  }
+  float highest(Search search, float floor) const noexcept {
+    float found[kHops];
+    peaks(search, floor, found);
+    return *std::max_element(found, found + hops_);
+  }
+
+ private:
+  static constexpr std::int64_t kRead = kNear + 6;  // hops behind it that kernels may read
+  const float* here_;
+  int hops_;
+  float copy_[(kNear + kHops + kRead) * kHop];
+};
+
 // One piece of audio on its way out.
 class Finisher {
  public:
@@ -54,8 +102,8 @@ class Finisher {
     const bool settled = static_cast<double>(audio_.frames) >= 0.4 * audio_.sample_rate_hz;
     if (std::abs(given.dc_offset) > 1e-3 && settled) without_offset();
     if (meter_->sample_peak() < kAudible) throw Silent("silent: nothing but a constant is above -100 dBFS");
-    const double gain = meter_->loudness().gain_to(target_lufs_).value_or(ceiling_ / strict_peak());
-    Report report = gain * strict_peak() <= ceiling_ * 1.000001 ? hold(gain) : limit(gain);
+    const std::optional<double> wanted = meter_->loudness().gain_to(target_lufs_);
+    Report report = !wanted ? hold(gain_to_peak()) : fits(*wanted) ? hold(*wanted) : limit(*wanted);
     report.dc_offset = given.dc_offset;
     report.clipped_samples = given.clipped_samples;
     report.clicks = given.clicks;
@@ -71,7 +119,41 @@ class Finisher {
     meter_->end();
   }
 
-  [[nodiscard]] double strict_peak() const { return static_cast<double>(trace_.strict_peak); }
+  [[nodiscard]] bool fits(double gain) const {
+    const double most = kSure * ceiling_ / gain;
+    return meter_->true_peak() <= most && strict_peak(most) <= most;
+  }
+
+  double gain_to_peak() {
+    soften(meter_->true_peak());
+    measure();
+    return ceiling_ / strict_peak(0.0);
+  }
+
+  // Exact where it is above `floor`.
+  [[nodiscard]] double strict_peak(double floor) const {
+    auto highest = static_cast<float>(meter_->true_peak());
+    for (const float* x : audio_.channels)
+      windows(-kNear, hops() + kNear, [&](std::int64_t first, std::int64_t count) {
+        const float known = std::max(highest, static_cast<float>(floor));
+        highest = std::max(highest,
+                           Window(x, audio_.frames, first, count).highest(isa().finish.strict_peaks, known));
+      });
+    return static_cast<double>(highest);
+  }
+
+  // Of the audio. A sound that begins or ends at once has peaks before and after it as well.
+  [[nodiscard]] std::int64_t hops() const noexcept {
+    return static_cast<std::int64_t>(trace_.energies.size());
+  }
+  [[nodiscard]] std::size_t inside(std::int64_t hop) const noexcept {
+    return static_cast<std::size_t>(std::clamp<std::int64_t>(hop, 0, hops() - 1));
+  }
+  // Calls run(first hop, hops) for what a window holds at a time.
+  template <class Run>
+  static void windows(std::int64_t begin, std::int64_t end, Run run) {
+    for (; begin < end; begin += Window::kHops) run(begin, std::min(Window::kHops, end - begin));
+  }
 
   void without_offset() {
     for (std::size_t c = 0; c < out_.size(); ++c)
@@ -94,13 +176,19 @@ class Finisher {
   // Limiting costs loudness, so the gain is raised until the loudness is right or the limiter does its 6 dB.
   // What a gain line costs is computed from the energy of each hop, to the hundredth of a decibel.
   Report limit(double gain) {
-    const double most = ceiling_ / strict_peak() * ratio(kMostLimitingDb);
+    double highest = meter_->true_peak(), most = ceiling_ / highest * ratio(kMostLimitingDb);
+    soften(ceiling_ / most);
     std::vector<float> line;
-    double slope = 1.0, before_lufs = 0.0, before_gain = gain;  // slope: LU gained per decibel of gain
+    double searched_for = 0.0, slope = 1.0;  // slope: LU gained per decibel of gain
+    double before_lufs = 0.0, before_gain = gain;
     for (int pass = 0; pass < 8; ++pass) {
+      if (gain > searched_for) {
+        searched_for = kSomeMore * gain < most ? kSomeMore * gain : kSomeMore * most;
+        highest = search(ceiling_ / searched_for);
+        most = ceiling_ / highest * ratio(kMostLimitingDb);
+      }
       gain = std::min(gain, most);
-      line = gain_line(trace_.peaks, audio_.sample_rate_hz, static_cast<float>(gain),
-                       static_cast<float>(ceiling_));
+      line = gain_line(peaks_, audio_.sample_rate_hz, static_cast<float>(gain), static_cast<float>(ceiling_));
       const double now_lufs = loudness_under(line).value_or(target_lufs_), missing = target_lufs_ - now_lufs;
       if (std::abs(missing) < 0.01 || (gain >= most && missing > 0.0)) break;
       if (pass > 0) slope = std::clamp((now_lufs - before_lufs) / decibel(gain / before_gain), 0.2, 1.0);
@@ -109,16 +197,66 @@ class Finisher {
     }
     Report report = ride(line);
     report.gain_db += decibel(gain);
-    report.limited_db = std::min(decibel(gain * strict_peak() / ceiling_), kMostLimitingDb);
+    report.limited_db = std::clamp(decibel(gain * highest / ceiling_), 0.0, kMostLimitingDb);
     report.limited_by_true_peak = report.loudness_lufs && *report.loudness_lufs < target_lufs_ - 0.2;
     return report;
   }
 
+  // Takes the edge of the band away where the sound comes near a ceiling (see softener.h). What is left is in
+  // `out`.
+  void soften(double ceiling) {
+    const auto top = static_cast<float>(ceiling);
+    const auto loud = [&](std::int64_t hop) {
+      return hop >= 0 && hop < hops() && trace_.samples[static_cast<std::size_t>(hop)] > kLoud * top;
+    };
+    std::vector<float> shares(trace_.samples.size() + 1);
+    for (std::size_t j = 0; j < shares.size(); ++j) shares[j] = softness(static_cast<std::int64_t>(j), loud);
+    for (std::size_t c = 0; c < out_.size(); ++c) soften(audio_.channels[c], shares, top, out_[c]);
+    view_.assign(out_.begin(), out_.end());
+    audio_.channels = view_;
+  }
+  // `out` may be the same place, so what is written is written a window late.
+  void soften(const float* x, const std::vector<float>& shares, float ceiling, float* out) {
+    constexpr std::size_t kSize = Window::kHops * kHop;
+    float soft[2][kSize], lost[Window::kHops];
+    std::int64_t written = 0;
+    const auto write = [&](std::int64_t end) {
+      const auto from = static_cast<std::size_t>(written),
+                 to = std::min(static_cast<std::size_t>(end), audio_.frames);
+      std::copy_n(soft[from / kSize % 2], to - from, out + from);
+      written = end;
+    };
+    windows(0, hops(), [&](std::int64_t first, std::int64_t count) {
+      const Window window(x, audio_.frames, first, count);
+      const auto at = static_cast<std::size_t>(first);
+      isa().finish.soften(window.here(), shares.data() + first, static_cast<int>(count), kNoEdge * ceiling,
+                          soft[at * kHop / kSize % 2], lost);
+      for (std::size_t j = 0; j < static_cast<std::size_t>(count); ++j)
+        trace_.energies[at + j] = std::max(0.0f, trace_.energies[at + j] - kShelf * lost[j]);
+      if (first > 0) write(first * kHop);
+    });
+    write(hops() * kHop);
+  }
+
+  // The true peak of each hop, exact where it is above `floor`. Returns the highest.
+  double search(double floor) {
+    peaks_.assign(trace_.energies.size(), 0.0f);
+    known_from_ = static_cast<float>(floor);
+    for (const float* x : audio_.channels)
+      windows(-kNear, hops() + kNear, [&](std::int64_t first, std::int64_t count) {
+        float peaks[Window::kHops];
+        Window(x, audio_.frames, first, count).peaks(isa().finish.strict_peaks, known_from_, peaks);
+        for (std::int64_t j = 0; j < count; ++j)
+          peaks_[inside(first + j)] = std::max(peaks_[inside(first + j)], peaks[j]);
+      });
+    return static_cast<double>(*std::max_element(peaks_.begin(), peaks_.end()));
+  }
+
   std::optional<double> loudness_under(const std::vector<float>& line) const {
     Loudness loudness(audio_.sample_rate_hz);
-    for (std::size_t j = 0; j < trace_.weighted.size(); ++j) {
+    for (std::size_t j = 0; j < trace_.energies.size(); ++j) {
       const double middle = 0.5 * (static_cast<double>(line[j]) + static_cast<double>(line[j + 1]));
-      loudness.add(middle * middle * static_cast<double>(trace_.weighted[j]));
+      loudness.add(middle * middle * static_cast<double>(trace_.energies[j]));
     }
     return loudness.integrated();
   }
@@ -127,8 +265,9 @@ class Finisher {
   Report ride(const std::vector<float>& line) {
     constexpr std::size_t kHops = 96;
     Meter meter(audio_.sample_rate_hz, audio_.channels.size());
+    meter.trust();
     std::vector<const float*> done(out_.size());
-    for (std::size_t hop = 0; hop < trace_.peaks.size(); hop += kHops) {
+    for (std::size_t hop = 0; hop < peaks_.size(); hop += kHops) {
       const std::size_t begin = hop * kHop, frames = std::min(kHops * kHop, audio_.frames - begin);
       for (std::size_t c = 0; c < out_.size(); ++c) {
         isa().finish.ride(audio_.channels[c] + begin, line.data() + hop, static_cast<long>(frames),
@@ -138,37 +277,54 @@ class Finisher {
       meter.push({done, frames, audio_.sample_rate_hz});
     }
     meter.end();
+    meter.set_true_peak(reading(line));
     const double trim = trim_to_ceiling(line);
     Report report = meter.report(trim);
     report.gain_db = decibel(trim);
     return report;
   }
 
+  // Calls run(first hop, hops) for those in a row whose true peak may be above `least` under a gain line.
+  template <class Run>
+  void highest_under(const std::vector<float>& line, float least, Run run) const {
+    const auto high = [&](std::int64_t hop) {
+      const std::size_t j = inside(hop);
+      return kMoved * std::max(peaks_[j], known_from_) * std::max(line[j], line[j + 1]) > least;
+    };
+    for (std::int64_t j = -kNear, end = 0; j < hops() + kNear; j = end + 1) {
+      for (end = j; end < std::min(hops() + kNear, j + Window::kHops) && high(end);) ++end;
+      if (end > j) run(j, end - j);
+    }
+  }
+
+  // The true peak of `out` as meters read it. No meter reads more than what was found of a hop.
+  float reading(const std::vector<float>& line) const {
+    float highest = 0.0f, least = static_cast<float>(ceiling_);
+    for (const int round : {0, 1}) {
+      if (round == 1 && highest >= least) break;
+      highest_under(line, round == 0 ? least : highest, [&](std::int64_t first, std::int64_t count) {
+        for (const float* x : out_)
+          highest = std::max(
+              highest, Window(x, audio_.frames, first, count).highest(isa().finish.meter_peaks, highest));
+      });
+    }
+    return highest;
+  }
+
   // A moving gain may leave a peak some thousandths of a decibel high; should it ever be more, the whole is
   // lowered by that. Only hops that should be at the ceiling can be over it.
   double trim_to_ceiling(const std::vector<float>& line) {
-    const auto floor = static_cast<float>(0.97 * ceiling_);
-    float highest = 0.0f;
-    for (std::size_t j = 0; j < trace_.peaks.size(); ++j)
-      if (trace_.peaks[j] * std::max(line[j], line[j + 1]) > floor)
-        for (const float* x : out_) highest = std::max(highest, strict_peak_at(x, j));
+    auto highest = static_cast<float>(ceiling_);
+    highest_under(line, highest, [&](std::int64_t first, std::int64_t count) {
+      for (const float* x : out_)
+        highest = std::max(
+            highest, Window(x, audio_.frames, first, count).highest(isa().finish.strict_peaks, highest));
+    });
     const double trim = ratio(ceiling_dbtp_ - kMarginDb / 2) / static_cast<double>(highest);
     if (trim >= 1.0) return 1.0;
     for (float* x : out_)
       isa().finish.scale(x, static_cast<long>(audio_.frames), static_cast<float>(trim), x);
     return trim;
-  }
-
-  // Of one hop of a channel.
-  [[nodiscard]] float strict_peak_at(const float* x, std::size_t hop) const {
-    float near[(2 * kNear + 7) * kHop] = {}, sample, read, strict;
-    const std::size_t before = std::min<std::size_t>(hop, kNear) * kHop, at = hop * kHop;
-    float* here = near + kNear * kHop;
-    std::copy(x + at - before, x + std::min(audio_.frames, at + (kNear + 1) * kHop), here - before);
-    isa().finish.sample_peaks(here, 1, &sample);
-    isa().finish.meter_peaks(here, 1, 0.0f, &sample, &read);
-    isa().finish.strict_peaks(here, 1, 0.0f, &sample, &strict);
-    return std::max(read, strict);
   }
 
   void judge(Report& report) const {
@@ -183,7 +339,9 @@ class Finisher {
   std::span<float* const> out_;
   std::vector<const float*> view_;
   double target_lufs_, ceiling_dbtp_, ceiling_;
-  Trace trace_;
+  Meter::Trace trace_;
+  std::vector<float> peaks_;  // true peaks of hops, over all channels
+  float known_from_ = 0.0f;   // above which they are exact
   std::optional<Meter> meter_;
 };
 

@@ -32,8 +32,12 @@ class HopBuffer {
 
   // At most kMost frames, from `begin` on.
   void add(std::span<const float* const> channels, std::size_t begin, std::size_t frames) {
-    if (static_cast<std::size_t>(frames_ - base_ * kHop) + frames + kSlack * kHop > room_) move_up();
-    for (std::size_t c = 0; c < x_.size(); ++c) std::copy_n(channels[c] + begin, frames, hop(c, 0) + frames_);
+    for (std::size_t c = 0; c < x_.size(); ++c) std::copy_n(channels[c] + begin, frames, next(c, frames));
+    frames_ += static_cast<std::int64_t>(frames);
+  }
+  // The same, of frames that will be written hop by hop.
+  void add(std::size_t frames) {
+    next(0, frames);
     frames_ += static_cast<std::int64_t>(frames);
   }
 
@@ -46,6 +50,11 @@ class HopBuffer {
  private:
   static constexpr int kPast = kNear + 1,
                        kSlack = 12;  // hops that kernels may read outside what they are asked for
+
+  float* next(std::size_t channel, std::size_t frames) {
+    if (static_cast<std::size_t>(frames_ - base_ * kHop) + frames + kSlack * kHop > room_) move_up();
+    return hop(channel, 0) + frames_;
+  }
 
   void move_up() {
     const std::int64_t base = (frames_ - static_cast<std::int64_t>(latency_)) / kHop - kPast;

@@ -33,11 +33,17 @@ struct FinishKernels {
   // Per hop the highest sample, as a magnitude.
   void (*sample_peaks)(const float* x, int hops, float* peaks);
   // Per hop the highest magnitude of the signal between the samples as well, given the sample peaks: as
-  // meters read it (fourfold oversampled, 12 taps), and as a limiter must hold it (exact up to 0.45 of the
-  // sample rate). Where it cannot reach `floor` it may be given as the sample peak. They read kNear hops
-  // before and, with what they cannot use, kNear + 6 hops after.
+  // meters read it (fourfold oversampled, 12 taps), and as a limiter must hold it (within 0.1 dB up to 0.46
+  // of the sample rate, and not below what meters or the filter of BS.1770-4 itself read). Where it cannot
+  // reach `floor` it may be given as the sample peak. They read kNear hops before and, with what they cannot
+  // use, kNear + 6 hops after.
   void (*meter_peaks)(const float* x, int hops, float floor, const float* samples, float* peaks);
   void (*strict_peaks)(const float* x, int hops, float floor, const float* samples, float* peaks);
+  // Takes the given share of what lies above 0.4535 of the sample rate (20 kHz at 44.1 kHz) away, on a line
+  // from shares[j] to shares[j + 1] over hop j, so that what is left has a true peak that meters agree on.
+  // Leaves hops alone that have less than `floor` of it, and tells what energy each lost. Reads kNear hops on
+  // both sides; `out` is another place.
+  void (*soften)(const float* x, const float* shares, int hops, float floor, float* out, float* lost);
   // Per hop the largest |x[n - 2] - 2 x[n - 1] + x[n]|: jumps and single wrong samples stand out there, tones
   // do not. Reads two frames before.
   void (*bends)(const float* x, int hops, float* bends);

@@ -52,49 +52,53 @@ float GainLine::push(float peak) noexcept {
 
 namespace {
 
-// What the search may read too low and a moving gain may add; there is no second look at a stream.
-constexpr double kStreamMarginDb = 0.2;
+// What the search may miss and a moving gain may add; there is no second look at a stream.
+constexpr double kStreamMarginDb = 0.15;
 
 float linear(double db) { return static_cast<float>(std::pow(10.0, db / 20.0)); }
 
-// A hop's gain line needs the lines of both its ends, those the peaks of `delay` hops, these kNear hops more.
+// A hop's gain line needs the lines of both its ends, those the peaks of `delay` hops, these kBehind hops
+// more.
 std::size_t latency_of(const GainLine& line) {
-  return static_cast<std::size_t>((line.delay() + kNear + 2) * kHop);
+  return static_cast<std::size_t>((line.delay() + SoundSoftener::kBehind + 2) * kHop);
 }
 
 }  // namespace
 
+void ChosenKernels::sample_peaks(const float* x, int hops, float* peaks) noexcept {
+  isa().finish.sample_peaks(x, hops, peaks);
+}
+void ChosenKernels::strict_peaks(const float* x, int hops, float floor, const float* samples,
+                                 float* peaks) noexcept {
+  isa().finish.strict_peaks(x, hops, floor, samples, peaks);
+}
+void ChosenKernels::soften(const float* x, const float* shares, int hops, float floor, float* out,
+                           float* lost) noexcept {
+  isa().finish.soften(x, shares, hops, floor, out, lost);
+}
+
 Limiter::Limiter(double sample_rate_hz, std::size_t channels, double gain_db, double true_peak_dbtp)
-    : floor_(linear(true_peak_dbtp - kStreamMarginDb - gain_db) * 0.999f),
-      line_(sample_rate_hz, linear(gain_db), linear(true_peak_dbtp - kStreamMarginDb)),
-      buffer_(channels, latency_of(line_)) {}
+    : line_(sample_rate_hz, linear(gain_db), linear(true_peak_dbtp - kStreamMarginDb)),
+      given_(channels, latency_of(line_)),
+      buffer_(channels, latency_of(line_)),
+      ceiling_(linear(true_peak_dbtp - kStreamMarginDb - gain_db)) {}
 
 void Limiter::process(const AudioView& audio, std::span<float* const> out) {
   const FlushDenormals flush;
   for (std::size_t done = 0; done < audio.frames;) {
     const std::size_t frames = std::min(HopBuffer::kMost, audio.frames - done);
-    buffer_.add(audio.channels, done, frames);
-    search();
+    given_.add(audio.channels, done, frames);
+    buffer_.add(frames);
+    const auto hops = static_cast<int>(given_.hops() - searched_);
+    float peaks[SoundSoftener::kMost];
+    softener_.process(
+        hops, channels(), ceiling_, [&](std::size_t c, std::int64_t hop) { return given_.hop(c, hop); },
+        [&](std::size_t c, std::int64_t hop) { return buffer_.hop(c, hop); }, peaks);
+    ride(searched_ - SoundSoftener::kBehind - line_.delay() - 1, hops, peaks);
+    searched_ += hops;
     buffer_.take(out, done, frames);
     done += frames;
   }
-}
-
-void Limiter::search() {
-  constexpr int kMost = HopBuffer::kMost / kHop + 1;
-  float samples[kMost], peaks[kMost], highest[kMost] = {};
-  const auto hops = static_cast<int>(buffer_.hops() - kNear - searched_);
-  if (hops <= 0) return;
-  for (std::size_t c = 0; c < buffer_.channels(); ++c) {
-    const float* x = buffer_.hop(c, searched_);
-    isa().finish.sample_peaks(x, hops, samples);
-    for (const auto search : {isa().finish.meter_peaks, isa().finish.strict_peaks}) {
-      search(x, hops, floor_, samples, peaks);
-      for (int j = 0; j < hops; ++j) highest[j] = std::max(highest[j], peaks[j]);
-    }
-  }
-  ride(searched_ - line_.delay() - 1, hops, highest);
-  searched_ += hops;
 }
 
 // The gain of the hops from `first` on, which these peaks have settled.

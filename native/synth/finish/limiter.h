@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "synth/finish/hop_buffer.h"
+#include "synth/finish/softener.h"
 
 namespace synth {
 
@@ -31,6 +32,16 @@ class GainLine {
   int calm_ = 0;  // hops since anything was other than 1
 };
 
+// The kernels that were chosen for this processor.
+struct ChosenKernels {
+  static void sample_peaks(const float* x, int hops, float* peaks) noexcept;
+  static void strict_peaks(const float* x, int hops, float floor, const float* samples,
+                           float* peaks) noexcept;
+  static void soften(const float* x, const float* shares, int hops, float floor, float* out,
+                     float* lost) noexcept;
+};
+using SoundSoftener = Softener<ChosenKernels>;
+
 // A stream through a gain and the limiter.
 class Limiter {
  public:
@@ -44,12 +55,12 @@ class Limiter {
   [[nodiscard]] double limited_db() const noexcept;
 
  private:
-  void search();
   void ride(std::int64_t first, int hops, const float* peaks);
 
-  float floor_;
   GainLine line_;
-  HopBuffer buffer_;
+  HopBuffer given_, buffer_;  // what came, and what goes
+  SoundSoftener softener_;
+  float ceiling_;              // before the gain
   std::int64_t searched_ = 0;  // hops
   float knot_ = 1.0f;          // the latest
 };

@@ -41,7 +41,7 @@ Meter::Meter(double sample_rate_hz, std::size_t channels, Trace* trace)
       trace_(trace) {}
 
 void Meter::push(const AudioView& audio) {
-  require_finite(audio);
+  if (!trusted_) require_finite(audio);
   const FlushDenormals flush;
   constexpr int kFrames = kBlock * kHop;
   for (std::size_t done = 0; done < audio.frames;) {
@@ -81,11 +81,13 @@ void Meter::weigh(int hops) {
     const std::size_t other = std::min(c + 1, channels_.size() - 1);
     isa().finish.weigh(weighting_, states_[c / 2], channels_[c].x + kPast * kHop,
                        channels_[other].x + kPast * kHop, hops, weighted, plain);
-    for (std::size_t k = c; k <= other; ++k)
+    for (std::size_t k = c; k <= other; ++k) {
+      const double weight = channel_weight(k, channels_.size());
       for (int j = 0; j < hops; ++j) {
-        loud[j] += channel_weight(k, channels_.size()) * static_cast<double>(weighted[j][k - c]);
+        loud[j] += weight * static_cast<double>(weighted[j][k - c]);
         energy[j] += static_cast<double>(plain[j][k - c]);
       }
+    }
   }
   for (int j = 0; j < hops; ++j) {
     loudness_.add(loud[j]);
@@ -94,48 +96,34 @@ void Meter::weigh(int hops) {
       windows_.push_back(static_cast<float>(window_ / window_clock_.frames(1)));
       window_ = 0.0;
     }
-    if (trace_) trace_->weighted.push_back(static_cast<float>(loud[j]));
+    if (trace_) trace_->energies.push_back(static_cast<float>(loud[j]));
   }
 }
 
 // Peaks and faults, kNear hops behind, because they depend on what follows.
 void Meter::search(int hops, bool last) {
   constexpr int kMost = kBlock + kNear + 1;
-  float samples[kMost], peaks[kMost], bends[kMost + 2 * kNear], strict[kMost] = {};
+  float samples[kMost], peaks[kMost], bends[kMost + 2 * kNear];
   const std::int64_t first = hops_ - kNear, total = (frames_ + kHop - 1) / kHop;
   const std::int64_t end = last ? frames_ : frames_ + kBlock * kHop;
   const FinishKernels& kernels = isa().finish;
+  float highest[kMost] = {};
   for (Channel& channel : channels_) {
     const float* x = channel.x + (kPast - kNear) * kHop;
     kernels.sample_peaks(x, hops, samples);
+    for (int j = 0; j < hops; ++j) highest[j] = std::max(highest[j], samples[j]);
+    if (trusted_) continue;
     kernels.bends(x - kNear * kHop, hops + 2 * kNear, bends);
-    for (int j = 0; j < hops; ++j) {
-      sample_peak_ = std::max(sample_peak_, samples[j]);
-      const std::int64_t hop = first + j;
-      if (hop < 0 || hop >= total) continue;
-      channel.faults.look({x + j * kHop, bends + j, hop, -hop * kHop, end - hop * kHop}, samples[j]);
-    }
-    const float floor = trace_ ? 0.5f * trace_->strict_peak : true_peak_;
-    kernels.meter_peaks(x, hops, floor, samples, peaks);
-    for (int j = 0; j < hops; ++j) {
-      true_peak_ = std::max(true_peak_, peaks[j]);
-      strict[j] = std::max(strict[j], peaks[j]);
-    }
-    if (!trace_) continue;
-    kernels.strict_peaks(x, hops, floor, samples, peaks);
-    for (int j = 0; j < hops; ++j) strict[j] = std::max(strict[j], peaks[j]);
+    for (int j = 0; j < hops; ++j)
+      if (const std::int64_t hop = first + j; hop >= 0 && hop < total)
+        channel.faults.look({x + j * kHop, bends + j, hop, -hop * kHop, end - hop * kHop}, samples[j]);
+    kernels.meter_peaks(x, hops, true_peak_, samples, peaks);
+    for (int j = 0; j < hops; ++j) true_peak_ = std::max(true_peak_, peaks[j]);
   }
-  if (!trace_) return;
-  for (int j = 0; j < hops; ++j)
-    trace_->add_peak(static_cast<std::size_t>(std::clamp<std::int64_t>(first + j, 0, total - 1)), strict[j]);
-}
-
-void Trace::add_peak(std::size_t hop, float peak) {
-  strict_peak = std::max(strict_peak, peak);
-  if (hop == peaks.size())
-    peaks.push_back(peak);
-  else
-    peaks.back() = std::max(peaks.back(), peak);
+  for (int j = 0; j < hops; ++j) {
+    sample_peak_ = std::max(sample_peak_, highest[j]);
+    if (trace_ && first + j >= 0 && first + j < total) trace_->samples.push_back(highest[j]);
+  }
 }
 
 double Meter::dc_offset() const {

@@ -31,21 +31,20 @@ struct Report {
   bool ok = false;
 };
 
-// What was measured in each hop, over all channels.
-struct Trace {
-  // The higher of what meters read and what is there (see kernels.h), where it is within 6 dB of the highest.
-  std::vector<float> peaks;
-  std::vector<float> weighted;  // K-weighted energy
-  float strict_peak = 0.0f;     // the highest of all
-  // Of the next hop, or more of the latest.
-  void add_peak(std::size_t hop, float peak);
-};
-
 // The same figures however the audio is cut: it is gathered into blocks that count from its start.
 class Meter {
  public:
-  // A trace must outlive the meter.
+  // What was measured of each hop, over all channels.
+  struct Trace {
+    std::vector<float> energies, samples;  // K-weighted energy, highest sample
+  };
+  // Appends to `trace`, which must outlive the meter.
   Meter(double sample_rate_hz, std::size_t channels, Trace* trace = nullptr);
+
+  // What comes is made from audio that was measured before: it is finite, nobody asks for its faults, and its
+  // true peak is found otherwise.
+  void trust() noexcept { trusted_ = true; }
+  void set_true_peak(float peak) noexcept { true_peak_ = peak; }
 
   // The channels must be as many as were announced. Throws NotFinite; then nothing of the audio has counted.
   void push(const AudioView& audio);
@@ -86,6 +85,7 @@ class Meter {
   double window_ = 0.0;
   std::vector<float> windows_;  // mean power of each 50 ms
   Trace* trace_;
+  bool trusted_ = false;
   std::int64_t frames_ = 0, hops_ = 0;  // hops that went through weigh()
   int gathered_ = 0;                    // frames in the block that is being filled
   float true_peak_ = 0.0f, sample_peak_ = 0.0f;

@@ -13,6 +13,7 @@ void weigh(const Weighting& weighting, WeightingState& state, const float* left,
 void sample_peaks(const float* x, int hops, float* peaks);
 void meter_peaks(const float* x, int hops, float floor, const float* samples, float* peaks);
 void strict_peaks(const float* x, int hops, float floor, const float* samples, float* peaks);
+void soften(const float* x, const float* shares, int hops, float floor, float* out, float* lost);
 void bends(const float* x, int hops, float* bends);
 bool finite(const float* x, long frames);
 void scale(const float* x, long frames, float gain, float* out);

@@ -77,6 +77,24 @@ SYNTH_INLINE float highest(const Wide& a) noexcept {
   return highest_of_four(a);
 #endif
 }
+SYNTH_INLINE float total(const Wide& a) noexcept {
+  float sums[kWide];
+  keep(a, sums);
+  for (int half = kWide / 2; half > 0; half /= 2)
+    for (int k = 0; k < half; ++k) sums[k] += sums[k + half];
+  return sums[0];
+}
+// Whether any of them is above the floor.
+SYNTH_INLINE bool reaches(const Wide& a, float floor) noexcept {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(reinterpret_cast<__m512>(a), _mm512_set1_ps(floor), _CMP_GT_OQ) != 0;
+#elif defined(__AVX__)
+  return _mm256_movemask_ps(_mm256_cmp_ps(reinterpret_cast<__m256>(a), _mm256_set1_ps(floor), _CMP_GT_OQ)) !=
+         0;
+#else
+  return highest(a) > floor;
+#endif
+}
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

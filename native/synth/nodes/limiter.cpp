@@ -1,5 +1,6 @@
 // Node limiter: no true peak above a ceiling.
 #include "synth/dsp/frames.h"
+#include "synth/finish/softener.h"
 #include "synth/kernels/finish.h"
 #include "synth/nodes/catalog.h"
 
@@ -7,12 +8,17 @@ namespace synth {
 inline namespace SYNTH_ISA {
 namespace {
 
-constexpr int kReach = 4;                      // hops in which the gain may move before a peak
-constexpr int kLatency = (kReach + 3) * kHop;  // frames: 2.5 ms at 44.1 kHz
-constexpr int kBehind = 2;                     // hops until a hop's true peak is known
+constexpr int kReach = 4;  // hops in which the gain may move before a peak
+struct Kernels {
+  static constexpr auto sample_peaks = synth::SYNTH_ISA::sample_peaks;
+  static constexpr auto strict_peaks = synth::SYNTH_ISA::strict_peaks;
+  static constexpr auto soften = synth::SYNTH_ISA::soften;
+};
+constexpr int kBehind = Softener<Kernels>::kBehind, kMost = Softener<Kernels>::kMost;
+static_assert(kMost > kMaxBlock / kHop);
+constexpr int kLatency = (kReach + kBehind + 1) * kHop;  // frames: 3.3 ms at 44.1 kHz
 constexpr int kKept = 2 * kLatency, kRoom = 4 * kMaxBlock, kSlack = 16 * kHop;
-constexpr float kMargin =
-    0.97f;  // -0.26 dB: a moving gain, and the topmost tenth of the band, between samples
+constexpr float kMargin = 0.983f;  // -0.15 dB: what the search may miss, and what a moving gain adds
 
 enum { kCeiling, kRelease, kGain };
 constexpr ParamSpec kSpec[] = {
@@ -54,18 +60,17 @@ class Limiter final : public Node {
     take(in.left, x_[0], frames);
     take(in.right, x_[1], frames);
     gain_.advance(frames);
-    for (int i = 0; i < frames;) {
-      const int n = std::min(frames - i, kHop - phase_);
-      end_ += n, i += n, phase_ += n;
-      if (phase_ == kHop) phase_ = 0, ++waiting_;
-    }
-    search();
+    end_ += frames;
+    const int hops = (phase_ + frames) / kHop;
+    phase_ = (phase_ + frames) % kHop;
+    hops_ += hops;
+    search(hops);
     give(out, frames);
   }
 
  protected:
   void prepare() override {
-    for (float*& x : x_) x = arena().floats(kRoom + kSlack);
+    for (float** x : {&x_[0], &x_[1], &soft_[0], &soft_[1]}) *x = arena().floats(kRoom + kSlack);
     end_ = kKept;
     line_.clear();
     std::fill(std::begin(knots_), std::end(knots_), 1.0f);
@@ -82,7 +87,8 @@ class Limiter final : public Node {
 
  private:
   void rewind() noexcept {
-    for (float* x : x_) std::memmove(x, x + end_ - kKept, kKept * sizeof(float));
+    for (float* x : {x_[0], x_[1], soft_[0], soft_[1]})
+      std::memmove(x, x + end_ - kKept, kKept * sizeof(float));
     end_ = kKept;
   }
   void take(const float* from, float* x, int frames) noexcept {
@@ -91,19 +97,16 @@ class Limiter final : public Node {
       store_some(x + end_ + i, ahead(gain_, i) * load_some(from + i, n), n);
     }
   }
+  [[nodiscard]] float* hop_of(float* x, std::int64_t hop) const noexcept {
+    return x + end_ - phase_ - (hops_ - hop) * kHop;
+  }
   // The peaks of all hops that have become known, and their knots.
-  void search() noexcept {
-    constexpr int kMost = kMaxBlock / kHop + 1;
-    float tops[2][kMost];
-    const int first = end_ - phase_ - (waiting_ + kBehind) * kHop;
-    for (int side = 0; side < 2; ++side) {
-      float samples[kMost];
-      sample_peaks(x_[side] + first, waiting_, samples);
-      strict_peaks(x_[side] + first, waiting_, ceiling_, samples, tops[side]);
-    }
-    for (int j = 0; j < waiting_; ++j)
-      knots_[known_++ % kKnots] = line_.push(std::max(tops[0][j], tops[1][j]), ceiling_, share_);
-    waiting_ = 0;
+  void search(int hops) noexcept {
+    float peaks[kMost];
+    softener_.process(
+        hops, 2, ceiling_, [this](std::size_t side, std::int64_t hop) { return hop_of(x_[side], hop); },
+        [this](std::size_t side, std::int64_t hop) { return hop_of(soft_[side], hop); }, peaks);
+    for (int j = 0; j < hops; ++j) knots_[known_++ % kKnots] = line_.push(peaks[j], ceiling_, share_);
   }
   void give(const Stereo& out, int frames) noexcept {
     float* const outs[2] = {out.left, out.right};
@@ -115,7 +118,7 @@ class Limiter final : public Node {
         const F8 share = (splat(static_cast<float>(given_phase_ + k)) + lane_index()) * splat(1.0f / kHop);
         const F8 g = lerp(start, end, share);
         for (int side = 0; side < 2; ++side)
-          store_some(outs[side] + i + k, g * load_some(x_[side] + from + k, some), some);
+          store_some(outs[side] + i + k, g * load_some(soft_[side] + from + k, some), some);
       }
       i += n, given_phase_ += n;
       if (given_phase_ == kHop) given_phase_ = 0, ++given_;
@@ -124,11 +127,14 @@ class Limiter final : public Node {
 
   static constexpr std::uint32_t kKnots = 128;  // more than a block holds
   static_assert(kKnots * kHop > kMaxBlock + kLatency);
-  float* x_[2] = {};
+  float* x_[2] = {};     // what comes in
+  float* soft_[2] = {};  // what goes out, without its gain
   float knots_[kKnots];
+  Softener<Kernels> softener_;
   GainKnots line_;
   Smooth gain_;
-  int end_ = 0, phase_ = 0, waiting_ = 0, given_phase_ = 0;
+  int end_ = 0, phase_ = 0, given_phase_ = 0;
+  std::int64_t hops_ = 0;
   std::uint32_t known_ = 2, given_ = 0;  // knots, by the hop that starts there
   float ceiling_db_ = 1.0f, ceiling_ = 1.0f, gain_db_ = 0.0f, level_ = 1.0f, release_s_ = 0.0f, share_ = 0.0f;
 };
@@ -136,7 +142,7 @@ class Limiter final : public Node {
 }  // namespace
 
 const NodeType kLimiterType{
-    "limiter", "look-ahead true-peak limiter, 112 frames late", true, false, kSpec, make_node<Limiter>};
+    "limiter", "look-ahead true-peak limiter, 144 frames late", true, false, kSpec, make_node<Limiter>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

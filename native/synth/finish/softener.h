@@ -1,0 +1,69 @@
+// What a limiter does before it finds its gain.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "synth/finish/kernels.h"
+#include "synth/shared.h"
+
+namespace synth {
+
+// Where a sound comes near a ceiling it loses its edge of the band, near half the sample rate: no filter of
+// any length measures the true peak of that, as a tone at half the rate that is switched on has none. Near is
+// within 6 dB, by the samples; the rest of the sound keeps its bits.
+inline constexpr float kLoud = 0.5f, kNoEdge = 1e-3f;   // of the ceiling
+inline constexpr int kSoftBefore = 1, kSoftAfter = 12;  // hops around a loud one
+
+// The share of the edge that is taken away at the start of a hop.
+template <class Loud>
+SYNTH_SHARED float softness(std::int64_t hop, Loud loud) noexcept {
+  for (std::int64_t k = hop - kSoftAfter; k <= hop + kSoftBefore; ++k)
+    if (loud(k)) return 1.0f;
+  return 0.0f;
+}
+
+// A stream that is softened and searched, with the kernels of whatever instruction set.
+template <class Kernels>
+class Softener {
+ public:
+  static constexpr int kSoftened = std::max(kSoftBefore + 1, kNear), kBehind = kSoftened + kNear;
+  static constexpr int kMost = 65;  // hops at a time
+
+  // That many hops more have come whole at from(channel, hop), which counts from 0. Those kSoftened earlier
+  // are written to to(channel, hop). Gives the true peaks of those kBehind earlier, over all channels, exact
+  // where they are above the ceiling.
+  template <class From, class To>
+  SYNTH_SHARED void process(int hops, std::size_t channels, float ceiling, From from, To to,
+                            float* peaks) noexcept {
+    float samples[kMost], found[kMost], shares[kMost + 1], lost[kMost];
+    for (int j = 0; j < hops; ++j) loud(hops_ + j) = false;
+    for (std::size_t c = 0; c < channels; ++c) {
+      Kernels::sample_peaks(from(c, hops_), hops, samples);
+      for (int j = 0; j < hops; ++j) loud(hops_ + j) |= samples[j] > kLoud * ceiling;
+    }
+    const std::int64_t softened = hops_ - kSoftened, searched = hops_ - kBehind;
+    for (int j = 0; j <= hops; ++j)
+      shares[j] = softness(softened + j, [this](std::int64_t hop) { return loud(hop); });
+    for (std::size_t c = 0; c < channels; ++c) {
+      Kernels::soften(from(c, softened), shares, hops, kNoEdge * ceiling, to(c, softened), lost);
+      const float* x = to(c, searched);
+      Kernels::sample_peaks(x, hops, samples);
+      Kernels::strict_peaks(x, hops, ceiling, samples, found);
+      for (int j = 0; j < hops; ++j) peaks[j] = c == 0 ? found[j] : std::max(peaks[j], found[j]);
+    }
+    hops_ += hops;
+  }
+
+ private:
+  static constexpr std::uint32_t kRing = 128;
+  static_assert(kRing > kMost + kSoftened + kSoftAfter);
+  SYNTH_SHARED bool& loud(std::int64_t hop) noexcept {
+    return loud_[static_cast<std::uint32_t>(hop) % kRing];
+  }
+
+  std::int64_t hops_ = 0;
+  bool loud_[kRing] = {};
+};
+
+}  // namespace synth
