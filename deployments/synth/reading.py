@@ -60,6 +60,7 @@ class Reading:
     scenes: list[tuple[str, Scene, bool]] = field(default_factory=list)  # words, scene, whether it stands for itself
     everywhere: list[Change] = field(default_factory=list)
     excluded: dict[str, str] = field(default_factory=dict)  # kinds and roles, and the phrase that names one sound
+    denied: set[str] = field(default_factory=set)  # the words for what is excluded
     refused: list[str] = field(default_factory=list)  # words after a negation that no table knows
     phrases: list[str] = field(default_factory=list)
 
@@ -176,7 +177,7 @@ class _Reader:
     def _take(self, phrase: str, words: str) -> None:
         group = GROUPS.get(phrase) or GROUPS.get(singular(phrase))
         if self.negation and group is not None:
-            self._exclude({kind: "" for kind in (*group, *([SOUNDS[phrase]] if phrase in SOUNDS else []))})
+            self._exclude(words, {kind: "" for kind in (*group, *([SOUNDS[phrase]] if phrase in SOUNDS else []))})
         elif phrase in SOUNDS:
             self._thing(phrase, words)
         elif phrase in CHANGES:
@@ -193,7 +194,7 @@ class _Reader:
     def _thing(self, phrase: str, words: str) -> None:
         kind = SOUNDS[phrase]
         if self.negation:
-            self._exclude({kind: words})
+            self._exclude(words, {kind: words})
             return
         if self.beside is not None and self.mentions and {kind, self.mentions[-1].kind} <= lexicon.TONAL:
             if phrase in VAGUE or singular(phrase) in VAGUE:
@@ -227,7 +228,8 @@ class _Reader:
         if first.kind == "bass" and kind != "bass":
             self.pending.append(Change(register=-1))
 
-    def _exclude(self, sounds: Mapping[str, str]) -> None:
+    def _exclude(self, words: str, sounds: Mapping[str, str]) -> None:
+        self.reading.denied.add(words)
         self.reading.excluded |= sounds
         self.refused = True
         self.pending, self.run, self.query = [], [], []
