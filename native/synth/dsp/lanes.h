@@ -24,11 +24,11 @@ typedef float F8 __attribute__((vector_size(32)));
 typedef std::int32_t I8 __attribute__((vector_size(32)));
 typedef std::uint32_t U8 __attribute__((vector_size(32)));
 
+typedef float F4 __attribute__((vector_size(16)));
+
 #if !defined(__AVX__)
 // Without registers of eight the compiler halves arithmetic by itself, but takes everything else lane by
 // lane.
-typedef float F4 __attribute__((vector_size(16)));
-
 SYNTH_INLINE F4 lower(const F8& x) noexcept {
   F4 half;
   std::memcpy(&half, &x, sizeof half);

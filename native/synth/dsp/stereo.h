@@ -1,12 +1,11 @@
-// Two channels side by side in one register: for recursions, whose frames have to wait for each other.
+// Two channels side by side in one register: for recursions, whose frames have to wait for each other. Lanes
+// are left, right, and two that mean nothing.
 #pragma once
 
 #include "synth/dsp/lanes.h"
 
 namespace synth {
 inline namespace SYNTH_ISA {
-
-typedef float F4 __attribute__((vector_size(16)));  // left, right, and two lanes that mean nothing
 
 SYNTH_INLINE F4 splat4(float x) noexcept { return F4{x, x, x, x}; }
 SYNTH_INLINE F4 both(float left, float right) noexcept { return F4{left, right, 0.0f, 0.0f}; }

@@ -1,6 +1,5 @@
 // Node svf.
-#include "synth/dsp/filter.h"
-
+#include "synth/dsp/stereo_svf.h"
 #include "synth/nodes/catalog.h"
 
 namespace synth {
@@ -18,40 +17,41 @@ constexpr ParamSpec kSpec[] = {
 class SvfNode final : public Node {
  public:
   void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
+    using Frame = StereoSvf::Frame;
     switch (whole(kMode)) {
       case 0:
-        run(in, out, frames, [](const SvfOutputs& o, float, float) { return o.low; });
-        break;
+        return run(in, out, frames, [](const Frame& f) { return f.low; });
       case 1:
-        run(in, out, frames, [](const SvfOutputs& o, float, float) { return o.high; });
-        break;
+        return run(in, out, frames, [](const Frame& f) { return f.high(); });
       case 2:
-        run(in, out, frames, [](const SvfOutputs& o, float, float k) { return k * o.band; });
-        break;
+        return run(in, out, frames, [](const Frame& f) { return f.band_pass(); });
       default:
-        run(in, out, frames, [](const SvfOutputs& o, float x, float k) { return x - k * o.band; });
+        return run(in, out, frames, [](const Frame& f) { return f.notch(); });
     }
-    ramp_.advance(frames);
   }
 
  protected:
-  void prepare() override { ramp_.jump(design()); }
-  void control() noexcept override { ramp_.aim(design(), block()); }
+  void prepare() override { filter_.jump(design()); }
+  void control() noexcept override { filter_.aim(design(), block()); }
 
  private:
-  [[nodiscard]] SvfCoefficients design() const noexcept {
-    return SvfCoefficients::design(param(kCutoff), q_from_resonance(param(kResonance)), rate());
+  const SvfCoefficients& design() noexcept {
+    if (cutoff_hz_ == param(kCutoff) && resonance_ == param(kResonance)) return designed_;
+    cutoff_hz_ = param(kCutoff), resonance_ = param(kResonance);
+    return designed_ = SvfCoefficients::design(cutoff_hz_, q_from_resonance(resonance_), rate());
   }
   template <class Pick>
   void run(const StereoView& in, const Stereo& out, int frames, Pick pick) noexcept {
-    for (int i = 0; i < frames; ++i) {
-      const float k = ramp_.damping(i);
-      out.left[i] = pick(ramp_.step(left_, in.left[i], i), in.left[i], k);
-      out.right[i] = pick(ramp_.step(right_, in.right[i], i), in.right[i], k);
-    }
+    filter_.run(
+        frames, [&](int i) { return both(in.left[i], in.right[i]); },
+        [&](int i, const StereoSvf::Frame& frame) {
+          const F4 y = pick(frame);
+          out.left[i] = y[0], out.right[i] = y[1];
+        });
   }
-  Svf left_, right_;
-  SvfRamp ramp_;
+  StereoSvf filter_;
+  SvfCoefficients designed_;
+  float cutoff_hz_ = 0.0f, resonance_ = 0.0f;
 };
 
 }  // namespace

@@ -48,7 +48,6 @@ struct Readers {
   LaneSmooth place;  // 0 .. kFrames - 1
 };
 
-typedef float F4 __attribute__((vector_size(16)));
 SYNTH_INLINE F4 load4(const float* x) noexcept {
   F4 four;
   std::memcpy(&four, x, sizeof four);
