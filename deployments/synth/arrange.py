@@ -16,16 +16,24 @@ MUSICAL = frozenset({"PAD", "BASS", "LEAD", "ARP", "KEYS", "PLUCK", "BELL", "STR
 # Who plays the roots, so that the others leave them and the low end alone.
 GROUND = frozenset({"BASS", "DRONE"})
 _REVERB_PER_DISTANCE_DB = 14.0
+_NARROW_DB = 18.0  # the shared reverb is wide: a narrow sound has less of it
 _CLOSE_DB = 30.0  # what a step nearer takes from the reverb
 _SAID, _FULLY = 0.75, 1.2  # octaves of brightness; a word that says less moves a sound from where it is
 _TOWARDS = 1.0  # octaves from its role's usual brightness, for each octave that a word asks for
 _AT_LEAST, _AT_MOST = 0.3, 3.2
+_SIDES = 1.3  # times the power of the middle: a correlation of -0.13
+_WIDER, _NEARLY_MONO = 0.3, 0.75
+_DOUBLED = 0.2  # the correlation that a chorus leaves
 _SIZE = 2.2  # octaves that only another register gives
 _BEYOND = 9  # semitones that words go over a role's limits
 _NATURE = 0.5  # how far weather and drums, which differ by what they are, are brought together
 # Who plays in time: "slow" is its tempo, hardly its attack.
 _IN_TIME = frozenset({"BASS", "LEAD", "ARP", "KEYS", "PLUCK", "BELL", "PERCUSSION"})
-_PACE_ATTACK, _PACE_NOTES = 1.4, 0.7  # octaves of attack and of rate that an octave of tempo already says
+_PACE_ATTACK, _BLOWN_ATTACK, _PACE_NOTES = (
+    1.4,
+    0.6,
+    0.7,
+)  # octaves of attack and of rate that an octave of tempo already says
 
 
 @dataclass(frozen=True)
@@ -73,11 +81,23 @@ def arrange(layers: Sequence[Layer]) -> tuple[Place, ...]:
         low_cut = policy.low_cut_hz if grounded and preset.role in MUSICAL - GROUND else 0.0
         if change.register < 0:
             low_cut *= 0.5
-        width = min(2.0, max(0.0, policy.width + change.width)) if len(layers) > 1 else 1.0 + change.width
+        width = min(widest(preset, change), max(0.0, (policy.width if len(layers) > 1 else 1.0) + change.width))
         send = _send_db(preset.reverb_db, policy, change)
         gain = _gain_db(preset, change)
         places.append(Place(name, layer, preset, policy, gain, send, low_cut, pan * (1 - abs(change.width) / 2), width))
     return tuple(places)
+
+
+def widest(preset: Preset, change: Change) -> float:
+    """How wide a preset may become: until its sides outweigh its middle a little, and mono still has all of it."""
+    alike = _DOUBLED if doubled(preset, change) else preset.correlation
+    sides = max(1e-3, (1 - alike) / max(1e-3, 1 + alike))  # power beside that of the middle
+    return max(1.0, min(2.0, math.sqrt(_SIDES / sides)))
+
+
+def doubled(preset: Preset, change: Change) -> bool:
+    """Whether a chorus makes it wide, since it has no sides that could be raised."""
+    return change.width > _WIDER and preset.correlation > _NEARLY_MONO
 
 
 def answered(preset: Preset, change: Change) -> Change:
@@ -87,7 +107,8 @@ def answered(preset: Preset, change: Change) -> Change:
     register = math.copysign(1.0, octaves) if far else change.register
     attack, intensity = change.attack, change.intensity
     if preset.role in _IN_TIME:
-        attack = _less(attack, _PACE_ATTACK * change.tempo * -1)
+        explained = _BLOWN_ATTACK if preset.role == "LEAD" else _PACE_ATTACK
+        attack = _less(attack, -explained * change.tempo)
     if preset.role in _IN_TIME - {"PERCUSSION"} and preset.score not in {"sparse", "bowls"}:
         intensity = _less(intensity, _PACE_NOTES * change.tempo)
     return replace(change, brightness=octaves, register=register, attack=attack, intensity=intensity)
@@ -171,4 +192,4 @@ def _send_db(usual_db: float, policy: RolePolicy, change: Change) -> float:
         farthest = max(usual_db, policy.reverb_db[1])
         return min(farthest, max(usual_db, -20.0) + _REVERB_PER_DISTANCE_DB * change.distance)
     nearest = min(usual_db, policy.reverb_db[0])
-    return max(nearest, usual_db + _CLOSE_DB * change.distance)
+    return max(NOTHING_DB, max(nearest, usual_db + _CLOSE_DB * change.distance) + _NARROW_DB * min(0.0, change.width))

@@ -30,7 +30,7 @@ _SOUNDS = {
     "vinyl": "vinyl|vinyl crackle|record crackle|record noise|tape hiss|lofi noise",
     # held tones
     "pad": "pad|soundscape|chord|texture|synth|synthesizer|atmosphere|wash|swell|ambience|harmony|chords",
-    "drone": "drone|hum|om|buzz|tanpura|tambura|didgeridoo|shruti",
+    "drone": "drone|tone|hum|om|buzz|tanpura|tambura|didgeridoo|shruti",
     "choir": "choir|voice|voices|vocal|choral|angelic|chant|singing|chor|choeur|coro",
     "strings": "string|string section|string ensemble|orchestra|orchestral|violin|viola|cello|symphony|symphonic"
     "|streicher|cuerdas",
@@ -70,7 +70,7 @@ RHYTHM = frozenset({"drums", "kick", "hats", "heartbeat"})
 # These say how something sounds, not what it is: in "cafe noise" and "ship horn" the word before is the thing.
 GENERIC = frozenset(
     {"noise", "static", "hiss", "crackle", "water", "keyboard", "horn", "voice", "voices", "rumble", "buzz", "hum"}
-    | {"ambience", "atmosphere", "soundscape", "texture", "pulse", "beat", "whistle"}
+    | {"tone", "ambience", "atmosphere", "soundscape", "texture", "pulse", "beat", "whistle"}
 )
 TONAL = frozenset(_SOUNDS) - NATURE - NOISE - RHYTHM
 
@@ -186,7 +186,7 @@ _FILLERS = (
     "|loop|sample|recording|effect|clip|feel|feeling|feels|vibe|style|type|mood|and|or|nor|can|could"
     "|should|will|such|up|down|out|any|all|both|also|even|around|about|thing|things|note|notes|one|played"
     "|plays|playing|struck|hit|hits|stroke|strokes|strike|strikes|drop|drops|droplets|away|other|each|goes|going"
-    "|two|three|waltz|waltzes|different|first|next|finally|lot|lots|mostly|mainly|half|hour|hours|minute|minutes"
+    "|two|three|waltz|waltzes|different|first|next|finally|lot|lots|mostly|mainly|half|start|starts|onset|attack|attacks|beginning|hour|hours|minute|minutes"
     "|second|seconds|time|times"
 )
 FILLERS = frozenset(_FILLERS.split("|"))

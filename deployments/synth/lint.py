@@ -1,6 +1,7 @@
 """What `continuo presets lint` looks for: faults that a person who edits a preset cannot see, or hear at once."""
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from deployments.synth.roles import ROLES
 
 HIGHEST_LEVEL_DB = 15.0  # words and slow evolution raise it further; more belongs into the preset's own nodes
 LISTEN_S = 6.0
+_MOST_LEANING_DB = 3.6
 KNEE = 0.85  # samples over it are bent (perform.py)
 # What a score plays, where that is no single voice.
 _PARTS: Mapping[str, tuple[str, ...]] = {"drums": ("kick", "snare", "hat"), "thunder": ("strike",), "none": ()}
@@ -85,7 +87,16 @@ def heard(preset: Preset, seeds: int, duration_s: float = LISTEN_S) -> set[str]:
         off = float(np.mean([loudness_lufs(samples) for samples in made])) - policy.layer_lufs
         if abs(off) > policy.window_lu:
             found.add(f"{off:+.1f} LU from its role's {policy.layer_lufs:g} LUFS")
+        leans_db = float(np.mean([_lean_db(samples) for samples in made]))
+        if abs(leans_db) > _MOST_LEANING_DB:
+            found.add(f"leans {abs(leans_db):.1f} dB to the {'right' if leans_db > 0 else 'left'}")
     return found
+
+
+def _lean_db(samples: Samples) -> float:
+    """How much louder the right channel is."""
+    left, right = np.square(samples).mean(axis=1)
+    return 10 * math.log10((right + 1e-12) / (left + 1e-12))
 
 
 def alone(preset: Preset, seed: int, duration_s: float) -> Samples:

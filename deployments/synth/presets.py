@@ -89,6 +89,7 @@ class Preset(Frozen):
     centroid_hz: float = Field(
         default=1000.0, ge=20, le=20_000, description="Measured mean of the sound's spectrum: how bright it is."
     )
+    correlation: float = Field(default=0.5, ge=-1, le=1, description="Measured, of left and right; 1 is mono.")
     reverb_db: Decibels = Field(default=-60.0, ge=-60, le=6, description="Into the shared reverb; -60 is nothing.")
     air_hz: float = Field(default=14_000.0, ge=200, le=20_000, description="Where a distant noise loses its top.")
     graph: PresetGraph

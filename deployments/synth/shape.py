@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 
-from deployments.synth.arrange import MUSICAL, Place
+from deployments.synth.arrange import MUSICAL, Place, doubled
 from deployments.synth.change import Change
 from deployments.synth.compose import Song
 from deployments.synth.presets import Value
@@ -19,8 +19,10 @@ _RATES: Mapping[str, tuple[float, float, float]] = {
     "period_s": (4, 14, -0.5),
 }
 _RATES_MOVED: Mapping[str, float] = {"crackle_hz": 0.7, "gust_hz": 1.0, "period_s": -0.4}  # octaves per step of motion
+_SHORTEST_ECHO_S = 0.1  # shorter ones are resonances and doublings
 _DYNAMICS = frozenset({"compressor", "limiter", "gate"})  # their attack is no note's
 _CUTOFF_HZ = (60.0, 18_000.0)
+_SOFT_S, _SOFT = 0.25, 0.2  # a little slower is heard as well: seconds for each octave of attack beyond the second
 _SHORTEST_S, _LONGEST_ATTACK_S, _LONGEST_SHARE = 0.003, 4.0, 0.3
 # A kit is brighter by its hats, not by a filter; decibels per octave of brightness.
 _DRUM_TILT_DB: Mapping[str, float] = {"kick": -2.0, "snare": 1.0, "hat": 3.0}
@@ -79,8 +81,7 @@ def _moved(name: str, value: float, place: Place, song: Song) -> float:
         "attack_s": lambda: _clamp(_attack_s(value, change.attack), _SHORTEST_S, min(_LONGEST_ATTACK_S, longest_s)),
         "decay_s": lambda: _clamp(value * 2 ** (0.4 * change.attack), min(0.05, value), max(30.0, value)),
         "release_s": lambda: _clamp(value * 2**change.attack, _SHORTEST_S, longest_s),
-        # An echo on every dotted eighth; shorter ones are resonances and doublings.
-        "time_s": lambda: value if value < 0.1 else _clamp(0.75 * song.beat_s, 0.1, 1.2),
+        "time_s": lambda: _echo_s(value, song.beat_s),
     }
     return moved[name]() if name in moved else value
 
@@ -88,9 +89,16 @@ def _moved(name: str, value: float, place: Place, song: Song) -> float:
 def _attack_s(value: float, octaves: float) -> float:
     """Slow is slow whatever it was before, and so is sudden."""
     moved = value * 2 ** (1.8 * octaves)
-    if octaves > 1:
-        return max(moved, 0.35 * octaves)
+    if octaves > 0:
+        return max(moved, 0.35 * octaves if octaves > 1 else _SOFT_S * (octaves - _SOFT))
     return min(moved, 0.03) if octaves < -1 else moved
+
+
+def _echo_s(value: float, beat_s: float) -> float:
+    """The echo on the beat or on a half, a quarter, a double of it that is nearest; a resonance stays as it is."""
+    if value < _SHORTEST_ECHO_S:
+        return value
+    return beat_s * 2.0 ** round(math.log2(_clamp(value, 0.15, 1.0) / beat_s))
 
 
 def _cutoff_hz(value: float, place: Place) -> float:
@@ -122,7 +130,7 @@ def colour(place: Place) -> Iterator[tuple[str, str, Params]]:
     if abs(change.brightness) > _TILTED:
         beyond = math.copysign(abs(change.brightness) - _TILTED, change.brightness)
         yield "tilt", "eq", _tilt(place.preset.centroid_hz, beyond)
-    if change.width > _STEP and (musical or place.preset.role == "PERCUSSION"):
+    if doubled(place.preset, change):
         mix = _CHORUS.get(place.preset.role, _CHORUS_ELSE) * change.width
         yield "wide", "chorus", {"rate_hz": 0.35, "depth_ms": 3.0, "mix": mix}
     if abs(place.width - 1) > 0.05 or place.pan:

@@ -314,6 +314,7 @@ _LINES: tuple[tuple[Change, str], ...] = (
         massed packed thick teeming relentless constant constantly continuous incessant nonstop non_stop swarming
         cluttered saturated jam_packed bustling intricate torrential pouring unceasing ceaseless abundant plentiful
         many countless profuse bursting overflowing congested again_and_again over_and_over chattering unbroken
+        continual continually
         galore aplenty in_abundance in_profusion profusely by_the_dozen dozens_of hundreds_of thousands_of lots_of
         loads_of heaps_of tons_of plenty_of scores_of oodles_of masses_of swarms_of swarm_of cluster_of clusters_of
         showers_of flurries_of cascade_of cascades_of bursts_of deluge_of onslaught_of volley_of volleys_of hail_of

@@ -7,6 +7,7 @@ import synth_native
 
 from deployments.contract import Audio
 from tests.synth.listen import RATE_HZ, band, flatness, level_db, make, mono
+from tests.synth.pairs import sameness
 
 
 def loudness_lufs(audio: Audio) -> float:
@@ -45,3 +46,19 @@ def test_no_sound_hides_another() -> None:
     both = mono(make("wind with a bell", duration_s=10))
     without = mono(make("wind with a bell", duration_s=10, negative_prompt="bell"))
     assert level_db(both - without, 300, 5000) > level_db(without, 300, 5000) - 10
+
+
+@pytest.mark.parametrize("preset", ["brown_noise", "pad", "chamber_strings", "bass_arp", "theremin", "drums"])
+def test_wide_is_wider_and_mono_still_has_it_all(preset: str) -> None:
+    narrow, plain, wide = (
+        sameness(make(word, 3, preset=preset, duration_s=4.0)) for word in ("narrow", "sound", "wide")
+    )
+    assert narrow > 0.95
+    assert wide < plain - 0.05
+    assert wide > -0.3
+
+
+@pytest.mark.parametrize("preset", ["organ", "chamber_strings", "string_machine", "synth_pluck"])
+def test_copies_in_unison_stand_on_both_sides(preset: str) -> None:
+    left, right = np.square(make("sound", 2, preset=preset, duration_s=4.0).samples).mean(axis=1)
+    assert abs(10 * np.log10(left / right)) < 1.5

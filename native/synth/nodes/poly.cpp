@@ -119,8 +119,9 @@ class Poly final : public Instrument {
     const float share = param(kLevel1) / std::sqrt(static_cast<float>(unison_));
     for (int u = 0; u < unison_; ++u) {
       place_[u] = unison_ == 1 ? 0.0f : 2.0f * static_cast<float>(u) / static_cast<float>(unison_ - 1) - 1.0f;
-      // Alternate sides, so that pitch does not lean to one ear.
-      const float side = param(kSpread) * (u % 2 == 0 ? place_[u] : -place_[u]);
+      // Alternate sides, so that pitch does not lean to one ear, and mirrored copies opposite, nor does the
+      // level.
+      const float side = param(kSpread) * (std::min(u, unison_ - 1 - u) % 2 == 0 ? place_[u] : -place_[u]);
       level_[u] = {share * std::sqrt(1.0f - side), share * std::sqrt(1.0f + side)};
     }
     for (int g = 0; g < groups_; ++g) sources_[g].tuned_to = splat(-1.0f);

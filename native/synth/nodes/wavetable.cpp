@@ -77,7 +77,7 @@ class Wavetable final : public Instrument {
     const float share = 1.0f / std::sqrt(static_cast<float>(unison_));
     for (int u = 0; u < unison_; ++u) {
       place_[u] = unison_ == 1 ? 0.0f : 2.0f * static_cast<float>(u) / static_cast<float>(unison_ - 1) - 1.0f;
-      const float side = param(kSpread) * (u % 2 == 0 ? place_[u] : -place_[u]);
+      const float side = param(kSpread) * (std::min(u, unison_ - 1 - u) % 2 == 0 ? place_[u] : -place_[u]);
       left_[u] = share * std::sqrt(1.0f - side);
       right_[u] = share * std::sqrt(1.0f + side);
     }
