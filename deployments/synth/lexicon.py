@@ -89,7 +89,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
         "melody|lead|tune|solo": "LEAD ARP",
         "nature|nature sound|weather": "rain thunder wind surf stream fire birds crickets",
         "noise|hiss|static": "hiss pink_noise brown_noise vinyl",
-        "percussion|drum|beat|rhythm|drumming|percussive sound": "PERCUSSION",
+        "percussion|drum|beat|rhythm|drumming|percussive sound|percussive|rhythmic": "PERCUSSION",
         "bass|low end|sub": "BASS",
         "bell|chime": "bell bowl",
         "vocal|voice|singing|lyric|speech|talking": "choir",
@@ -168,6 +168,9 @@ MOOD_SCALES: Mapping[str, str] = {
 _NEGATIONS = (
     "no|neither|without|not|minus|except|except for|excluding|never|remove|avoid|omit|leave out|free of"
     "|everything but|all but|everything except|instead of|rather than|don't|dont|lacking|skip|not any|devoid of"
+    "|nothing|nothing with|nothing that has|nothing involving|nothing containing|nothing like|no more|without any"
+    "|other than|apart from|aside from|save for|non|sans|ohne|kein|keine|senza|sin|w/o|none of|in the absence of"
+    "|do without|get rid of|hate|i hate|dislike"
 )
 NEGATIONS = frozenset(_NEGATIONS.split("|"))
 # A stop ends a clause: modifiers and negations do not reach over it.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from deployments.synth.change import LIMITS, NAMES, Change, total
+from deployments.synth.quantities import of_quality
 from deployments.synth.vocabulary import LIKENESSES, WORDS
 
 __all__ = ["CHANGES", "LIMITS", "NAMES", "TRAILING", "Change", "total"]
@@ -43,7 +44,9 @@ _LIKE = (
 )  # fmt: skip
 _ENDINGS: Mapping[str, float] = {"est": 1.4, "er": 1.15, "ish": 0.6, "ly": 1.0}
 _ATTACK = re.compile(r"(\d+) (ms|milliseconds?|s|secs?|seconds?) (?:attack|onset|fade in|swell)")
+_DECIBELS = re.compile(r"(\d+) decibels (up|down)")
 _USUAL_ATTACK_S, _PER_OCTAVE = 0.12, 0.6
+_HARDLY = ("hardly ", "scarcely ")
 # What looks like a form of a word of the table and is none.
 _NO_FORMS = frozenset({"hardly", "barely", "scarcely", "nearly", "number", "damper", "timber", "piper", "hammer"})
 
@@ -76,7 +79,15 @@ def _change(phrase: str) -> Change | None:
         return WORDS[phrase]
     if " " not in phrase:
         return _form(phrase)
-    return _timed(phrase) or _likeness(phrase) or _to_a_degree(phrase)
+    if phrase.startswith(_HARDLY) and f"barely {phrase.partition(' ')[2]}" in WORDS:
+        return WORDS[f"barely {phrase.partition(' ')[2]}"]
+    return _timed(phrase) or _levelled(phrase) or of_quality(phrase) or _likeness(phrase) or _to_a_degree(phrase)
+
+
+def _levelled(phrase: str) -> Change | None:
+    """Read "6 decibels down"."""
+    match = _DECIBELS.fullmatch(phrase)
+    return None if match is None else Change(level_db=1.0).times(int(match[1]) * (1 if match[2] == "up" else -1))
 
 
 def _timed(phrase: str) -> Change | None:

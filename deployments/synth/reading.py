@@ -6,7 +6,8 @@ stands before, or behind in its clause; a clause of modifiers alone belongs to w
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 
 from deployments.synth import lexicon
 from deployments.synth.lexicon import (
@@ -21,48 +22,34 @@ from deployments.synth.lexicon import (
     VAGUE,
     Scene,
 )
+from deployments.synth.mentions import Mention, Reading, is_same, referred, singular
 from deployments.synth.modifiers import CHANGES, TRAILING, Change, total
+from deployments.synth.quantities import QUANTITIES, of_quality
 from deployments.synth.spelling import corrected
+from deployments.synth.wording import plainly
+
+__all__ = ["Mention", "Reading", "read", "singular"]
 
 _TOKEN = re.compile(r"[a-z0-9#♯♭'/]+|[,.;:!?()]")
 _LONGEST = 4  # words in a phrase
 _PUNCTUATION = frozenset(",.;:!?()")
 _ARTICLES = frozenset({"a", "an", "the", "some"})
 _SOFT = frozenset({",", "and", "(", ""})  # what may stand between a modifier and its thing
-
-
-@dataclass
-class Mention:
-    """A thing that is asked for. `kind` is the lexicon's name for it, None where only a search can tell.
-
-    `query` is all that was said around it; `strange` are words beside it that no table knows; `apart` are those of
-    them that may be a thing of their own, as "frogs" in "frogs in the rain".
-    """
-
-    words: str
-    kind: str | None
-    query: list[str] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    strange: list[str] = field(default_factory=list)
-    apart: list[str] = field(default_factory=list)
-
-    @property
-    def change(self) -> Change:
-        """What the known words do to it."""
-        return total(self.changes)
-
-
-@dataclass
-class Reading:
-    """Everything found, in the order of the words."""
-
-    mentions: list[Mention] = field(default_factory=list)
-    scenes: list[tuple[str, Scene, bool]] = field(default_factory=list)  # words, scene, whether it stands for itself
-    everywhere: list[Change] = field(default_factory=list)
-    excluded: dict[str, str] = field(default_factory=dict)  # kinds and roles, and the phrase that names one sound
-    denied: set[str] = field(default_factory=set)  # the words for what is excluded
-    refused: list[str] = field(default_factory=list)  # words after a negation that no table knows
-    phrases: list[str] = field(default_factory=list)
+_ENDS = frozenset({".", ";", ":", "!", "?", ")"})
+_THAN = frozenset({"than", "compared to", "compared with", "relative to"})
+# After "nothing percussive" these say what is meant to be there; "besides" alone rules nothing out.
+_EXCEPTIONS = frozenset({"besides", "except", "except for", "other than", "apart from", "aside from", "save for"})
+_KEPT_BESIDE = frozenset({"besides"})
+# "Everything in mono" and "narrow stereo, please" are said of the whole.
+_WHOLE = frozenset(
+    {"everything", "overall", "whole", "entire", "mix", "stereo", "image", "altogether", "throughout", "panorama"}
+)
+# "No sudden noises" refuses what is sudden, not the noises; "no other instruments" all of them.
+_ANY_SOUND = frozenset({"noise", "sound", "tone", "note", "music", "instrument"})
+_OTHERS = frozenset(
+    {"additional", "extra", "further", "accompanying", "backing", "background", "musical", "actual", "other"}
+)
+_TURNED_AROUND = -0.8
 
 
 @dataclass
@@ -71,12 +58,14 @@ class _Clause:
 
     phrases: list[tuple[str, str]]
     joint: str  # the stop before it
+    bracket: bool = False  # within brackets
     next_joint: str = "."
+    next_phrase: str = ""
 
 
 def read(text: str) -> Reading:
     """Take a prompt apart. Any text can be read."""
-    tokens = " ".join(map(corrected, _TOKEN.findall(text.lower().replace("-", " ")))).split()
+    tokens = " ".join(map(corrected, _TOKEN.findall(plainly(text).replace("-", " ")))).split()
     phrases = list(_phrases(tokens))
     reading = Reading(phrases=[phrase for phrase, _ in phrases])
     carried: list[Change] = []
@@ -86,15 +75,8 @@ def read(text: str) -> Reading:
             negation = ""
         carried, negation = _Reader(reading, clause, carried, negation).read()
     reading.everywhere += carried
+    reading.mentions = referred(reading.mentions)
     return reading
-
-
-def singular(word: str) -> str:
-    """The word without a plural ending; the tables hold singulars."""
-    for ending, instead in (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("s", "")):
-        if len(word) > 3 and word.endswith(ending) and not word.endswith("ss"):
-            return word[: -len(ending)] + instead
-    return word
 
 
 def _phrases(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -112,29 +94,33 @@ def _phrases(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
                 break
 
 
-_TABLES = (SOUNDS, CHANGES, SCENES, GROUPS, lexicon.MOOD_SCALES, NEGATIONS, STOPS)
+_TABLES = (SOUNDS, CHANGES, SCENES, GROUPS, lexicon.MOOD_SCALES, NEGATIONS, STOPS, QUANTITIES, _EXCEPTIONS, _THAN)
 
 
 def _known(phrase: str) -> bool:
     return any(phrase in table for table in _TABLES)
 
 
-def _clauses(phrases: Sequence[tuple[str, str]]) -> Iterator[_Clause]:
+def _clauses(phrases: Sequence[tuple[str, str]]) -> list[_Clause]:
     """Split at stops and at "and"; "no bass a pad" is split at "a"."""
-    clause = _Clause([], "")
+    clauses: list[_Clause] = []
+    clause, bracket = _Clause([], ""), False
     for phrase, words in phrases:
         article = phrase in {"a", "an", "the", "only", "just"} and any(p in NEGATIONS for p, _ in clause.phrases[:-1])
         if phrase in STOPS or phrase in _PUNCTUATION or phrase == "and" or article:
-            clause.next_joint = phrase
+            bracket = phrase == "(" or (bracket and phrase != ")")
             if clause.phrases or phrase in NEGATIONS:
-                yield clause
-                clause = _Clause([], phrase)
+                clauses.append(clause)
+                clause = _Clause([], phrase, bracket)
             else:
                 clause.joint = clause.joint if clause.joint and phrase == "," else phrase
+                clause.bracket = bracket
         else:
             clause.phrases.append((phrase, words))
-    if clause.phrases:
-        yield clause
+    clauses += [clause] if clause.phrases else []
+    for one, after in pairwise(clauses):
+        one.next_joint, one.next_phrase = after.joint, after.phrases[0][0] if after.phrases else ""
+    return clauses
 
 
 def _goes_on(clause: _Clause) -> bool:
@@ -155,17 +141,29 @@ class _Reader:
         self.query: list[str] = []
         self.mentions: list[Mention] = []
         self.refused = False
+        self.turned: list[Change] = []  # qualities after a negation
+        self.whole = self.compared = False
+        self.article = ""
         self.scenes: list[tuple[str, Scene]] = []
         self.beside: str | None = None  # the phrase of a thing that stands directly before
 
     def read(self) -> tuple[list[Change], str]:
         """Return the modifiers that wait for the next clause, and the negation that reaches into it."""
-        for phrase, words in self.clause.phrases:
-            if phrase in NEGATIONS:
+        for at, (phrase, words) in enumerate(self.clause.phrases):
+            if phrase in _EXCEPTIONS and (phrase in _KEPT_BESIDE or (self.negation and (self.refused or self.turned))):
+                self._close()
+                self.negation = ""
+            elif phrase in NEGATIONS:
                 self._close()
                 self.negation, self.refused = phrase, False
+            elif phrase in _THAN:
+                self._compare()
+            elif phrase in QUANTITIES and not self.negation and self._is_before_a_thing(at + 1):
+                self.pending.append(QUANTITIES[phrase])
             else:
                 self._take(phrase, words)
+            if phrase in _ARTICLES:
+                self.article = "the" if phrase == "the" else "a"
             self.beside = phrase if phrase in SOUNDS else None
         carried = self._close()
         coloured = any(
@@ -177,11 +175,15 @@ class _Reader:
     def _take(self, phrase: str, words: str) -> None:
         group = GROUPS.get(phrase) or GROUPS.get(singular(phrase))
         if self.negation and group is not None:
+            if self._only_turned(phrase, words):
+                return
             self._exclude(words, {kind: "" for kind in (*group, *([SOUNDS[phrase]] if phrase in SOUNDS else []))})
         elif phrase in SOUNDS:
             self._thing(phrase, words)
         elif phrase in CHANGES:
             self._modifier(phrase, words)
+        elif phrase in _WHOLE and not self.negation:
+            self.whole = True
         elif phrase in PREPOSITIONS:
             self.apart = list(self.run)
         elif phrase not in FILLERS and phrase not in SCENES and len(phrase) > 1:
@@ -194,7 +196,10 @@ class _Reader:
     def _thing(self, phrase: str, words: str) -> None:
         kind = SOUNDS[phrase]
         if self.negation:
-            self._exclude(words, {kind: words})
+            if not self._only_turned(phrase, words):
+                self._exclude(words, {kind: words})
+            return
+        if self.compared and self._is_mentioned(Mention(words, kind)):
             return
         if self.beside is not None and self.mentions and {kind, self.mentions[-1].kind} <= lexicon.TONAL:
             if phrase in VAGUE or singular(phrase) in VAGUE:
@@ -202,8 +207,8 @@ class _Reader:
             self._compound(kind)
         elif self.beside is not None and self.mentions and self._absorbed(phrase, words, kind):
             return
-        mention = Mention(words, kind, [*self.query, words], self.pending, self.run, self.apart)
-        self.pending, self.run, self.query, self.apart = [], [], [], []
+        mention = Mention(words, kind, [*self.query, words], self.pending, self.run, self.apart, self.article)
+        self.pending, self.run, self.query, self.apart, self.article = [], [], [], [], ""
         self.mentions.append(mention)
         self.reading.mentions.append(mention)
 
@@ -235,16 +240,51 @@ class _Reader:
         self.pending, self.run, self.query = [], [], []
 
     def _modifier(self, phrase: str, words: str) -> None:
-        """Keep it for the next thing; some stand behind theirs. A negated modifier means nothing."""
+        """Keep it for the next thing; some stand behind theirs. What is refused turns around."""
         if self.negation:
             if self.negation in {"not", "never"}:
                 self.negation = ""  # "not too loud, with bells"
+            else:
+                self.turned.append(CHANGES[phrase])
             return
         self.query.append(words)
-        if (phrase in TRAILING or " " in phrase) and self.mentions and not self.run:
-            self.mentions[-1].changes.append(CHANGES[phrase])
+        behind = self.mentions or (self.reading.mentions if self.clause.joint == "with" and of_quality(phrase) else [])
+        if (phrase in TRAILING or " " in phrase) and behind and not self.run:
+            behind[-1].changes.append(CHANGES[phrase])
         else:
             self.pending.append(CHANGES[phrase])
+
+    def _only_turned(self, phrase: str, words: str) -> bool:
+        """Whether a way of sounding is refused, not the thing: "no sudden noises", "rain, but no heavy rain"."""
+        last = singular(phrase.rsplit(" ", maxsplit=1)[-1])
+        asked = [mention for mention in self.reading.mentions if is_same(Mention(words, SOUNDS.get(phrase)), mention)]
+        if self.turned and asked:
+            asked[-1].changes.append(total(self.turned).times(_TURNED_AROUND))
+        elif self.turned and last in _ANY_SOUND:
+            self.reading.everywhere.append(total(self.turned).times(_TURNED_AROUND / 2))
+        elif last in _ANY_SOUND and self.run and not _OTHERS.issuperset(self.run):
+            self.reading.refused.append(" ".join([*self.run, words]))
+        else:
+            return False
+        self.refused, self.turned, self.run = True, [], []
+        return True
+
+    def _compare(self) -> None:
+        """End what is compared: in "rain louder than the pad" all before is said of the rain, nothing of the pad."""
+        before = self.mentions or self.reading.mentions
+        if before:
+            before[-1].changes += self.pending
+            self.pending = []
+        self.compared, self.run, self.query = True, [], []
+
+    def _is_before_a_thing(self, at: int) -> bool:
+        """Whether a thing or a scene is next, whatever is said of it: "a bit of the rain", "more soft bells"."""
+        following = (phrase for phrase, _ in self.clause.phrases[at:])
+        next_ = next((phrase for phrase in following if phrase not in {*_ARTICLES, "of"} and phrase not in CHANGES), "")
+        return next_ in SOUNDS or next_ in SCENES
+
+    def _is_mentioned(self, thing: Mention) -> bool:
+        return any(is_same(thing, mention) for mention in self.reading.mentions)
 
     def _scene(self, phrase: str, words: str) -> None:
         scene = SCENES[phrase]
@@ -264,9 +304,15 @@ class _Reader:
         run, pending, query = self.run, self.pending, self.query
         self.run, self.pending, self.query = [], [], []
         if self.negation:
-            if run and not self.refused:
+            turned, self.turned = self.turned, []
+            if turned and not self.refused and not run:
+                refused = total(turned).times(_TURNED_AROUND)
+                (self.mentions[-1].changes if self.mentions else self.reading.everywhere).append(refused)
+            elif run and not self.refused:
                 self.reading.refused.append(" ".join(run))
             return []
+        if self.compared:
+            run = []
         if self.mentions:
             last = self.mentions[-1]
             last.changes += pending
@@ -275,23 +321,35 @@ class _Reader:
             return []
         if self._goes_back(run, query, pending):
             return []
-        if run:
+        if run and not self.whole:
             mention = Mention(" ".join(run), None, query, pending, run)
             self.mentions.append(mention)
             self.reading.mentions.append(mention)
             return []
         begun = any(phrase in _ARTICLES for phrase, _ in self.clause.phrases)  # "with a low, dark pad"
-        if (begun or self.clause.joint in _SOFT) and self.clause.next_joint in _SOFT:
+        if not self.whole and (begun or self.clause.joint in _SOFT) and self.clause.next_joint in _SOFT:
             return pending
         self.reading.everywhere += pending
         return []
 
     def _goes_back(self, run: Sequence[str], query: Sequence[str], pending: Sequence[Change]) -> bool:
         """Give the last thing what belongs to it: "piano (loud)", "a guitar with heavy distortion"."""
-        bracket = not run and self.clause.joint == "("
+        bracket = not run and self.clause.bracket
         effect = bool(run) and EFFECTS.issuperset(map(singular, run))
-        if not self.reading.mentions or not (bracket or effect):
+        if not self.reading.mentions or not (
+            bracket or effect or (not run and not self.whole and self._stands_behind())
+        ):
             return False
         self.reading.mentions[-1].query += query
         self.reading.mentions[-1].changes += pending
         return True
+
+    def _stands_behind(self) -> bool:
+        """Whether a clause of modifiers alone ends what was said of a thing: "rain, very far away, and a piano"."""
+        if any(phrase in {"it", "them"} for phrase, _ in self.clause.phrases):
+            return True
+        if self.clause.joint not in {",", "and"} or any(phrase in _ARTICLES for phrase, _ in self.clause.phrases):
+            return False
+        if self.clause.next_joint in _SOFT:
+            return self.clause.next_phrase in _ARTICLES
+        return self.clause.next_joint not in _ENDS

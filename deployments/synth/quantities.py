@@ -1,0 +1,67 @@
+"""How much of something: of a quality ("no highs", "plenty of sheen"), of a thing ("less rain", "a hint of bells")."""
+
+from collections.abc import Mapping
+
+from deployments.synth.change import Change
+
+_BRIGHT, _DENSE = Change(brightness=1.3), Change(intensity=1.2)
+# What much of a quality does, as in vocabulary.py.
+_QUALITY_LINES: tuple[tuple[Change, str], ...] = (
+    (_BRIGHT, "highs|high end|top end|treble|sheen|sparkle|glitter|gleam|shine|shimmer|brilliance|brightness|overtones"
+              "|harmonics|upper harmonics|high frequencies|daylight|sunlight|bite|harshness|sizzle|presence"),
+    (Change(brightness=-1.3), "darkness|gloom|murk|dullness|mud|muddiness"),
+    (Change(intensity=-1.2), "gaps|gap|rests|pauses|pause|breaks|silence|silences|breathing room|stillness|empty space"
+                             "|interruption|interruptions"),
+    (_DENSE, "notes|activity|events|busyness|density"),
+    (Change(attack=2.2), "delay|hesitation|fade|fade in|ramp|lag"),
+    (Change(attack=-2.2), "punch|snap|attack|bang|click|clicks|transient|transients|accents"),
+    (Change(width=1), "stereo|width|stereo width|spread|panning"),
+    (Change(distance=0.6, width=0.3), "reverb|echo|echoes|reverberation|ambience"),
+    (Change(level_db=5), "volume|loudness|force"),
+    (Change(tempo=0.5, intensity=0.6), "urgency|haste|rush|speed|drive"),
+    (Change(intensity=1.0, level_db=2), "energy|intensity|power"),
+)  # fmt: skip
+QUALITIES: Mapping[str, Change] = {noun: change for change, line in _QUALITY_LINES for noun in line.split("|")}
+
+_SHARES: Mapping[float, str] = {
+    1.2: "so much|so many|tons of|loads of|masses of|maximum|endless|nothing but|full of",
+    1.0: "lots of|plenty of|a lot of|much|many|very many|loads|all|rich in|with much|strong|big",
+    0.6: "more|some more|much more|added|extra|increased",
+    0.3: "a bit of|a little|a touch of|a hint of|some more",
+    -0.5: "less|little|few|fewer|not much|not many|reduced|limited|low",
+    -0.8: "no|without|without any|hardly any|scarcely any|barely any|almost no|next to no|very little|very few|not any"
+    "|zero|free of|devoid of|lacking|minimal|minimum|never any|lacking in|hardly a|no more|without a|not a|never a",
+}
+_SHARE_OF = {words: share for share, line in _SHARES.items() for words in line.split("|")}
+
+_NOTHING_TONAL = frozenset({"no notes", "without notes", "without any notes"})
+
+_LESS, _MORE = Change(level_db=-5, intensity=-0.3), Change(level_db=4, intensity=0.3)
+_QUANTITY_LINES: tuple[tuple[Change, str], ...] = (
+    (_LESS, "less|fewer|some less|not much|not many|not so much|not too much|not so many"),
+    (_LESS.times(0.6), "a bit less|a little less|slightly less|somewhat less"),
+    (_LESS.times(1.6), "much less|far less|way less|a lot less|even less|very little|very few"),
+    (_MORE, "more|some more|additional|lots more"),
+    (_MORE.times(0.6), "a bit more|a little more|slightly more|somewhat more|a little bit more"),
+    (_MORE.times(1.5), "much more|far more|way more|a lot more|even more"),
+    (Change(level_db=3, intensity=0.8), "lots of|a lot of|plenty of|loads of|tons of|heaps of|masses of|full of"
+     "|so much"),
+    (Change(level_db=-6, intensity=-0.4), "a little bit of|a bit of|a hint of|a touch of|a dash of|a trace of"
+     "|a whisper of|a pinch of|a suggestion of|a sprinkle of|a smidgen of"
+     "|a breath of|just a hint|just a touch of|just a bit of"
+     "|only a little|just a little|only a hint of|a little of|the slightest|the faintest"),
+    (Change(level_db=-8, intensity=-0.6), "hardly any|barely any|scarcely any|almost no|next to no|practically no"
+     "|virtually no"),
+)  # fmt: skip
+QUANTITIES: Mapping[str, Change] = {words: change for change, line in _QUANTITY_LINES for words in line.split("|")}
+
+
+def of_quality(phrase: str) -> Change | None:
+    """What "hardly any highs" and "plenty of punch" do; None where it is no quantity of a quality."""
+    parts = phrase.split(" ")
+    for at in range(1, len(parts)):
+        share = _SHARE_OF.get(" ".join(parts[:at]))
+        quality = QUALITIES.get(" ".join(parts[at:]))
+        if phrase not in _NOTHING_TONAL and share is not None and quality is not None:
+            return quality.times(share)
+    return None
