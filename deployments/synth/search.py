@@ -20,7 +20,7 @@ from deployments.synth.presets import Preset, library
 from deployments.synth.vectors import cache_folder, vectors_of
 
 _NEAREST = 2  # views; one alone may match by accident
-_MEAN = 0.4  # the weight of the mean view, beside that of the nearest
+_MEAN = 0.6  # the weight of the mean view, beside that of the nearest
 _WORDING = 0.05  # the weight of shared words, where a cosine weighs 1
 _SHRINKAGE = 2.0  # of the scatter within presets towards the same in every direction
 _USUAL_BM25 = 4.0
@@ -47,11 +47,10 @@ def words(text: str) -> list[str]:
 
 def stem(word: str) -> str:
     """A word without its commonest English endings, so that "rainy", "raining" and "rains" meet."""
-    for ending in ("ing", "ies", "ed", "es", "y", "s", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            root = word[: -len(ending)]
-            return root[:-1] if len(root) > 3 and root[-1] == root[-2] else root
-    return word
+    endings = ("ing", "ies", "ed", "es", "y", "s", "e")
+    ending = next((each for each in endings if word.endswith(each) and len(word) - len(each) >= 3), "")
+    root = word.removesuffix(ending)
+    return root[:-1] if len(root) > 3 and root[-1] == root[-2] else root
 
 
 class Bm25:

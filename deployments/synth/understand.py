@@ -13,7 +13,7 @@ from typing import Any
 from deployments.synth import lexicon
 from deployments.synth.axes import axes
 from deployments.synth.exclusion import banned_by, is_of, named
-from deployments.synth.lexicon import FILLERS, GENERIC, NATURE, NOISE, RHYTHM, SCENES
+from deployments.synth.lexicon import FILLERS, GENERIC, NATURE, NOISE, RHYTHM, SCENES, SOUNDS
 from deployments.synth.modifiers import CHANGES, Change, total
 from deployments.synth.musical import Terms, read_terms
 from deployments.synth.presets import Preset, library
@@ -28,6 +28,7 @@ _WHOLE_FITS = 0.25  # of a prompt in which nothing is named: unrelated words rea
 _CLOSE = 0.9  # the share of the best score that makes the next one as good
 _STANDS_OUT = 0.05  # by how much another preset fits better than those of a kind that says little
 _APART_FITS = 0.5
+_NAMESAKES = 8  # how far down a preset of the very name is preferred
 _COLOUR = 0.4  # the weight of what is said of a thing, beside the thing with it
 _MOST_LAYERS = 6
 _ANY_MUSIC = frozenset(
@@ -254,13 +255,17 @@ def _blended(hits: Sequence[Hit], coloured: Sequence[Hit]) -> list[Hit]:
 def _rougher(preset: Preset, mentions: Sequence[Mention], layers: Mapping[str, Layer]) -> str | None:
     """The layer that a closer word makes exact: the rain of "rain against the window"."""
     kinds = [mention.kind for mention in mentions if mention.kind in NATURE]
-    return next((kind for kind in kinds if kind in layers and kind != preset.id and is_of(preset, kind)), None)
+    called = {SOUNDS.get(word) for word in f"{preset.id.replace('_', ' ')} {preset.name}".lower().split()}
+    return next((kind for kind in kinds if kind in layers and kind != preset.id and kind in called), None)
 
 
 def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None:
     """The hit that is meant: the best of its kind, or the best at all when it fits well."""
     if mention.kind is None:
-        return hits[0] if hits and hits[0].score >= _FITS else None
+        called = [hit for hit in hits[:_NAMESAKES] if hit.score >= _KIND_FITS and _is_named(hit.preset, mention)]
+        return next(iter(called or [hit for hit in hits[:1] if hit.score >= _FITS]), None)
+    known = (hit for hit in hits if hit.score >= _KIND_FITS and _suits(hit.preset, mention))
+    hits = [*[hit for hit in known if _is_known_for(hit.preset, mention)][:1], *hits]
     generic = mention.words in GENERIC and [mention.words] != mention.query
     for hit in hits:
         if _suits(hit.preset, mention):
@@ -271,6 +276,21 @@ def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None
             break
     usual = library()[mention.kind]
     return None if usual.id in banned else Hit(usual, 1.0)
+
+
+def _is_named(preset: Preset, mention: Mention) -> bool:
+    """Whether all words of a preset's id were said: a spooky theremin is a theremin."""
+    return set(words(preset.id.replace("_", " "))) <= set(words(" ".join(mention.query)))
+
+
+def _is_known_for(preset: Preset, mention: Mention) -> bool:
+    """Whether a preset bears the very words as its id or a tag, where they are more exact than its kind's own."""
+    if mention.kind is None or (mention.words in SCENES and mention.kind in NATURE | NOISE):
+        return False
+    said = words(mention.words)
+    if mention.words not in SCENES and set(said) <= named(mention.kind):
+        return False
+    return words(preset.id.replace("_", " ")) == said or any(words(tag) == said for tag in preset.tags)
 
 
 def _suits(preset: Preset, mention: Mention) -> bool:

@@ -87,7 +87,8 @@ def test_without_a_sentence_model_words_count(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("raining", "rainy"), ("drums", "drum"), ("berries", "berry"), ("humming", "hum")]
+    ("one", "other"),
+    [("raining", "rainy"), ("drums", "drum"), ("berries", "berry"), ("humming", "hum"), ("bells", "bell")],
 )
 def test_forms_of_a_word_meet(one: str, other: str) -> None:
     assert stem(one) == stem(other)
