@@ -1,7 +1,7 @@
 // Nodes wind, surf, fire, stream: weather and water from noise, slow walks and grains.
-#include "synth/dsp/filter.h"
 #include "synth/dsp/grains.h"
 #include "synth/dsp/noise.h"
+#include "synth/dsp/stereo_svf.h"
 #include "synth/nodes/catalog.h"
 
 namespace synth {
@@ -13,35 +13,38 @@ class ShapedNoise {
  public:
   // Below 25 Hz nothing is heard; what pink noise has there would only move the speaker.
   void prepare(float rate) noexcept {
-    drift_left_.set_cutoff(25.0f, rate);
-    drift_right_.set_cutoff(25.0f, rate);
+    OnePole drift;
+    drift.set_cutoff(25.0f, rate);
+    keep_ = drift.keep;
   }
-  void jump(const SvfCoefficients& c, float level) noexcept { ramp_.jump(c), level_.jump(level); }
+  void jump(const SvfCoefficients& c, float level) noexcept { filter_.jump(c), level_.jump(level); }
   void aim(const SvfCoefficients& c, float level, int frames) noexcept {
-    ramp_.aim(c, frames), level_.aim(level, frames);
+    filter_.aim(c, frames), level_.aim(level, frames);
   }
   // `band` is the share of the band-pass against the low-pass.
   void add_to(const Stereo& out, int frames, float band, Random& random) noexcept {
-    for (int i = 0; i < frames; ++i) {
-      float left, right;
-      random.stereo(left, right);
-      const SvfOutputs l = ramp_.step(left_, pink_left_.step(left), i);
-      const SvfOutputs r = ramp_.step(right_, pink_right_.step(right), i);
-      const float level = level_.at(i);
-      const float left_sum = l.low + band * (l.band - l.low), right_sum = r.low + band * (r.band - r.low);
-      out.left[i] += level * (left_sum - drift_left_.step(left_sum));
-      out.right[i] += level * (right_sum - drift_right_.step(right_sum));
-    }
-    ramp_.advance(frames);
+    const F4 share = splat4(band), keep = splat4(keep_);
+    Random draws = random;
+    Pink pink = pink_;
+    F4 drift = drift_;
+    filter_.run(
+        frames, [&](int) { return pink.step(white(draws)); },
+        [&](int i, const StereoSvf::Frame& f) {
+          const F4 sum = fma(share, f.band - f.low, f.low);
+          drift = fma(keep, drift - sum, sum);
+          const F4 y = splat4(level_.at(i)) * (sum - drift);
+          out.left[i] += y[0], out.right[i] += y[1];
+        });
+    random = draws, pink_ = pink, drift_ = drift;
     level_.advance(frames);
   }
 
  private:
-  Svf left_, right_;
-  SvfRamp ramp_;
+  StereoSvf filter_;
   Smooth level_;
-  Pink pink_left_, pink_right_;
-  OnePole drift_left_, drift_right_;
+  Pink pink_;
+  F4 drift_{};
+  float keep_ = 0.0f;
 };
 
 void clear(const Stereo& out, int frames) noexcept {

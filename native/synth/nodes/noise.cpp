@@ -1,6 +1,7 @@
 // Node noise.
 #include "synth/dsp/noise.h"
 
+#include "synth/dsp/frames.h"
 #include "synth/nodes/catalog.h"
 
 namespace synth {
@@ -18,15 +19,26 @@ constexpr ParamSpec kSpec[] = {
 class Noise final : public Node {
  public:
   void process(const StereoView&, const Stereo& out, int frames) noexcept override {
-    const int color = whole(kColor);
-    for (int i = 0; i < frames; ++i) {
-      const StereoSample s = next(color);
-      // Mid and side of equal power, so that width does not change the level.
-      const float side = width_.at(i), centre = std::sqrt(1.0f - 0.5f * side * side);
-      const float cross = side * 0.70710678f, gain = gain_.at(i);
-      const float m = 0.70710678f * (s.left + s.right), d = 0.70710678f * (s.left - s.right);
-      out.left[i] = gain * (centre * m + cross * d);
-      out.right[i] = gain * (centre * m - cross * d);
+    switch (whole(kColor)) {
+      case 1:
+        draw(out, frames, pink_);
+        break;
+      case 2:
+        draw(out, frames, brown_);
+        break;
+      default:
+        draw(out, frames, White{});
+    }
+    // Mid and side of equal power, so that width does not change the level.
+    const F8 one = splat(1.0f), half = splat(0.5f), root = splat(0.70710678f);
+    for (int i = 0; i < frames; i += kLanes) {
+      const int n = std::min(kLanes, frames - i);
+      const F8 left = load_some(out.left + i, n), right = load_some(out.right + i, n);
+      const F8 side = ahead(width_, i), gain = ahead(gain_, i);
+      const F8 mid = sqrt(one - half * side * side) * root * (left + right);
+      const F8 across = side * root * root * (left - right);
+      store_some(out.left + i, gain * (mid + across), n);
+      store_some(out.right + i, gain * (mid - across), n);
     }
     gain_.advance(frames);
     width_.advance(frames);
@@ -39,16 +51,22 @@ class Noise final : public Node {
   }
 
  private:
-  StereoSample next(int color) noexcept {
-    float left, right;
-    random_.stereo(left, right);
-    if (color == 1) return {pink_left_.step(left), pink_right_.step(right)};
-    if (color == 2) return {brown_left_.step(left), brown_right_.step(right)};
-    return {left, right};
+  struct White {
+    F4 step(const F4& x) noexcept { return x; }
+  };
+  template <class Color>
+  void draw(const Stereo& out, int frames, Color&& color) noexcept {
+    Random draws = random_;
+    std::remove_reference_t<Color> now = color;
+    for (int i = 0; i < frames; ++i) {
+      const F4 x = now.step(white(draws));
+      out.left[i] = x[0], out.right[i] = x[1];
+    }
+    color = now, random_ = draws;
   }
 
-  Pink pink_left_, pink_right_;
-  Brown brown_left_, brown_right_;
+  Pink pink_;
+  Brown brown_;
   Smooth gain_, width_;
 };
 

@@ -1,6 +1,7 @@
 // Node rain: a steady shaped hiss and the drops that stand out of it.
-#include "synth/dsp/filter.h"
 #include "synth/dsp/grains.h"
+#include "synth/dsp/noise.h"
+#include "synth/dsp/stereo_svf.h"
 #include "synth/nodes/catalog.h"
 
 namespace synth {
@@ -21,13 +22,15 @@ constexpr ParamSpec kSpec[] = {
 class Rain final : public Node {
  public:
   void process(const StereoView&, const Stereo& out, int frames) noexcept override {
-    for (int i = 0; i < frames; ++i) {
-      float left, right;
-      random_.stereo(left, right);
-      const float level = hiss_.at(i);
-      out.left[i] = level * shape(high_left_, low_left_, left);
-      out.right[i] = level * shape(high_right_, low_right_, right);
-    }
+    Random draws = random_;
+    StereoSvf low = low_;
+    high_.run(
+        frames, [&](int) { return white(draws); },
+        [&](int i, const StereoSvf::Frame& f) {
+          const F4 y = splat4(hiss_.at(i)) * low.step(f.high()).low;
+          out.left[i] = y[0], out.right[i] = y[1];
+        });
+    random_ = draws, low_ = low;
     hiss_.advance(frames);
     drops_.add_to(out.left, out.right, frames, [this](Grain& g) { strike(g); });
   }
@@ -36,8 +39,8 @@ class Rain final : public Node {
   void prepare() override {
     drops_.random = Random(random_.bits());
     breath_.random = Random(random_.bits());
-    high_ = SvfCoefficients::design(1100.0f, 0.6f, rate());
-    low_ = SvfCoefficients::design(9500.0f, 0.6f, rate());
+    high_.jump(SvfCoefficients::design(1100.0f, 0.6f, rate()));
+    low_.jump(SvfCoefficients::design(9500.0f, 0.6f, rate()));
   }
 
   void control() noexcept override {
@@ -69,13 +72,7 @@ class Rain final : public Node {
     g.strike(param(kDrop) * std::exp2(octaves), decay_s, plink ? 0.5f * level : level, r.bipolar(), rate());
   }
 
-  float shape(Svf& high, Svf& low, float x) const noexcept {
-    const float h = high.step(x, high_.a1, high_.a2, high_.a3, high_.damping).high;
-    return low.step(h, low_.a1, low_.a2, low_.a3, low_.damping).low;
-  }
-
-  SvfCoefficients high_, low_;
-  Svf high_left_, high_right_, low_left_, low_right_;
+  StereoSvf high_, low_;
   GrainStream<96> drops_;
   Walk breath_;
   Smooth hiss_;
