@@ -44,7 +44,7 @@ def _alike(refused: Sequence[str]) -> set[str]:
 def _is_ruled_out(preset: Preset, reading: Reading, asked: Sequence[Mention]) -> bool:
     """Whether it is of what is ruled out, and not asked for itself."""
     for kind, phrase in reading.excluded.items():
-        named_alone = phrase and not _said(phrase) <= _general(kind)
+        named_alone = phrase and not _said(phrase) <= _general(kind) and _is_answered(phrase, kind)
         if _answers(preset, phrase, kind) if named_alone else _is_kind(preset, kind):
             return not _is_asked(preset, asked)
     return False
@@ -84,6 +84,12 @@ def _answers(preset: Preset, phrase: str, kind: str) -> bool:
     tags = {_said(tag) for tag in preset.tags}
     roles = {library()[kind].role} | {other.role for other in library().values() if said <= called(other.id)}
     return said in tags and preset.role in roles
+
+
+@cache
+def _is_answered(phrase: str, kind: str) -> bool:
+    """Whether the library knows the word; else it is another language's for the kind."""
+    return any(_answers(preset, phrase, kind) for preset in library().values())
 
 
 def is_of(preset: Preset, kind: str) -> bool:

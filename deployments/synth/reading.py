@@ -158,6 +158,8 @@ class _Reader:
                 self.negation, self.refused = phrase, False
             elif phrase in _THAN:
                 self._compare()
+            elif phrase in _WHOLE and any(change.width for change in self.pending):
+                self.whole = True  # "narrow stereo" is not stereo
             elif phrase in QUANTITIES and not self.negation and self._is_before_a_thing(at + 1):
                 self.pending.append(QUANTITIES[phrase])
             else:
