@@ -7,7 +7,7 @@ outright stays, whatever class it is of: "lute and flute, no modern instruments"
 from collections.abc import Sequence
 from functools import cache
 
-from deployments.synth.lexicon import SOUNDS
+from deployments.synth.lexicon import GROUPS, SOUNDS
 from deployments.synth.presets import Preset, library
 from deployments.synth.reading import Mention, Reading, read, singular
 from deployments.synth.roles import ROLES
@@ -70,7 +70,7 @@ def _is_kind(preset: Preset, kind: str) -> bool:
     """Whether it is of a role, or of a kind and named like one of its sorts: a cello section is of the strings."""
     if kind in ROLES:
         return preset.role == kind
-    if preset.id == kind:
+    if preset.id == kind or preset.role in GROUPS.get(singular(kind), ()):  # all drums, in whatever language
         return True
     names = named(preset.id) if preset.role in _SCENERY else called(preset.id)
     return preset.role == library()[kind].role and bool(_sorts(kind) & names)
