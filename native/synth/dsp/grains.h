@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "synth/dsp/frames.h"
 #include "synth/dsp/smooth.h"
 #include "synth/random.h"
 
@@ -27,24 +28,45 @@ struct Grain {
     right = std::sqrt(0.5f * (1.0f + pan));
     remaining = static_cast<int>(6.0f * decay_s * rate);  // to -52 dB
   }
+};
 
-  void add_to(float* out_left, float* out_right, int frames) noexcept {
-    const int n = std::min(frames, remaining);
-    for (int i = 0; i < n; ++i) {
-      const float y = c1 * y1 - c2 * y2;
-      y2 = y1;
-      y1 = y;
-      out_left[i] += left * y;
-      out_right[i] += right * y;
-    }
-    remaining -= n;
+// Eight bursts, one per lane.
+class GrainLanes {
+ public:
+  [[nodiscard]] int remaining(int lane) const noexcept { return static_cast<int>(remaining_[lane]); }
+  [[nodiscard]] bool sounds() const noexcept { return longest_ > 0; }
+  void put(int lane, const Grain& g) noexcept {
+    y1_[lane] = g.y1, y2_[lane] = g.y2, c1_[lane] = g.c1, c2_[lane] = -g.c2;
+    left_[lane] = g.left, right_[lane] = g.right;
+    remaining_[lane] = static_cast<float>(g.remaining);
+    longest_ = std::max(longest_, g.remaining);
   }
+  // A lane falls silent behind its last frame.
+  void add_to(F8* left, F8* right, int frames) noexcept {
+    const F8 one = splat(1.0f), zero = splat(0.0f), c1 = c1_, c2 = c2_, to_left = left_, to_right = right_;
+    F8 y1 = y1_, y2 = y2_, remaining = remaining_;
+    for (int i = 0; i < frames; ++i) {
+      const F8 y = fma(c1, y1, c2 * y2) * min(max(remaining, zero), one);
+      y2 = y1, y1 = y;
+      left[i] = fma(to_left, y, left[i]);
+      right[i] = fma(to_right, y, right[i]);
+      remaining = remaining - one;
+    }
+    y1_ = y1, y2_ = y2, remaining_ = max(remaining, zero);
+    longest_ -= frames;
+  }
+
+ private:
+  F8 y1_{}, y2_{}, c1_{}, c2_{}, left_{}, right_{}, remaining_{};
+  int longest_ = 0;
 };
 
 // A Poisson stream of grains. `Shape` is called once per arrival, as shape(grain), with all randomness drawn
 // from the grain's own generator: the order of draws is the order of arrivals, however the render is split.
 template <std::size_t kGrains>
 class GrainStream {
+  static_assert(kGrains % kLanes == 0);
+
  public:
   void set_rate(float per_second, float rate_hz) noexcept {
     mean_wait_ = rate_hz / per_second;
@@ -61,9 +83,11 @@ class GrainStream {
     while (wait_ < frames) {
       ring(left, right, done, wait_);
       done = wait_;
-      Grain& grain = next_free();
+      Grain grain;
       shape(grain);
       if (random.bits() & 1u) grain.y2 = -grain.y2;  // a burst has an offset; together they have none
+      const int slot = next_free();
+      grains_[static_cast<std::size_t>(slot / kLanes)].put(slot % kLanes, grain);
       wait_ += draw_wait();
     }
     ring(left, right, done, frames);
@@ -73,25 +97,43 @@ class GrainStream {
   Random random;
 
  private:
+  static constexpr int kMostFrames = 64;  // at once
+
   void ring(float* left, float* right, int begin, int end) noexcept {
-    for (Grain& g : grains_)
-      if (g.remaining > 0) g.add_to(left + begin, right + begin, end - begin);
+    for (int at = begin; at < end; at += kMostFrames) {
+      const int n = std::min(kMostFrames, end - at), rounded = (n + kLanes - 1) / kLanes * kLanes;
+      if (std::none_of(grains_.begin(), grains_.end(), [](const GrainLanes& g) { return g.sounds(); }))
+        return;
+      F8 to_left[kMostFrames], to_right[kMostFrames];
+      std::fill_n(to_left, rounded, F8{});
+      std::fill_n(to_right, rounded, F8{});
+      for (GrainLanes& g : grains_)
+        if (g.sounds()) g.add_to(to_left, to_right, n);
+      for (int i = 0; i < n; i += kLanes) {
+        const int some = std::min(kLanes, n - i);
+        float *l = left + at + i, *r = right + at + i;
+        store_some(l, load_some(l, some) + sums_of_lanes(to_left + i), some);
+        store_some(r, load_some(r, some) + sums_of_lanes(to_right + i), some);
+      }
+    }
   }
 
   // With more grains than slots the one nearest its end gives way; it is below -40 dB by then.
-  Grain& next_free() noexcept {
-    Grain* shortest = &grains_[0];
-    for (Grain& g : grains_) {
-      if (g.remaining <= 0) return g;
-      if (g.remaining < shortest->remaining) shortest = &g;
+  [[nodiscard]] int next_free() const noexcept {
+    int shortest = 0, least = 1 << 30;
+    for (int slot = 0; slot < static_cast<int>(kGrains); ++slot) {
+      const GrainLanes& group = grains_[static_cast<std::size_t>(slot / kLanes)];
+      const int remaining = group.sounds() ? group.remaining(slot % kLanes) : 0;
+      if (remaining <= 0) return slot;
+      if (remaining < least) shortest = slot, least = remaining;
     }
-    return *shortest;
+    return shortest;
   }
 
   // Whole frames, at least one; a Poisson process needs no more at these rates.
   int draw_wait() noexcept { return 1 + static_cast<int>(std::min(random.exponential(mean_wait_), 1e9f)); }
 
-  std::array<Grain, kGrains> grains_{};
+  std::array<GrainLanes, kGrains / kLanes> grains_{};
   int wait_ = 0;
   float mean_wait_ = 1e9f;
   bool started_ = false;
