@@ -26,7 +26,11 @@ py::object required(const py::dict& dict, const char* key, const std::string& wh
 
 std::string text_of(const py::handle& value, const std::string& what) {
   if (!py::isinstance<py::str>(value)) throw synth::Invalid(what + " must be text, not " + type_name(value));
-  return value.cast<std::string>();
+  Py_ssize_t size = 0;
+  const char* const text = PyUnicode_AsUTF8AndSize(value.ptr(), &size);
+  if (text) return {text, static_cast<std::size_t>(size)};
+  PyErr_Clear();
+  throw synth::Invalid(what + " = " + std::string(py::repr(value)) + " has no form in UTF-8");
 }
 
 // int, float and numpy scalars, but not bool: True as a cutoff is a mistake.
@@ -36,11 +40,14 @@ double number_of(const py::handle& value, const std::string& what) {
     if (!PyErr_Occurred()) return number;
     PyErr_Clear();
   }
+  if (PyLong_Check(value.ptr()) && !py::isinstance<py::bool_>(value))
+    throw synth::Invalid(what + " is a number of more than 308 digits");
   throw synth::Invalid(what + " must be a number, not " + type_name(value));
 }
 
 std::variant<double, std::string> value_of(const py::handle& value, const std::string& what) {
-  if (py::isinstance<py::str>(value)) return value.cast<std::string>();
+  if (py::isinstance<py::str>(value)) return text_of(value, what);
+  if (value.is_none()) throw synth::Invalid(what + " must be a number or a word, not None");
   return number_of(value, what);
 }
 

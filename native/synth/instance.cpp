@@ -36,6 +36,27 @@ bool output_is_read(const Structure& structure) noexcept {
   });
 }
 
+// How many effects a sound has gone through, at most.
+std::vector<int> depths(const Structure& structure) {
+  std::vector<int> depth(structure.nodes.size());
+  for (const int index : structure.audio) {
+    const PlannedNode& node = structure.nodes[static_cast<std::size_t>(index)];
+    for (const std::vector<int>* sources : {&node.inputs, &node.sidechain})
+      for (const int source : *sources)
+        depth[static_cast<std::size_t>(index)] =
+            std::max(depth[static_cast<std::size_t>(index)], depth[static_cast<std::size_t>(source)] + 1);
+  }
+  return depth;
+}
+
+// Amplifiers in a row would reach infinity, and then no recursion behind them would ever sound again. Every
+// second one holds this bound; between two, no sum of finite gains gets out of 32 bits.
+void bound(const Stereo& x, int frames) noexcept {
+  constexpr float kBound = 1e6f;
+  for (float* side : {x.left, x.right})
+    for (int i = 0; i < frames; ++i) side[i] = std::min(std::max(side[i], -kBound), kBound);
+}
+
 StereoView from(const StereoView& x, int frame) noexcept {
   return x.left ? StereoView{x.left + frame, x.right + frame} : x;
 }
@@ -49,6 +70,7 @@ Instance::Instance(std::shared_ptr<const Plan> plan, double sample_rate_hz, std:
       block_(block),
       most_frames_(frames_at_once(structure_, block)),
       output_is_read_(output_is_read(structure_)),
+      depth_(depths(structure_)),
       nodes_(structure_.nodes.size()),
       sleeping_(structure_.nodes.size()),
       sent_(arena_.floats(nodes_.size() * static_cast<std::size_t>(most_frames_ / block))),
@@ -87,7 +109,8 @@ Instance::Step Instance::step_of(int index) const noexcept {
           planned.type->role == Role::external,
           planned.inputs.size() > 1,
           !planned.sidechain.empty(),
-          index == structure_.output && !output_is_read_};
+          index == structure_.output && !output_is_read_,
+          planned.type->takes_input && depth_[static_cast<std::size_t>(index)] % 2 == 0};
 }
 
 Instance::~Instance() {
@@ -188,6 +211,7 @@ void Instance::play(const Step& step, const StereoView& in, const Stereo& out, i
     if (step.listens) step.node->hear(from(key, at));
     step.node->process(from(in, at), {out.left + at, out.right + at}, std::min(block_, frames - at));
   }
+  if (step.bounded) bound(out, frames);
 }
 
 // One source is read where it lies; several are summed in the order the author gave.

@@ -45,6 +45,7 @@ class Instance {
     StereoView in;
     Stereo out;
     bool external, gathers, listens, last;  // last: nobody but the caller hears it
+    bool bounded;
   };
 
   void play(const Step& step, const StereoView& in, const Stereo& out, int frames) noexcept;
@@ -64,7 +65,8 @@ class Instance {
   const Structure& structure_;
   Transport transport_;
   int block_, most_frames_;
-  bool output_is_read_;  // by other nodes too
+  bool output_is_read_;     // by other nodes too
+  std::vector<int> depth_;  // see step_of()
   Arena arena_;
   std::vector<Node*> nodes_;    // null where the output does not need the node
   std::vector<char> sleeping_;  // effects whose mix is 0, until an event sets it

@@ -109,6 +109,13 @@ class Node {
     const float now = smooth.now(), most = block_s() / kGlideS * std::max(std::max(1.0f, now), target);
     follow(smooth, std::min(std::max(target, now - most), now + most));
   }
+  // The same for decibels, at most 1500 a second.
+  template <class Smooth>
+  SYNTH_SHARED void follow_db(Smooth& smooth, float target) const noexcept {
+    if (glides_ == 0 || fresh_) return follow(smooth, target);
+    const float now = smooth.now(), most = 1500.0f * block_s();
+    follow(smooth, std::min(std::max(target, now - most), now + most));
+  }
   Random random_;
 
  private:

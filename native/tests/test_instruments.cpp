@@ -152,3 +152,38 @@ TEST(resonance_and_filter_envelope_shape_the_pad) {
   };
   CHECK(bright(4.0) > 20.0 * bright(0.0));
 }
+
+// How loud a note is for the stealing of voices must not depend on how often something is set.
+TEST(parameters_set_at_every_turn_leave_notes_alone) {
+  for (const char* type : {"bell", "pluck", "piano"}) {
+    const auto plan = plan_of(type, {});
+    std::vector<synth::EventSpec> events{note_on(0, 48, 0.8)};
+    const Audio calm = render(plan, events, 44100);
+    for (int frame = 0; frame < 20000; frame += 4)
+      events.push_back({.frame = frame, .type = "set", .node = "a", .param = "gain_db", .value = 0.0});
+    CHECK(render(plan, events, 44100).left == calm.left);
+  }
+}
+
+// Deep modulation by a sine that feeds back on itself: what lies between the harmonics of the note.
+TEST(fm_folds_little_at_any_depth_and_feedback) {
+  constexpr std::size_t kWindow = 65536;
+  for (const double note : {45.0, 69.0, 93.0})
+    for (const double index : {4.0, 16.0})
+      for (const double feedback : {0.0, 0.5, 1.0}) {
+        const Params params = {{"index", index},      {"feedback", feedback}, {"index_sustain", 1.0},
+                               {"sustain", 1.0},      {"attack_s", 0.001},    {"velocity_index", 0.0},
+                               {"cutoff_hz", 20000.0}};
+        const Audio out = render(plan_of("fm", params), {note_on(0, note)}, 2 * kWindow);
+        const auto spectrum = power_spectrum(out.left.data() + kWindow, kWindow);
+        const double step = 440.0 * std::pow(2.0, (note - 69.0) / 12.0) / 44100.0 * kWindow;
+        double between = 0.0, on = 0.0;
+        for (std::size_t k = 10; k < spectrum.size(); ++k) {
+          const double place = static_cast<double>(k) / step;
+          (std::abs(place - std::round(place)) * step < 10.0 ? on : between) += spectrum[k];
+        }
+        const double db = 10.0 * std::log10(between / on);
+        if (!(db < -70.0)) std::printf("note %g index %g feedback %g: %.1f dB\n", note, index, feedback, db);
+        CHECK(db < -70.0);
+      }
+}

@@ -39,6 +39,9 @@ TEST(levels_move_without_clicks) {
              {"gain", {}, "gain_db", 24.0},
              {"mix", {}, "gain_db", -60.0},
              {"pan", {}, "pan", -1.0},
+             {"compressor", {}, "makeup_db", 24.0},
+             {"ladder", {{"drive_db", -12.0}}, "drive_db", 6.0},
+             {"saturate", {{"drive_db", 0.0}}, "drive_db", 9.0},
              {"delay", {{"mix", 1.0}}, "mix", 0.0},
              {"reverb", {{"mix", 1.0}}, "mix", 0.0}});
 }

@@ -98,8 +98,9 @@ void StruckInstrument::prepare() {
   for (int i = 0; i < count_; ++i) new (&bodies_[i]) ModalVoice{};
 }
 
-void StruckInstrument::control() noexcept {
-  follow(gain_, gain(gain_at_));
+void StruckInstrument::control() noexcept { follow_level(gain_, gain(gain_at_)); }
+
+void StruckInstrument::advance() noexcept {
   for (ModalVoice& v : bodies())
     if (v.active()) v.energy *= std::pow(v.keep, static_cast<float>(block()));
 }

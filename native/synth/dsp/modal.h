@@ -54,6 +54,7 @@ class StruckInstrument : public Node {
   StruckInstrument(int voices, int spread, int gain) : voices_(voices), spread_(spread), gain_at_(gain) {}
 
   void prepare() override;
+  void advance() noexcept override;
   void control() noexcept override;
 
   // Fills `modes` for a note and returns their number; `contact_s` is the hammer's time on the body.

@@ -47,7 +47,7 @@ class Compressor final : public Node {
     follow(threshold_, param(kThreshold));
     follow(slope_, 1.0f - 1.0f / param(kRatio));
     follow(knee_, std::max(param(kKnee), 0.01f));
-    follow(makeup_, param(kMakeup));
+    follow_db(makeup_, param(kMakeup));
     follow_level(mix_, param(kMix));
     if (attack_s_ == param(kAttack) && release_s_ == param(kRelease)) return;
     attack_s_ = param(kAttack), release_s_ = param(kRelease);

@@ -59,7 +59,7 @@ class Drum final : public Node {
 
  protected:
   void prepare() override { declick_.prepare(static_cast<double>(rate())); }
-  void control() noexcept override { follow(gain_, gain(kGain)); }
+  void control() noexcept override { follow_level(gain_, gain(kGain)); }
 
  private:
   [[nodiscard]] const Recipe& recipe() const noexcept { return kRecipes[whole(kKind)]; }

@@ -27,7 +27,8 @@ constexpr auto kSpec = instrument_spec<kOwn>({
     {"index", "", 0, 16, 2, "depth of the modulation in radians; less where sidebands would fold"},
     {"index_decay_s", "s", 0.005f, 60, 1, "99 % of the depth's way to its sustain"},
     {"index_sustain", "", 0, 1, 0.3f, "share of the depth that stays"},
-    {"feedback", "", 0, 1, 0, "of the modulating sine on itself; 1 makes it a saw"},
+    {"feedback", "", 0, 1, 0,
+     "of the modulating sine on itself; 1 makes it a saw; less where that would fold"},
     {"pair2_level", "", 0, 1, 0, "of the second pair against the first"},
     {"pair2_carrier", "", 0, 16, 1, "pitch of the second pair against the note"},
     {"pair2_ratio", "", 0, 16, 1, "pitch of its modulating sine against the note"},
@@ -87,8 +88,9 @@ class Fm final : public Instrument {
     const F8 depth = max(splat(1.0f) + m.timbre, splat(0.0f)) *
                      fma(splat(param(kVelocityIndex)), m.velocity - splat(1.0f), splat(1.0f));
     const float cents = 0.01f * param(kPairCents);
-    aim(o.pairs[0], {1.0f, param(kRatio), param(kIndex), param(kIndexDecay), param(kIndexSustain)}, m.note,
-        depth, m);
+    const F8 most =
+        aim(o.pairs[0], {1.0f, param(kRatio), param(kIndex), param(kIndexDecay), param(kIndexSustain)},
+            m.note, depth, m);
     aim(o.pairs[1],
         {param(kCarrier2), param(kRatio2), param(kIndex2), param(kIndexDecay2), param(kIndexSustain2)},
         m.note + m.pitch2 + splat(cents), depth, m);
@@ -96,7 +98,12 @@ class Fm final : public Instrument {
     // A saw has harmonics without end; where they would fold, the feedback goes back to a sine.
     const F8 room = splat(0.02f * 4294967296.0f) /
                     max(to_float(reinterpret_cast<I8>(o.pairs[0].modulator_step)), splat(1.0f));
-    o.feedback.aim(splat(1.2f * param(kFeedback)) * min(room, splat(1.0f)), m.frames);
+    // It also makes the modulation steeper, by up to 1 / (1 - feedback), which spreads sidebands as depth
+    // does.
+    const F8 depth_share = o.pairs[0].index.target / max(most, splat(1e-6f));
+    const F8 back = min(splat(1.2f * param(kFeedback)) * min(room, splat(1.0f)),
+                        max(fma(splat(-2.7f), depth_share, splat(1.2f)), splat(0.0f)));
+    o.feedback.aim(back, m.frames);
     return o.pairs[0].index.moves || o.pairs[1].index.moves || o.level2.moves || o.feedback.moves;
   }
 
@@ -128,7 +135,8 @@ class Fm final : public Instrument {
     float carrier, ratio, index, decay_s, sustain;
   };
 
-  void aim(Pair& p, const Shape& shape, const F8& note, const F8& depth, const Modulation& m) noexcept {
+  // Returns the depth that fits.
+  F8 aim(Pair& p, const Shape& shape, const F8& note, const F8& depth, const Modulation& m) noexcept {
     const F8 turns = to_float(reinterpret_cast<I8>(increments(note))) * splat(0x1p-32f);
     const F8 carrier = min(turns * splat(shape.carrier), splat(0.49f));
     const F8 modulator = min(turns * splat(shape.ratio), splat(0.49f));
@@ -141,6 +149,7 @@ class Fm final : public Instrument {
     const F8 fit = (splat(0.49f) - carrier) / max(modulator, splat(1e-6f));
     const F8 most = max(fma(splat(0.62f), fit, splat(-2.6f)), splat(0.0f));
     p.index.aim(min(splat(shape.index) * depth * left, most), m.frames);
+    return most;
   }
 
   template <bool kFeedback>

@@ -56,8 +56,11 @@ class Ladder final : public Node {
   }
 
  protected:
+  void prepare() override { drive_db_ = param(kDrive); }
+  void advance() noexcept override { drive_db_ = towards(drive_db_, param(kDrive), 1500.0f * block_s()); }
   void control() noexcept override {
-    const float g = std::tan(kPi * std::min(param(kCutoff) / rate(), 0.49f)), drive = gain(kDrive);
+    const float g = std::tan(kPi * std::min(param(kCutoff) / rate(), 0.49f));
+    const float drive = gain_from_db(drive_db_);
     follow(stage_, g / (1.0f + g));
     follow(loop_, 4.3f * param(kResonance));
     follow(drive_, drive);
@@ -67,6 +70,7 @@ class Ladder final : public Node {
  private:
   F4 s_[4]{};
   Smooth stage_, loop_, drive_, makeup_;
+  float drive_db_ = 0.0f;
 };
 
 }  // namespace

@@ -46,7 +46,7 @@ class Noise final : public Node {
 
  protected:
   void control() noexcept override {
-    follow(gain_, gain(kGain));
+    follow_level(gain_, gain(kGain));
     follow(width_, param(kWidth));
   }
 

@@ -80,8 +80,8 @@ class Pluck final : public Node {
     for (String& s : strings_) s.line = arena().floats(static_cast<std::size_t>(rate() / kLowestHz) + 4);
     declick_.prepare(static_cast<double>(rate()));
   }
-  void control() noexcept override {
-    follow(gain_, gain(kGain));
+  void control() noexcept override { follow_level(gain_, gain(kGain)); }
+  void advance() noexcept override {
     // The loss per period is known, so the level is too: no need to measure it.
     for (String& s : strings_)
       if (s.active())
