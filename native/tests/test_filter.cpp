@@ -46,6 +46,20 @@ TEST(butterworth_is_3_db_down_at_its_cutoff) {
   CHECK_NEAR(decibel(measured(0, 1000, 1000, 0, 44100)), -3.01, 0.05);
 }
 
+// Aimed shortly behind a grid line, the coefficients arrive near the next one and do not run on.
+TEST(svf_that_is_set_between_grid_lines_stays_bounded) {
+  std::vector<synth::EventSpec> events;
+  for (int i = 0; i < 100; ++i)
+    events.push_back({.frame = 4096 * i + 20,
+                      .type = "set",
+                      .node = "fx",
+                      .param = "cutoff_hz",
+                      .value = i % 2 ? 20.0 : 20000.0});
+  synth::Renderer renderer(plan_of("noise", {}, "svf", {{"resonance", 1.0}}), 44100.0, 1, 1024);
+  renderer.schedule(events);
+  for (const float x : render(renderer, 409600).left) CHECK(std::abs(x) < 4.0f);
+}
+
 // Jumps between the extremes at every block: the interpolated filter must stay bounded.
 TEST(svf_is_stable_under_violent_modulation) {
   std::vector<synth::EventSpec> events;

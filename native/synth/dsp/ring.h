@@ -113,7 +113,8 @@ class Tap {
   SYNTH_INLINE F8 read(const Ring& ring, std::uint32_t at, int frames) noexcept {
     if (from_ == to_) return ring.read(at, to_);
     const F8 share = (splat(static_cast<float>(faded_)) + lane_index()) * splat(1.0f / kFade);
-    const F8 x = lerp(ring.read(at, from_), ring.read(at, to_), min(share, splat(1.0f)));
+    const F8 come = min(share, splat(1.0f));  // at 1 exactly the new place, as behind the fade
+    const F8 x = fma(come, ring.read(at, to_), (splat(1.0f) - come) * ring.read(at, from_));
     faded_ += frames;
     if (faded_ >= kFade) from_ = to_;
     return x;

@@ -29,7 +29,9 @@ class StereoSvf {
     const F4 goal = written_out(c);
     if (same(goal, aimed_)) {
       if (moves_ && done_ >= length_) jump(c);
-      return;
+      // One that was aimed between two grid lines must not run past its goal, where the filter may be no
+      // filter.
+      if (!moves_ || length_ - done_ >= frames) return;
     }
     from_ = at(0);
     step_ = (goal - from_) / splat4(static_cast<float>(frames));

@@ -14,7 +14,8 @@ constexpr ParamSpec kChorusSpec[] = {
     {"delay_ms", "ms", 1, 30, 15, "middle of the swing"},
 };
 
-constexpr float kGlide = 0.2f;  // frames per frame, at most, when the delay or its swing is set
+constexpr float kNearest = 1.01f;  // frames; a line that rounds below 1 would read what is not known yet
+constexpr float kGlide = 0.2f;     // frames per frame, at most, when the delay or its swing is set
 
 class Chorus final : public Node {
  public:
@@ -55,7 +56,9 @@ class Chorus final : public Node {
   }
 
  private:
-  [[nodiscard]] float distance(float wave) const noexcept { return std::max(delay_ + depth_ * wave, 1.0f); }
+  [[nodiscard]] float distance(float wave) const noexcept {
+    return std::max(delay_ + depth_ * wave, kNearest);
+  }
   [[nodiscard]] float frames(int index) const noexcept { return 0.001f * param(index) * rate(); }
   Chunks chunks_;
   Ring left_, right_;

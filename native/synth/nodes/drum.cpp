@@ -32,6 +32,7 @@ class Drum final : public Node {
     declick_.catch_left_right(last_left_, last_right_);
     const Recipe& r = recipe();
     level_ = 1.0f, rattle_ = 1.0f, sweep_ = 1.0f;
+    sounds_ = true;
     body_gain_ = velocity * r.body;
     rattle_gain_ = velocity * r.rattle;
     phase_ = 0.0f;
@@ -46,7 +47,7 @@ class Drum final : public Node {
   }
 
   void process(const StereoView&, const Stereo& out, int frames) noexcept override {
-    if (level_ + rattle_ < 2e-5f) {
+    if (!sounds_) {
       std::fill_n(out.left, frames, 0.0f);
       std::fill_n(out.right, frames, 0.0f);
       last_left_ = last_right_ = 0.0f;
@@ -59,6 +60,8 @@ class Drum final : public Node {
 
  protected:
   void prepare() override { declick_.prepare(static_cast<double>(rate())); }
+  // Only on the grid may it end: elsewhere the noise that it draws would depend on the split.
+  void advance() noexcept override { sounds_ = level_ + rattle_ >= 2e-5f; }
   void control() noexcept override { follow_level(gain_, gain(kGain)); }
 
  private:
@@ -93,6 +96,7 @@ class Drum final : public Node {
   float keep_ = 0.0f, rattle_keep_ = 0.0f, sweep_keep_ = 0.0f, sweep_span_ = 0.0f, tuned_ = 1.0f,
         phase_ = 0.0f;
   float last_left_ = 0.0f, last_right_ = 0.0f;
+  bool sounds_ = false;
   SvfCoefficients filter_;
   Svf left_, right_;
   Smooth gain_;

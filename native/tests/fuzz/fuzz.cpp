@@ -1,6 +1,6 @@
 // synth_fuzz SECONDS [SEED]: random graphs of all nodes, parameters at their extremes, events in swarms,
-// swaps, odd splits and broken input; whatever happens, every sample is a number and stays bounded. Run under
-// sanitizers: `make fuzz`. A failure prints the seed that repeats it.
+// swaps, odd splits and broken input; whatever happens, every sample is a number, stays bounded and is the
+// same without the splits. Run under sanitizers: `make fuzz`. A failure prints the seed that repeats it.
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -116,18 +116,26 @@ bool survives(std::uint64_t seed) {
   constexpr float kBroken[] = {std::numeric_limits<float>::quiet_NaN(),
                                std::numeric_limits<float>::infinity(), 1e30f, -1e-42f};
   auto plan = synth::compile(graph_of(random));
-  synth::Renderer renderer(plan, kRates[random.bits() % 4], seed, 16 + up_to(random, 1008));
-  std::vector<float> in(6000), left(6000), right(6000);
+  const double rate = kRates[random.bits() % 4];
+  const int block = 16 + up_to(random, 1008);
+  synth::Renderer renderer(plan, rate, seed, block), unsplit(plan, rate, seed, block);
+  std::vector<float> in(6000), left(6000), right(6000), whole_left(6000), whole_right(6000);
   for (int round = 0; round < 3; ++round) {
-    renderer.schedule(swarm(random, *plan, renderer.frame()));
+    const std::vector<synth::EventSpec> events = swarm(random, *plan, renderer.frame());
+    for (synth::Renderer* r : {&renderer, &unsplit}) r->schedule(events);
     for (float& x : in) x = up_to(random, 200) ? random.bipolar() : kBroken[random.bits() % 4];
     for (std::size_t at = 0; at < in.size();) {
       const std::size_t n = std::min(in.size() - at, static_cast<std::size_t>(1 + up_to(random, 999)));
       renderer.render(&left[at], &right[at], static_cast<std::int64_t>(n), {&in[at], &in[at]});
       at += n;
     }
+    unsplit.render(whole_left.data(), whole_right.data(), 6000, {in.data(), in.data()});
     if (!bounded(left) || !bounded(right)) return tell(*plan), false;
-    if (round == 1) renderer.swap(plan = synth::compile(graph_of(random)), up_to(random, 2) * 0.02);
+    if (left != whole_left || right != whole_right) return std::printf("split matters\n"), tell(*plan), false;
+    if (round != 1) continue;
+    plan = synth::compile(graph_of(random));
+    const double fade_s = up_to(random, 2) * 0.02;
+    for (synth::Renderer* r : {&renderer, &unsplit}) r->swap(plan, fade_s);
   }
   return true;
 }
@@ -141,7 +149,7 @@ int main(int argc, char** argv) {
   const auto start = std::chrono::steady_clock::now();
   do {
     if (!survives(seed)) {
-      std::printf("seed %llu: a sample is no number or out of all bounds\n",
+      std::printf("seed %llu: a sample is no number, out of all bounds or changed by a split\n",
                   static_cast<unsigned long long>(seed));
       return 1;
     }
