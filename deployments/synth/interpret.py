@@ -18,7 +18,8 @@ from deployments.synth.understand import Interpretation, Layer, understand
 
 _KEYS = ("C", "D", "Eb", "F", "G", "A", "Bb")
 _USUAL_BPM = 90.0
-_TAIL_SHARE, _LONG_TAIL_SHARE, _LONGEST_TAIL_S = 0.25, 0.05, 4.0
+_TAIL_SHARE, _LONG_TAIL_SHARE, _LONGEST_TAIL_S, _SHORT_TAIL_S = 0.25, 0.05, 2.5, 1.2
+_SHORT = frozenset({"BASS", "PERCUSSION", "ARP", "PLUCK", "LEAD"})  # nothing of these is left after a second
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def interpret(request: SynthRequest, seed: int, usual: Usual | None = None) -> D
         tonality=Tonality(key, scale),
         tempo_bpm=tempo_bpm,
         duration_s=request.duration_s,
-        release_s=_tail_s(request.duration_s),
+        release_s=_tail_s(request.duration_s, ringing=any(place.preset.role not in _SHORT for place in places)),
         seed=seed,
         swing=meaning.swing,
         beats=meaning.beats,
@@ -77,9 +78,10 @@ def _drawn(seed: int) -> Usual:
     return Usual(_USUAL_BPM, key, scale)
 
 
-def _tail_s(duration_s: float) -> float:
-    """How long the end takes: a quarter of a short sound, some seconds of a long one."""
-    return min(_TAIL_SHARE * duration_s, max(1.0, min(_LONGEST_TAIL_S, _LONG_TAIL_SHARE * duration_s)))
+def _tail_s(duration_s: float, ringing: bool) -> float:
+    """How long the end takes: a quarter of a short sound, some seconds of a long one in which something rings on."""
+    longest_s = _LONGEST_TAIL_S if ringing else _SHORT_TAIL_S
+    return min(_TAIL_SHARE * duration_s, max(1.0, min(longest_s, _LONG_TAIL_SHARE * duration_s)))
 
 
 def _demanded(meaning: Interpretation, request: SynthRequest) -> tuple[Layer, ...]:
