@@ -165,6 +165,19 @@ TEST(parameters_set_at_every_turn_leave_notes_alone) {
   }
 }
 
+TEST(parameters_set_often_leave_the_weather_alone) {
+  for (const char* type : {"wind", "fire", "stream"}) {
+    const auto plan = plan_of(type, {});
+    const Audio calm = render(plan, {}, 132300);
+    std::vector<synth::EventSpec> events;
+    for (int frame = 1; frame < 132300; frame += 640)
+      events.push_back({.frame = frame, .type = "set", .node = "a", .param = "gain_db", .value = -6.0});
+    Audio set = render(plan, events, 132300);
+    for (std::size_t i = 0; i < 132300; ++i) set.left[i] -= calm.left[i];
+    CHECK(rms(set.left, 44100, 132300) < 0.05 * rms(calm.left, 44100, 132300));
+  }
+}
+
 // Deep modulation by a sine that feeds back on itself: what lies between the harmonics of the note.
 TEST(fm_folds_little_at_any_depth_and_feedback) {
   constexpr std::size_t kWindow = 65536;

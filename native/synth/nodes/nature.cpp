@@ -63,7 +63,9 @@ class NoiseNode : public Node {
       noise.aim(c, level, block());
   }
   void prepare() override { first_ = true; }
-  // Two independent unit random walks of the given rate drive gusts and flicker.
+  // Independent unit random walks of the given rate drive gusts and flicker; once per block, whatever is set.
+  virtual void walks() noexcept {}
+  void advance() noexcept override { walks(); }
   float walk(float& state, float rate_hz) noexcept {
     const float keep = std::exp(-2.0f * kPi * rate_hz * block_s());
     return state = keep * state + std::sqrt(1.0f - keep * keep) * slow_.gauss();
@@ -92,13 +94,17 @@ class Wind final : public NoiseNode {
     NoiseNode::prepare();
     slow_ = Random(random_.bits());
     random_whistle_ = Random(random_.bits());
+    walks();
+  }
+  void walks() noexcept override {
+    walk(gust_, param(kGust));
+    walk(pitch_, 0.5f * param(kGust));
   }
   void control() noexcept override {
-    const float gust = std::exp(0.45f * walk(gust_, param(kGust)));
-    const float pitch = walk(pitch_, 0.5f * param(kGust));
+    const float gust = std::exp(0.45f * gust_);
     const float speed = param(kSpeed), level = gain(kWindGain) * gust;
     shape(rumble_, (180.0f + 700.0f * speed) * gust, 0.7f, level * 0.7f);
-    shape(whistle_, (350.0f + 900.0f * speed) * std::exp2(0.35f * pitch), 5.0f,
+    shape(whistle_, (350.0f + 900.0f * speed) * std::exp2(0.35f * pitch_), 5.0f,
           level * (0.15f + 0.45f * speed));
     first_ = false;
   }
@@ -188,12 +194,17 @@ class Fire final : public NoiseNode {
     slow_ = Random(random_.bits());
     crackles_.random = Random(random_.bits());
     random_hiss_ = Random(random_.bits());
+    walks();
+  }
+  void walks() noexcept override {
+    walk(flicker_, 2.5f);
+    walk(steam_, 0.4f);
   }
   void control() noexcept override {
-    const float flicker = std::exp(0.3f * walk(flicker_, 2.5f));
+    const float flicker = std::exp(0.3f * flicker_);
     shape(roar_, 240.0f * flicker, 0.7f, gain(kFireGain) * 0.5f * flicker);
     // Sap that boils: comes and goes within seconds.
-    const float steam = std::exp(0.9f * walk(steam_, 0.4f));
+    const float steam = std::exp(0.9f * steam_);
     shape(hiss_, 4500.0f, 0.6f, gain(kFireGain) * 0.02f * std::min(steam, 4.0f));
     crackles_.set_rate(param(kCrackle), rate());
     crackle_level_ = 1.5f * gain(kFireGain);
@@ -232,9 +243,11 @@ class Stream final : public NoiseNode {
     NoiseNode::prepare();
     slow_ = Random(random_.bits());
     bubbles_.random = Random(random_.bits());
+    walks();
   }
+  void walks() noexcept override { walk(drift_, 0.6f); }
   void control() noexcept override {
-    shape(rush_, 1400.0f * std::exp2(0.3f * walk(drift_, 0.6f)), 0.6f, gain(kStreamGain) * 0.35f);
+    shape(rush_, 1400.0f * std::exp2(0.3f * drift_), 0.6f, gain(kStreamGain) * 0.35f);
     bubbles_.set_rate(param(kRate), rate());
     bubble_level_ = 0.9f * gain(kStreamGain);
     first_ = false;
