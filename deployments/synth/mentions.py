@@ -40,6 +40,7 @@ class Reading:
     denied: set[str] = field(default_factory=set)  # the words for what is excluded
     refused: list[str] = field(default_factory=list)  # words after a negation that no table knows
     phrases: list[str] = field(default_factory=list)
+    wanted: list[str] = field(default_factory=list)  # the words outside of negations
 
 
 def singular(word: str) -> str:

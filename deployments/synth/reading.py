@@ -164,6 +164,8 @@ class _Reader:
                 self.pending.append(QUANTITIES[phrase])
             else:
                 self._take(phrase, words)
+            if not self.negation:
+                self.reading.wanted.append(words)
             if phrase in _ARTICLES:
                 self.article = "the" if phrase == "the" else "a"
             self.beside = phrase if phrase in SOUNDS else None

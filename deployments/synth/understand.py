@@ -102,7 +102,7 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
         common = total(reading.everywhere)
         layers = [replace(layer, change=total([layer.change, common])) for layer in layers]
     else:
-        layers = _nearest(terms.rest, banned, total(everything))
+        layers = _nearest(" ".join(reading.wanted), banned, total(everything))
     return Interpretation(
         layers=tuple(layers[:_MOST_LAYERS]),
         tempo_bpm=_tempo(terms, scene_bpm, _strongest_tempo(total(everything).tempo, layers)),

@@ -126,3 +126,8 @@ def test_two_things_stay_two() -> None:
 def test_any_turn_of_speech_can_be_read(text: str) -> None:
     assert isinstance(plainly(text), str)
     assert understand(text).layers
+
+
+def test_what_is_refused_is_not_what_is_sought_when_nothing_is_named() -> None:
+    refused = {layer.sound for layer in understand("something cosy without a church organ").layers}
+    assert refused == {layer.sound for layer in understand("something cosy").layers}
