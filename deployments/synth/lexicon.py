@@ -190,7 +190,7 @@ _FILLERS = (
     "|should|will|such|up|down|out|any|all|both|also|even|around|about|thing|things|note|notes|one|played"
     "|plays|playing|struck|hit|hits|stroke|strokes|strike|strikes|drop|drops|droplets|away|other|each|goes|going"
     "|two|three|waltz|waltzes|different|first|next|finally|lot|lots|mostly|mainly|half|start|starts|onset|attack|attacks|beginning|hour|hours|minute|minutes"
-    "|second|seconds|time|times"
+    "|second|seconds|time|times|must|do|does|did|shall|may|might|was|were|between|them|they|their"
 )
 FILLERS = frozenset(_FILLERS.split("|"))
 

@@ -15,7 +15,7 @@ _QUALITY_LINES: tuple[tuple[Change, str], ...] = (
     (_DENSE, "notes|activity|events|busyness|density"),
     (Change(attack=2.2), "delay|hesitation|fade|fade in|ramp|lag"),
     (Change(attack=-2.2), "punch|snap|attack|bang|click|clicks|transient|transients|accents"),
-    (Change(width=1), "stereo|width|stereo width|spread|panning"),
+    (Change(width=1), "stereo|stereo image|stereo field|width|stereo width|spread|panning"),
     (Change(distance=0.6, width=0.3), "reverb|echo|echoes|reverberation|ambience"),
     (Change(level_db=5), "volume|loudness|force"),
     (Change(tempo=0.5, intensity=0.6), "urgency|haste|rush|speed|drive"),
@@ -29,7 +29,8 @@ _SHARES: Mapping[float, str] = {
     0.6: "more|some more|much more|added|extra|increased",
     0.3: "a bit of|a little|a touch of|a hint of|some more",
     -0.5: "less|little|few|fewer|not much|not many|reduced|limited|low",
-    -0.8: "no|without|without any|hardly any|scarcely any|barely any|almost no|next to no|very little|very few|not any"
+    -0.8: "no|tiny|without|without any|hardly any|scarcely any|barely any|almost no|next to no|very little|very few"
+    "|not any"
     "|zero|free of|devoid of|lacking|minimal|minimum|never any|lacking in|hardly a|no more|without a|not a|never a",
 }
 _SHARE_OF = {words: share for share, line in _SHARES.items() for words in line.split("|")}

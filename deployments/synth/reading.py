@@ -247,7 +247,8 @@ class _Reader:
         """Keep it for the next thing; some stand behind theirs. What is refused turns around."""
         if self.negation:
             if self.negation in {"not", "never"}:
-                self.negation = ""  # "not too loud, with bells"
+                self.negation = ""  # "must not be loud, with bells"
+                self.pending.append(CHANGES[phrase].times(_TURNED_AROUND))
             else:
                 self.turned.append(CHANGES[phrase])
             return
@@ -351,6 +352,8 @@ class _Reader:
     def _stands_behind(self) -> bool:
         """Whether a clause of modifiers alone ends what was said of a thing: "rain, very far away, and a piano"."""
         if any(phrase in {"it", "them"} for phrase, _ in self.clause.phrases):
+            return True
+        if self.clause.joint == "with" and self.clause.next_joint in _ENDS:
             return True
         if self.clause.joint not in {",", "and"} or any(phrase in _ARTICLES for phrase, _ in self.clause.phrases):
             return False

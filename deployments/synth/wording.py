@@ -55,6 +55,11 @@ _DB = re.compile(
     r"(?<![\d.])(\d+(?:\.\d+)?)\s*(?:db|decibels?)\s+(louder|up|higher|hotter|above|over|quieter|down|softer|lower|below|under"
     r"|less|more)\b"
 )
+_TIME = r"(\d+(?:\.\d+)?)[\s-]*(ms|milliseconds?|s|secs?|seconds?)\b"
+_ATTACK = re.compile(
+    rf"\b(?:attack|onset|rise|fade[\s-]in)(?:\s+time)?(?:\s+(?:of|is)|\s*[:=])?\s+{_TIME}"
+    rf"|\btak(?:es?|ing)\s+{_TIME}\s+to\s+(?:come in|come up|fade in|swell|open|bloom|start|build|rise|speak)\b"
+)
 _MORE = frozenset({"+", "plus", "louder", "up", "higher", "hotter", "above", "over", "more"})
 
 
@@ -63,6 +68,7 @@ def plainly(text: str) -> str:
     text = text.lower()
     for idiom, instead in _IDIOMS.items():
         text = re.sub(rf"\b(?:{idiom})\b" if not idiom.startswith("^") else idiom, instead, text)
+    text = _ATTACK.sub(_attack, text)
     text = _SIGNED_DB.sub(_decibels, text)
     text = _DB.sub(
         lambda match: _by(match[1], match[2]) + (" than" if match[2] in {"above", "over", "below", "under"} else ""),
@@ -74,6 +80,12 @@ def plainly(text: str) -> str:
     text = _DISMISSED.sub(_dismissed, text)
     text = _LEFT_OUT.sub(lambda match: f"without {match[1]}", text)
     return _moved(_WITHOUT, _moved(_REFUSED, text, _refused), _lacking)
+
+
+def _attack(match: re.Match[str]) -> str:
+    """Read "attack of 1.5 s" and "takes three seconds to come in"."""
+    number, unit = (match[1], match[2]) if match[1] else (match[3], match[4])
+    return f"{max(1, round(float(number) * (1 if unit.startswith('m') else 1000)))} ms attack"
 
 
 def _decibels(match: re.Match[str]) -> str:

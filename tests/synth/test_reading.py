@@ -82,6 +82,21 @@ def test_a_level_is_that_of_the_thing_it_is_said_of(prompt: str, sign: int) -> N
     assert change_of(prompt, "PAD").level_db == 0
 
 
+@pytest.mark.parametrize(
+    ("prompt", "sign"),
+    [("a pad with attack of 3 s, and rain", 1), ("a pad, attack time 1500 ms", 1), ("a pad with attack: 5 ms", -1),
+     ("a pad that takes three seconds to come in", 1), ("rain and a pad with a two second attack", 1)],
+)  # fmt: skip
+def test_an_attack_in_figures(prompt: str, sign: int) -> None:
+    assert change_of(prompt, "PAD").attack * sign > 0
+
+
+def test_what_must_not_be_is_turned_around() -> None:
+    prompt = "the strings, which must never be bright, and a pad"
+    assert change_of(prompt, "STRINGS").brightness < 0 == change_of(prompt, "PAD").brightness
+    assert change_of("the piano should not be loud", "KEYS").level_db < 0
+
+
 @pytest.mark.parametrize("prompt", ["rain, more or less", "rain, no less", "more than rain", "the less said of rain"])
 def test_more_and_less_of_nothing_change_no_level(prompt: str) -> None:
     assert change_of(prompt, "AMBIENCE").level_db == 0
