@@ -156,6 +156,9 @@ class _Reader:
             elif phrase in NEGATIONS:
                 self._close()
                 self.negation, self.refused = phrase, False
+            elif phrase.startswith(("no ", "without ")) and phrase in CHANGES and self._is_before_a_thing(at + 1):
+                self._close()  # "without reverb drenched drums" is without drums
+                self.negation, self.refused = phrase.split(" ")[0], False
             elif phrase in _THAN:
                 self._compare()
             elif phrase in _WHOLE and any(change.width for change in self.pending):

@@ -29,7 +29,8 @@ def roles(prompt: str) -> set[str]:
      "neither drums nor piano, a harp",
      "everything but drums: techno", "techno sans drums", "lofi w/o drums", "pop, keep the drums out",
      "no more drums, a pad",
-     "house other than the drums", "techno, nothing percussive", "Techno ohne Schlagzeug", "a pad, i hate drums"],
+     "house other than the drums", "techno, nothing percussive", "Techno ohne Schlagzeug", "a pad, i hate drums",
+     "a pad without reverb-drenched drums or any arpeggios"],
 )  # fmt: skip
 def test_no_drums_in_many_words(prompt: str) -> None:
     assert roles(prompt)
