@@ -46,6 +46,7 @@ _TURNED = re.compile(
 _TURN = re.compile(rf"\b(?:turn|dial|crank|tone|bring|roll)\s+(down|up|back)\s+{_WORDS}")
 _VERB = re.compile(r"\b(lower|reduce|quieten|attenuate|raise|boost|amplify|increase|emphasi[sz]e)\s+(the\s+[a-z]+)\b")
 _LOWERS = frozenset({"lower", "reduce", "quieten", "attenuate"})
+_HEARD = frozenset({"it", "them", "everything", "volume"})
 _TURNS = {"down": "turned down", "up": "turned up", "back": "in the background", "forward": "up front",
           "forwards": "up front"}  # fmt: skip
 _SIGNED_DB = re.compile(
@@ -74,12 +75,19 @@ def plainly(text: str) -> str:
         lambda match: _by(match[1], match[2]) + (" than" if match[2] in {"above", "over", "below", "under"} else ""),
         text,
     )
-    text = _TURNED.sub(lambda match: f"{match[1]} {_TURNS[match[2]]}", text)
-    text = _TURN.sub(lambda match: f"{match[2]} {_TURNS[match[1]]}", text)
+    text = _TURNED.sub(lambda match: _turned(match, match[1], match[2]), text)
+    text = _TURN.sub(lambda match: _turned(match, match[2], match[1]), text)
     text = _VERB.sub(lambda match: f"{match[2]} turned {'down' if match[1] in _LOWERS else 'up'}", text)
     text = _DISMISSED.sub(_dismissed, text)
     text = _LEFT_OUT.sub(lambda match: f"without {match[1]}", text)
     return _moved(_WITHOUT, _moved(_REFUSED, text, _refused), _lacking)
+
+
+def _turned(match: re.Match[str], thing: str, way: str) -> str:
+    """Read "turn the rain down" where it is a sound that is turned: "take the road back" is none."""
+    words = {*thing.split(), *(word.removesuffix("s") for word in thing.split()), thing.removeprefix("the ")}
+    heard = any(word in SOUNDS or word in _HEARD for word in words)
+    return f"{thing} {_TURNS[way]}" if heard else match[0]
 
 
 def _attack(match: re.Match[str]) -> str:

@@ -132,6 +132,11 @@ def test_the_whole_is_meant_at_the_end(end: str) -> None:
     assert {change_of(f"a pad, rain and bells, {end}", role).width for role in ("PAD", "AMBIENCE", "BELL")} == {-1}
 
 
+@pytest.mark.parametrize("text", ["take the road back home", "move the bow up and down", "cut the grass"])
+def test_what_is_turned_or_cut_is_no_sound(text: str) -> None:
+    assert plainly(text) == text
+
+
 def test_two_things_stay_two() -> None:
     assert len(understand("a bell and a church bell").layers) == 2
     assert len(understand("a violin and the cello").layers) == 2
