@@ -124,9 +124,9 @@ class Limiter:
     """A gain and a look-ahead true-peak limiter over an endless stream.
 
     `gain_db` is -60 to 60, `true_peak_dbtp` -40 to 0. The gain is down 1.5 ms before a peak and comes back over about
-    60 ms (after the peak limiter of Giannoulis, Massberg, Reiss, JAES 60(6), 2012, on fourfold oversampled peaks). Within 6
-    dB of the ceiling the sound also loses what it has above 0.4535 of the sample rate (20 kHz at 44.1 kHz), because no
-    meter reads the true peak of that; anything else that needs no gain keeps its bits.
+    60 ms (after the peak limiter of Giannoulis, Massberg, Reiss, JAES 60(6), 2012, on fourfold oversampled peaks).
+    Within 6 dB of the ceiling the sound also loses what it has above 0.4535 of the sample rate (20 kHz at 44.1 kHz),
+    because no meter reads the true peak of that; anything else that needs no gain keeps its bits.
     Not for two threads at once: that raises RuntimeError, here and in the streams below.
     """
 

@@ -142,8 +142,9 @@ def test_two_things_stay_two() -> None:
     assert len(understand("a violin and the cello").layers) == 2
 
 
-@pytest.mark.parametrize("text", ["", "no", "nothing", "than", "less", "hold the", "- 3 db", "drums?",
-     "?? no thanks", "()"])
+@pytest.mark.parametrize(
+    "text", ["", "no", "nothing", "than", "less", "hold the", "- 3 db", "drums?", "?? no thanks", "()"]
+)
 def test_any_turn_of_speech_can_be_read(text: str) -> None:
     assert isinstance(plainly(text), str)
     assert understand(text).layers
