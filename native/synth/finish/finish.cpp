@@ -210,7 +210,10 @@ class Finisher {
       return hop >= 0 && hop < hops() && trace_.samples[static_cast<std::size_t>(hop)] > kLoud * top;
     };
     std::vector<float> shares(trace_.samples.size() + 1);
-    for (std::size_t j = 0; j < shares.size(); ++j) shares[j] = softness(static_cast<std::int64_t>(j), loud);
+    Nearby nearby;
+    for (int hop = -kSoftBefore; hop < 0; ++hop) nearby.share(hop, loud);
+    for (std::size_t j = 0; j < shares.size(); ++j)
+      shares[j] = nearby.share(static_cast<std::int64_t>(j), loud);
     for (std::size_t c = 0; c < out_.size(); ++c) soften(audio_.channels[c], shares, top, out_[c]);
     view_.assign(out_.begin(), out_.end());
     audio_.channels = view_;

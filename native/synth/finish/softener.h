@@ -15,13 +15,20 @@ namespace synth {
 inline constexpr float kLoud = 0.5f, kNoEdge = 1e-3f;   // of the ceiling
 inline constexpr int kSoftBefore = 1, kSoftAfter = 12;  // hops around a loud one
 
-// The share of the edge that is taken away at the start of a hop.
-template <class Loud>
-SYNTH_SHARED float softness(std::int64_t hop, Loud loud) noexcept {
-  for (std::int64_t k = hop - kSoftAfter; k <= hop + kSoftBefore; ++k)
-    if (loud(k)) return 1.0f;
-  return 0.0f;
-}
+// Asked hop by hop in order: is a loud one near?
+class Nearby {
+ public:
+  // Where the hop kSoftBefore after this one is known. Returns the share of the edge that is taken away at
+  // its start.
+  template <class Loud>
+  SYNTH_SHARED float share(std::int64_t hop, Loud loud) noexcept {
+    if (loud(hop + kSoftBefore)) latest_ = hop + kSoftBefore;
+    return hop - latest_ <= kSoftAfter ? 1.0f : 0.0f;
+  }
+
+ private:
+  std::int64_t latest_ = -kSoftAfter - kSoftBefore - 1;
+};
 
 // A stream that is softened and searched, with the kernels of whatever instruction set.
 template <class Kernels>
@@ -43,8 +50,10 @@ class Softener {
       for (int j = 0; j < hops; ++j) loud(hops_ + j) |= samples[j] > kLoud * ceiling;
     }
     const std::int64_t softened = hops_ - kSoftened, searched = hops_ - kBehind;
-    for (int j = 0; j <= hops; ++j)
-      shares[j] = softness(softened + j, [this](std::int64_t hop) { return loud(hop); });
+    shares[0] = share_;
+    for (int j = 1; j <= hops; ++j)
+      shares[j] = nearby_.share(softened + j, [this](std::int64_t hop) { return loud(hop); });
+    share_ = shares[hops];
     for (std::size_t c = 0; c < channels; ++c) {
       Kernels::soften(from(c, softened), shares, hops, kNoEdge * ceiling, to(c, softened), lost);
       const float* x = to(c, searched);
@@ -57,12 +66,14 @@ class Softener {
 
  private:
   static constexpr std::uint32_t kRing = 128;
-  static_assert(kRing > kMost + kSoftened + kSoftAfter);
+  static_assert(kRing > kMost + kSoftened);
   SYNTH_SHARED bool& loud(std::int64_t hop) noexcept {
     return loud_[static_cast<std::uint32_t>(hop) % kRing];
   }
 
   std::int64_t hops_ = 0;
+  Nearby nearby_;
+  float share_ = 0.0f;  // at the start of the next hop
   bool loud_[kRing] = {};
 };
 

@@ -34,23 +34,29 @@ class GainKnots {
  public:
   void clear() noexcept {
     std::fill(std::begin(asked_), std::end(asked_), 1.0f), std::copy_n(asked_, kReach, let_go_);
+    last_ = 1.0f, calm_ = true;
   }
   // Returns the gain where the hop starts that came kReach hops before the one of this peak.
   float push(float peak, float ceiling, float share) noexcept {
     const float need = peak > ceiling ? ceiling / peak : 1.0f;
+    if (calm_ && need == 1.0f) return 1.0f;
     std::copy(asked_ + 1, asked_ + kReach, asked_);
     asked_[kReach - 1] = std::min(last_, need);  // of the hops before and after the knot
     last_ = need;
     const float least = *std::min_element(asked_, asked_ + kReach), before = let_go_[kReach - 1];
     std::copy(let_go_ + 1, let_go_ + kReach, let_go_);
-    let_go_[kReach - 1] = std::min(least, before + share * (1.0f - before));
+    const float risen = before + share * (1.0f - before);
+    let_go_[kReach - 1] = std::min(least, risen > kAllButOne ? 1.0f : risen);
     float sum = 0.0f;
     for (const float gain : let_go_) sum += gain;
+    calm_ = need == 1.0f && least == 1.0f && sum == kReach;
     return sum / kReach;
   }
 
  private:
+  static constexpr float kAllButOne = 0.999995f;  // a gain that only approached one would never be calm
   float asked_[kReach], let_go_[kReach], last_ = 1.0f;
+  bool calm_ = true;  // nothing but ones
 };
 
 class Limiter final : public Node {
