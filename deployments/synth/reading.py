@@ -24,6 +24,7 @@ from deployments.synth.lexicon import (
 )
 from deployments.synth.mentions import Mention, Reading, is_same, referred, singular
 from deployments.synth.modifiers import CHANGES, TRAILING, Change, total
+from deployments.synth.names import ARTICLES, LONGEST, compounds, is_natural, without_articles
 from deployments.synth.quantities import QUANTITIES, of_quality
 from deployments.synth.spelling import corrected
 from deployments.synth.wording import plainly
@@ -31,9 +32,8 @@ from deployments.synth.wording import plainly
 __all__ = ["Mention", "Reading", "read", "singular"]
 
 _TOKEN = re.compile(r"[a-z0-9#♯♭'/]+|[,.;:!?()]")
-_LONGEST = 4  # words in a phrase
+_LONGEST = 4  # words in a phrase of the tables
 _PUNCTUATION = frozenset(",.;:!?()")
-_ARTICLES = frozenset({"a", "an", "the", "some"})
 _SOFT = frozenset({",", "and", "(", ""})  # what may stand between a modifier and its thing
 _ENDS = frozenset({".", ";", ":", "!", "?", ")"})
 _THAN = frozenset({"than", "compared to", "compared with", "relative to"})
@@ -81,17 +81,29 @@ def read(text: str) -> Reading:
 
 def _phrases(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield (phrase as in the tables, words as written), the longest that is known at each place."""
-    at = 0
+    at, negated = 0, False
     while at < len(tokens):
-        for size in range(min(_LONGEST, len(tokens) - at), 0, -1):
+        for size in range(min(LONGEST, len(tokens) - at), 0, -1):
             words = " ".join(tokens[at : at + size])
             first, _, last = words.rpartition(" ")
             stem = f"{first} {singular(last)}".strip()
-            known = next((phrase for phrase in (words, stem) if _known(phrase)), None)
+            known = next((phrase for phrase in (words, stem) if size <= _LONGEST and phrase in SOUNDS), None)
+            known = known or (None if negated else _name(tokens[at : at + size]))
+            known = known or next((phrase for phrase in (words, stem) if size <= _LONGEST and _known(phrase)), None)
             if known is not None or size == 1:
                 yield known or words, words
                 at += size
+                negated = known in NEGATIONS or (negated and known not in STOPS and words not in _PUNCTUATION)
                 break
+
+
+def _name(tokens: Sequence[str]) -> str | None:
+    """The preset's name that the words are, whatever articles are in it."""
+    if tokens[0] in ARTICLES or tokens[-1] in ARTICLES:
+        return None
+    said = without_articles(tokens)
+    stem = f"{said.rpartition(' ')[0]} {singular(tokens[-1])}".strip()
+    return next((phrase for phrase in (said, stem) if phrase in compounds()), None)
 
 
 _TABLES = (SOUNDS, CHANGES, SCENES, GROUPS, lexicon.MOOD_SCALES, NEGATIONS, STOPS, QUANTITIES, _EXCEPTIONS, _THAN)
@@ -169,9 +181,9 @@ class _Reader:
                 self._take(phrase, words)
             if not self.negation:
                 self.reading.wanted.append(words)
-            if phrase in _ARTICLES:
+            if phrase in ARTICLES:
                 self.article = "the" if phrase == "the" else "a"
-            self.beside = phrase if phrase in SOUNDS else None
+            self.beside = phrase if phrase in SOUNDS or phrase in compounds() else None
         carried = self._close()
         coloured = any(
             mention.kind is not None and mention.words != words for mention in self.mentions for words, _ in self.scenes
@@ -185,8 +197,14 @@ class _Reader:
             if self._only_turned(phrase, words):
                 return
             self._exclude(words, {kind: "" for kind in (*group, *([SOUNDS[phrase]] if phrase in SOUNDS else []))})
+        else:
+            self._take_word(phrase, words)
+
+    def _take_word(self, phrase: str, words: str) -> None:
+        if self._is_name(phrase):
+            self._named(phrase, words)
         elif phrase in SOUNDS:
-            self._thing(phrase, words)
+            self._thing(phrase, words, SOUNDS[phrase])
         elif phrase in CHANGES:
             self._modifier(phrase, words)
         elif phrase in _WHOLE and not self.negation:
@@ -197,11 +215,21 @@ class _Reader:
             self.query.append(words)
             if not any(letter.isdigit() for letter in phrase):
                 self.run.append(words)
-        if phrase in SCENES and phrase not in SOUNDS and not self.negation:
+        if phrase in SCENES and phrase not in SOUNDS and not self.negation and not self._is_name(phrase):
             self._scene(phrase, words)
 
-    def _thing(self, phrase: str, words: str) -> None:
-        kind = SOUNDS[phrase]
+    def _is_name(self, phrase: str) -> bool:
+        return phrase in compounds() and not self.negation
+
+    def _named(self, phrase: str, words: str) -> None:
+        """Take a preset's name as one thing, with what its words change."""
+        self.pending += [CHANGES[part] for part in phrase.split() if part in CHANGES]
+        self._thing(phrase, words, compounds()[phrase])
+        self.query += [words] if phrase in SCENES else []  # a place colours what else is there
+        if not is_natural(compounds()[phrase]):  # "dnb drums" are as fast as the style
+            self.scenes += [(part, SCENES[part]) for part in phrase.split() if part in SCENES]
+
+    def _thing(self, phrase: str, words: str, kind: str) -> None:
         if self.negation:
             if not self._only_turned(phrase, words):
                 self._exclude(words, {kind: words})
@@ -212,7 +240,7 @@ class _Reader:
             if phrase in VAGUE or singular(phrase) in VAGUE:
                 return  # "piano chords" are a piano
             self._compound(kind)
-        elif self.beside is not None and self.mentions and self._absorbed(phrase, words, kind):
+        elif self.mentions and self._absorbed(phrase, words, kind):
             return
         mention = Mention(words, kind, [*self.query, words], self.pending, self.run, self.apart, self.article)
         self.pending, self.run, self.query, self.apart, self.article = [], [], [], [], ""
@@ -222,11 +250,13 @@ class _Reader:
     def _absorbed(self, phrase: str, words: str, kind: str) -> bool:
         """Read "the hum of a fan" in "fan hum", and a colour in "noise drums"."""
         last = self.mentions[-1]
-        natural = lexicon.NATURE | lexicon.NOISE
-        if last.kind in natural and phrase in lexicon.GENERIC and kind not in natural:
+        absorbing = lexicon.GENERIC if self.beside is not None else lexicon.GENERIC & VAGUE
+        if is_natural(last.kind) and phrase in absorbing and not is_natural(kind):
             last.query.append(words)
             return True
-        if last.words in lexicon.GENERIC and last.kind in lexicon.NOISE and kind not in natural:
+        if self.beside is None:
+            return False
+        if last.words in lexicon.GENERIC and last.kind in lexicon.NOISE and not is_natural(kind):
             self._compound(kind)
         return False
 
@@ -288,8 +318,8 @@ class _Reader:
     def _is_before_a_thing(self, at: int) -> bool:
         """Whether a thing or a scene is next, whatever is said of it: "a bit of the rain", "more soft bells"."""
         following = (phrase for phrase, _ in self.clause.phrases[at:])
-        next_ = next((phrase for phrase in following if phrase not in {*_ARTICLES, "of"} and phrase not in CHANGES), "")
-        return next_ in SOUNDS or next_ in SCENES
+        next_ = next((phrase for phrase in following if phrase not in {*ARTICLES, "of"} and phrase not in CHANGES), "")
+        return next_ in SOUNDS or next_ in SCENES or next_ in compounds()
 
     def _is_mentioned(self, thing: Mention) -> bool:
         return any(is_same(thing, mention) for mention in self.reading.mentions)
@@ -334,7 +364,7 @@ class _Reader:
             self.mentions.append(mention)
             self.reading.mentions.append(mention)
             return []
-        begun = any(phrase in _ARTICLES for phrase, _ in self.clause.phrases)  # "with a low, dark pad"
+        begun = any(phrase in ARTICLES for phrase, _ in self.clause.phrases)  # "with a low, dark pad"
         if not self.whole and (begun or self.clause.joint in _SOFT) and self.clause.next_joint in _SOFT:
             return pending
         self.reading.everywhere += pending
@@ -358,8 +388,8 @@ class _Reader:
             return True
         if self.clause.joint == "with" and self.clause.next_joint in _ENDS:
             return True
-        if self.clause.joint not in {",", "and"} or any(phrase in _ARTICLES for phrase, _ in self.clause.phrases):
+        if self.clause.joint not in {",", "and"} or any(phrase in ARTICLES for phrase, _ in self.clause.phrases):
             return False
         if self.clause.next_joint in _SOFT:
-            return self.clause.next_phrase in _ARTICLES
+            return self.clause.next_phrase in ARTICLES
         return self.clause.next_joint not in _ENDS

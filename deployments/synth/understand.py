@@ -16,8 +16,9 @@ from deployments.synth.exclusion import banned_by, is_of, named
 from deployments.synth.lexicon import FILLERS, GENERIC, NATURE, NOISE, RHYTHM, SCENES, SOUNDS
 from deployments.synth.modifiers import CHANGES, Change, total
 from deployments.synth.musical import Terms, read_terms
+from deployments.synth.names import called_by, is_natural
 from deployments.synth.presets import Preset, library
-from deployments.synth.reading import Mention, Reading, read
+from deployments.synth.reading import Mention, Reading, read, singular
 from deployments.synth.search import Hit, preset_search, words
 from deployments.synth.spelling import plain
 
@@ -34,7 +35,7 @@ _MOST_LAYERS = 6
 _ANY_MUSIC = frozenset(
     {"musik", "musique", "musica", "music", "musical", "song", "instrumental", "background music"}
 )  # nobody's style
-_BEATS = frozenset({"lofi", "lo fi"})  # "lofi beats" is music, "techno drums" are drums
+_BEATS = frozenset({"lofi", "lo fi"})  # "lofi beats" is music, "lofi drums" are drums
 _NOTHING_SAID = "calm music"
 _USUAL_BPM = 90.0
 _SPACE = 1.2  # octaves of the shared reverb for a wholly distant mix
@@ -148,12 +149,13 @@ def _scenery(reading: Reading) -> tuple[float | None, str | None]:
     scenic = {said for said, _, _ in reading.scenes}
     kinds = {mention.kind for mention in reading.mentions}
     named = {mention.kind for mention in reading.mentions if mention.words not in scenic}
-    musical = named - NATURE - NOISE
+    musical = {kind for kind in named if not is_natural(kind)}
+    beats = all(singular(m.words) == "beat" for m in reading.mentions if m.words not in scenic and m.kind in musical)
     for said, scene, alone in sorted(reading.scenes, key=lambda entry: entry[0] in _ANY_MUSIC):
         styled = bool({"bass", *RHYTHM} & set(scene.sounds))  # a mood only fills silence
-        fits = not musical or (alone and musical <= {*scene.sounds, None}) or (said in _BEATS and musical <= RHYTHM)
+        fits = not musical or (alone and musical <= {*scene.sounds, None}) or (said in _BEATS and beats)
         wanted = not named or (styled and fits and said not in _ANY_MUSIC)
-        if wanted and kinds - NATURE - NOISE <= musical:
+        if wanted and {kind for kind in kinds if not is_natural(kind)} <= musical:
             joined = [sound for sound in scene.sounds if sound not in kinds]
             reading.mentions += [
                 Mention(said, sound, [*([] if said in _ANY_MUSIC else [said]), sound.replace("_", " ")])
@@ -173,7 +175,10 @@ def _merged(mentions: Sequence[Mention]) -> list[Mention]:
     """One weather is one thing, however many words describe it: "a fireplace, crackling"."""
     merged: list[Mention] = []
     for mention in mentions:
-        same = next((other for other in merged if other.kind == mention.kind and mention.kind in NATURE), None)
+        alike = [other for other in merged if other.kind == mention.kind and mention.kind in NATURE]
+        same = next(
+            (other for other in alike if _name(other) == _name(mention) or None in map(_name, (other, mention))), None
+        )
         if same is None:
             merged.append(mention)
         else:
@@ -261,6 +266,9 @@ def _rougher(preset: Preset, mentions: Sequence[Mention], layers: Mapping[str, L
 
 def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None:
     """The hit that is meant: the best of its kind, or the best at all when it fits well."""
+    name = _name(mention)
+    if name is not None and name not in banned:
+        return Hit(library()[name], 1.0)
     if mention.kind is None:
         called = [hit for hit in hits[:_NAMESAKES] if hit.score >= _KIND_FITS and _is_named(hit.preset, mention)]
         return next(iter(called or [hit for hit in hits[:1] if hit.score >= _FITS]), None)
@@ -276,6 +284,23 @@ def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None
             break
     usual = library()[mention.kind]
     return None if usual.id in banned else Hit(usual, 1.0)
+
+
+def _name(mention: Mention) -> str | None:
+    """The preset whose own name is said."""
+    return called_by(" ".join(mention.query) or mention.words, mention.words) or _exactly(mention)
+
+
+def _exactly(mention: Mention) -> str | None:
+    """The id that a word is, where nothing is said of it but how loud and how far it is."""
+    said = [word for word in mention.query if word not in CHANGES or CHANGES[word] != _placed(CHANGES[word])]
+    id_ = mention.words.replace(" ", "_")
+    return id_ if id_ in library() and said == [mention.words] else None
+
+
+def _placed(change: Change) -> Change:
+    """What of it only places a sound."""
+    return Change(level_db=change.level_db, distance=change.distance, width=change.width)
 
 
 def _is_named(preset: Preset, mention: Mention) -> bool:

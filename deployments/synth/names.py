@@ -1,0 +1,90 @@
+"""The presets' own names in a prompt: "rain in the forest" is one thing, "acid arp" is not any arp."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+
+from deployments.synth.lexicon import NATURE, NOISE, ROLE_SOUNDS, SCENES, SOUNDS
+from deployments.synth.mentions import singular
+from deployments.synth.presets import Preset, library
+from deployments.synth.search import words
+
+_SCENERY = frozenset({"AMBIENCE", "FX"})
+_SAME: Mapping[str, str] = {
+    "arpeggio": "arp",
+    "arpeggiator": "arp",
+    "arpeggiat": "arp",
+    "basslin": "bass",
+    "kit": "drum",
+}
+LONGEST = 6  # words of a name, with articles
+ARTICLES = frozenset({"a", "an", "the", "some"})
+
+
+def is_natural(kind: str | None) -> bool:
+    """Whether a kind, or a preset that stands for itself, is no music."""
+    return kind is not None and (kind in NATURE | NOISE or (kind in library() and library()[kind].role in _SCENERY))
+
+
+def without_articles(tokens: Sequence[str]) -> str:
+    """The phrase as `compounds` has it."""
+    return " ".join(token for token in tokens if token not in ARTICLES)
+
+
+@cache
+def compounds() -> Mapping[str, str]:
+    """Names that the lexicon would take apart or for a scene: phrase without articles -> kind."""
+    found = {}
+    for preset in library().values():
+        for name in _names(preset):
+            parts = name.replace("-", " ").replace("'", "").split()
+            things = [part for part in parts if part in SOUNDS or singular(part) in SOUNDS]
+            scenic = any(part in SCENES for part in parts)
+            if len(things) + scenic >= 2 or (scenic and (len(parts) > 1 or preset.role in _SCENERY)):
+                found[without_articles(parts)] = _kind(preset, things)
+    return found
+
+
+def _kind(preset: Preset, things: Sequence[str]) -> str:
+    """What the lexicon would call it: the last of its words for things that are of its role."""
+    kinds = [SOUNDS.get(thing) or SOUNDS[singular(thing)] for thing in reversed(things)]
+    fitting = [kind for kind in kinds if library()[kind].role == preset.role]
+    return next(iter(fitting), preset.id if preset.role in _SCENERY else ROLE_SOUNDS[preset.role])
+
+
+@lru_cache(maxsize=4096)
+def called_by(said: str, head: str) -> str | None:
+    """The id of the preset whose whole name is in the words and has the head in it; the longest name wins."""
+    stems, heads = _alike(said), set(_alike(head))
+    found = [
+        names
+        for name, names in _by_stems().items()
+        if heads & set(name) and any(tuple(sorted(part)) == name for part in _parts(stems, len(name)))
+    ]
+    longest = max(found, key=lambda names: len(words(next(iter(names)))), default={})
+    written = f" {said.lower()} "
+    return next((id_ for name, id_ in longest.items() if f" {name} " in written), next(iter(longest.values()), None))
+
+
+def _parts(stems: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [stems[at : at + size] for at in range(len(stems) - size + 1)]
+
+
+@cache
+def _by_stems() -> Mapping[tuple[str, ...], Mapping[str, str]]:
+    """The stems of all names of two words or more, sorted, to the names as written and their presets' ids."""
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for at in (0, 1):  # an id goes before another's name
+        for preset in library().values():
+            stems = tuple(sorted(_alike(_names(preset)[at])))
+            if len(stems) > 1:
+                found.setdefault(stems, {}).setdefault(_names(preset)[at], preset.id)
+    return found
+
+
+def _alike(text: str) -> list[str]:
+    """The stems of the words, one for those that mean the same part."""
+    return [_SAME.get(word, word) for word in words(text)]
+
+
+def _names(preset: Preset) -> tuple[str, str]:
+    return preset.id.replace("_", " "), preset.name.lower()

@@ -1,0 +1,55 @@
+"""Presets asked for by their own names, among other words and beside words of a style."""
+
+import pytest
+
+from deployments.synth.names import called_by, compounds
+from deployments.synth.presets import library
+from deployments.synth.understand import understand
+
+
+def sounds(prompt: str) -> list[str]:
+    return [layer.sound for layer in understand(prompt).layers]
+
+
+@pytest.mark.parametrize("asked", ["{}", "{} in the background", "loud thunder, then {}"])
+def test_a_preset_s_name_is_that_preset_alone(asked: str) -> None:
+    wrong = []
+    for preset in library().values():
+        for name in (preset.name.lower(), preset.id.replace("_", " ")):
+            found = set(sounds(asked.format(name))) - ({"thunder", "thunder_far"} if "thunder" in asked else set())
+            if found != {preset.id} and "thunder" not in preset.id:
+                wrong.append((name, found))
+    assert len(wrong) <= 0.01 * 2 * len(library()), wrong
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a slow acid arpeggio", ["acid_arp"]),  # another word for the same part
+        ("light rain, very light", ["rain_light"]),  # in another order
+        ("rain in a forest, a pulse pad and a pulse bass", ["rain_leaves", "pulse_pad", "pulse_bass"]),
+        ("the wind in some old house", ["wind_house"]),
+        ("calm sea, then a stormy sea", ["sea_calm", "sea_storm"]),
+        ("jazz brushes with a trumpet", ["brush_drums", "trumpet"]),
+    ],
+)
+def test_a_name_goes_before_its_words(prompt: str, expected: list[str]) -> None:
+    assert sounds(prompt) == expected
+
+
+def test_a_style_in_a_name_colours_and_sets_the_pace() -> None:
+    assert sounds("techno kit") == ["techno_drums"]
+    assert understand("techno kit").tempo_bpm == understand("techno").tempo_bpm
+    assert len(sounds("techno")) > 1
+
+
+def test_a_name_that_is_ruled_out_is_no_thing() -> None:
+    assert "taiko" not in sounds("epic, no taiko drums")
+    assert not {"pulse_bass", "bass"} & set(sounds("a pad without pulse bass"))
+
+
+def test_names_are_found_whole() -> None:
+    assert called_by("french horns", "horns") == "horn_section"
+    assert called_by("a french horn", "horn") == "french_horn"
+    assert called_by("pad that is warm", "rain") is None
+    assert compounds()["rain in forest"] == "rain"
