@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from deployments.synth.change import LIMITS, NAMES, Change, total
-from deployments.synth.quantities import of_quality
+from deployments.synth.quantities import of_a_band, of_quality
 from deployments.synth.vocabulary import LIKENESSES, WORDS
 
 __all__ = ["CHANGES", "LIMITS", "NAMES", "TRAILING", "Change", "total"]
@@ -46,6 +46,12 @@ _ENDINGS: Mapping[str, float] = {"est": 1.4, "er": 1.15, "ish": 0.6, "ly": 1.0}
 _ATTACK = re.compile(r"(\d+) (ms|milliseconds?|s|secs?|seconds?) (?:attack|onset|fade in|swell)")
 _DECIBELS = re.compile(r"(\d+) decibels (up|down)")
 _USUAL_ATTACK_S, _PER_OCTAVE = 0.12, 0.6
+_ONSETS = ("attack", "attacks", "onset", "onsets", "rise time", "rise times", "entrance", "entry", "envelope")
+_ONSET = 2.2  # octaves that slow and fast are
+_ONSET_WORDS: Mapping[str, float] = {
+    "zero": -1.0, "no": -1.0, "minimal": -1.0, "minimum": -1.0, "crisp": -1.0, "hard": -1.0, "sharp": -1.0,
+    "soft": 1.0, "smooth": 1.0, "weak": 1.0, "slurred": 1.0, "maximum": 1.0, "late": 1.0,
+}  # fmt: skip
 _HARDLY = ("hardly ", "scarcely ")
 # What looks like a form of a word of the table and is none.
 _NO_FORMS = frozenset({"hardly", "barely", "scarcely", "nearly", "number", "damper", "timber", "piper", "hammer"})
@@ -81,7 +87,8 @@ def _change(phrase: str) -> Change | None:
         return _form(phrase)
     if phrase.startswith(_HARDLY) and f"barely {phrase.partition(' ')[2]}" in WORDS:
         return WORDS[f"barely {phrase.partition(' ')[2]}"]
-    return _timed(phrase) or _levelled(phrase) or of_quality(phrase) or _likeness(phrase) or _to_a_degree(phrase)
+    told = _timed(phrase) or _levelled(phrase) or of_a_band(phrase) or of_quality(phrase) or _onset(phrase)
+    return told or _likeness(phrase) or _to_a_degree(phrase)
 
 
 def _levelled(phrase: str) -> Change | None:
@@ -97,6 +104,16 @@ def _timed(phrase: str) -> Change | None:
         return None
     length_s = float(match[1]) * (1e-3 if match[2].startswith("m") else 1.0)
     return Change(attack=math.log2(max(1e-3, length_s) / _USUAL_ATTACK_S)).times(_PER_OCTAVE)
+
+
+def _onset(phrase: str) -> Change | None:
+    """Read "a slow entrance" and "zero rise time": what is said of how a note begins is its attack, no tempo."""
+    for noun in _ONSETS:
+        how = phrase.removesuffix(f" {noun}")
+        if how != phrase:
+            octaves = _ONSET_WORDS.get(how) or (WORDS[how].attack if how in WORDS else 0.0)
+            return Change(attack=math.copysign(_ONSET, octaves)) if octaves else None
+    return None
 
 
 def _form(word: str) -> Change | None:

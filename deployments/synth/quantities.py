@@ -24,7 +24,9 @@ _QUALITY_LINES: tuple[tuple[Change, str], ...] = (
 QUALITIES: Mapping[str, Change] = {noun: change for change, line in _QUALITY_LINES for noun in line.split("|")}
 
 _SHARES: Mapping[float, str] = {
-    1.2: "so much|so many|tons of|loads of|masses of|maximum|endless|nothing but|full of",
+    1.2: "so much|so many|tons of|loads of|masses of|maximum|endless|nothing but|full of"
+    "|oceans of|an ocean of|seas of|acres of|miles of|worlds of|mountains of|stretches of|long stretches of"
+    "|vast stretches of|eternities of|an eternity of",
     1.0: "lots of|plenty of|a lot of|much|many|very many|loads|all|rich in|with much|strong|big",
     0.6: "more|some more|much more|added|extra|increased",
     0.3: "a bit of|a little|a touch of|a hint of|some more",
@@ -34,6 +36,35 @@ _SHARES: Mapping[float, str] = {
     "|zero|free of|devoid of|lacking|minimal|minimum|never any|lacking in|hardly a|no more|without a|not a|never a",
 }
 _SHARE_OF = {words: share for share, line in _SHARES.items() for words in line.split("|")}
+
+# The ends of the spectrum as a mixing desk's knobs: "treble rolled off", "boosted lows", "turn up the top end".
+_BANDS: Mapping[str, Change] = {
+    **dict.fromkeys(
+        (
+            "treble", "trebles", "highs", "high end", "top end", "high frequencies", "upper frequencies",
+            "high harmonics", "upper harmonics",
+        ),
+        Change(brightness=1.5),
+    ),
+    **dict.fromkeys(
+        ("lows", "low end", "bottom end", "bass frequencies", "low frequencies", "bass end"), Change(brightness=-1.0)
+    ),
+}  # fmt: skip
+_TURNS: Mapping[float, str] = {
+    1.0: "cranked|cranked up|boosted|pushed|pushed up|raised|lifted|turned up|up|dialled up|dialed up|emphasised"
+    "|emphasized|accentuated|jacked up|maxed|maxed out|exaggerated|enhanced|increased|brought up|brought out"
+    "|brought forward|opened up|wide open|forward|all the way up|added|hyped|heightened|goosed",
+    -1.0: "rolled off|rolled away|rolled back|rolled down|cut|cut off|cut away|cut out|turned down|turned off|down"
+    "|removed|tamed|taken off|taken out|taken away|reduced|filtered|filtered out|filtered off|attenuated|dialled back"
+    "|dialed back|dialled down|dialed down|backed off|shaved off|muted|gone|missing|softened|killed|lowered|dampened"
+    "|trimmed|trimmed off|pulled down|pulled back|pulled out|suppressed|all the way down|stripped|stripped out"
+    "|stripped away|lopped off|sheared off|choked|dipped|absent|off",
+}
+_TURNED = {words: share for share, line in _TURNS.items() for words in line.split("|")}
+_IMPERATIVES = {
+    "crank": 1.0, "crank up": 1.0, "boost": 1.0, "push": 1.0, "raise": 1.0, "turn up": 1.0, "lift": 1.0,
+    "roll off": -1.0, "cut": -1.0, "turn down": -1.0, "tame": -1.0, "reduce": -1.0, "remove": -1.0, "kill": -1.0,
+}  # fmt: skip
 
 _NOTHING_TONAL = frozenset({"no notes", "without notes", "without any notes"})
 
@@ -65,4 +96,17 @@ def of_quality(phrase: str) -> Change | None:
         quality = QUALITIES.get(" ".join(parts[at:]))
         if phrase not in _NOTHING_TONAL and share is not None and quality is not None:
             return quality.times(share)
+    return None
+
+
+def of_a_band(phrase: str) -> Change | None:
+    """What "treble rolled off", "boosted highs" and "roll off the lows" do; None for what tells no such end."""
+    parts = [part for part in phrase.split(" ") if part != "the"]
+    for at in range(1, len(parts)):
+        before, after = " ".join(parts[:at]), " ".join(parts[at:])
+        if before in _BANDS and after in _TURNED:
+            return _BANDS[before].times(_TURNED[after])
+        share = _TURNED.get(before, _IMPERATIVES.get(before))
+        if share is not None and after in _BANDS:
+            return _BANDS[after].times(share)
     return None

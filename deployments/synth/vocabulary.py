@@ -164,7 +164,11 @@ _LINES: tuple[tuple[Change, str], ...] = (
         rises_gently rises_from_nothing from_nothing out_of_nothing from_silence out_of_silence out_of_the_mist
         grows_slowly grows slowly_growing grows_from_nothing slow_growing opens_slowly opening_slowly slowly_opening
         opens_gently opening_up opens_up unfurling unfurls unfolds unfolds_slowly unfolding_slowly
-        oozing_into_existence oozing_into_being into_existence into_being coming_into_being comes_into_being
+        oozing_into_existence oozing_into_being coming_into_being comes_into_being come_into_being into_earshot
+        tiptoe tiptoes tiptoe_in tiptoes_in tiptoe_into tiptoes_into tiptoeing_into creep_into creeps_into
+        creeping_into steal_into steals_into drift_into drifts_into drifting_into ease_into eases_into easing_into
+        fade_into fades_into fading_into sneak_into sneaks_into ooze_into oozes_into oozing_into inflate inflates
+        inflating
         coming_to_life comes_in_slowly comes_in_gently arrives_slowly arriving_slowly arrives_late arriving_late
         late_blooming slow_bloom blooms blooms_slowly blossoming blossoms slow_fade slow_fade_in fade_ins faded_in
         long_fade_in builds_slowly builds builds_up slowly_building slow_build slow_rise slow_rising gradual_rise
@@ -201,7 +205,10 @@ _LINES: tuple[tuple[Change, str], ...] = (
         clicking tick_like pointy spiked barbed_attack staccatissimo marcato sforzando martellato accented martele
         spiccato secco attack_heavy transient_heavy hard_edged hard_edge instant_on no_fade zero_attack without_delay
         in_a_flash in_an_instant in_a_snap on_the_dot on_the_spot right_away straight_away straight_in cold_start
-        cuts_in kicks_in bursts_in bursting_in jumps_in jumps_out leaping lunging pounces snatched snatching yanked
+        cuts_in kicks_in snap_into snaps_into snapping_into spring_into springs_into springing_into pop_into
+        pops_into popping_into leap_into leaps_into leaping_into jump_into jumps_into burst_into bursts_into
+        bursting_into jump_in burst_in bursts_in bursting_in jumps_in jumps_out
+        leaping lunging pounces snatched snatching yanked
         terse curt crackshot rat_a_tat machine_gun rapid_attack quick_onset fast_onset sudden_onset abrupt_onset
         instant_onset instant_attack immediate_attack snappy_attack punchy_attack pinpoint_attack impulsive impactful
         concussive triggerhappy hair_trigger bouncing_off reactive responsive"""),
@@ -286,6 +293,9 @@ _LINES: tuple[tuple[Change, str], ...] = (
         every_now_and_then once_in_a_while from_time_to_time here_and_there stray spare thinned_out thinly_scattered
         spaced_out few_and_far_between empty bare uncluttered stripped_down barren skeletal irregular sometimes
         at_times on_and_off scant scantily sparing sparingly stingy miserly parsimonious skimpy pauperish bony gaunt
+        says_little say_little saying_little says_almost_nothing speaks_rarely speaks_little rarely_speaks
+        rarely_plays plays_little plays_rarely hardly_plays hardly_a_hit hardly_a_beat hardly_a_stroke barely_a_hit
+        oceans_of_space acres_of_space miles_of_space
         denuded bald naked stripped stripped_back pared_down reduced reductive minimalistic unadorned plain
         unornamented terse_notes monkish zenlike zen_like haiku haiku_like pointillist pointillistic aphoristic
         lacunose gappy gap_filled full_of_gaps with_gaps with_big_gaps with_wide_gaps with_lots_of_space
@@ -304,7 +314,9 @@ _LINES: tuple[tuple[Change, str], ...] = (
         piddling niggardly sketchy fragmentary spotty straggling straggly almost_never barely_ever nearly_empty
         almost_empty deserted uninhabited unfilled unfussy unbusy undemanding slim_pickings deprived abandoned
         evacuated stark starkly spindly emaciated anorexic scrawny rationed seldom_heard seldom_played"""),
-    (Change(intensity=-0.7), "lonely lone single solitary isolated sole secluded reclusive forsaken"),
+    (Change(intensity=-0.7), """
+        lonely lone single solitary isolated sole secluded reclusive forsaken simple simply simplified uncomplicated
+        rudimentary elementary"""),
     (Change(intensity=1.2), """
         dense densely busy busily crowded thronging multitudinous manifold cascading frothing rampant prolific
         copious unrelenting a_multitude_of multitude jammed stuffed crammed brimming heaving chock_full uninterrupted
@@ -319,6 +331,8 @@ _LINES: tuple[tuple[Change, str], ...] = (
         loads_of heaps_of tons_of plenty_of scores_of oodles_of masses_of swarms_of swarm_of cluster_of clusters_of
         showers_of flurries_of cascade_of cascades_of bursts_of deluge_of onslaught_of volley_of volleys_of hail_of
         hailing bombardment_of avalanche_of cornucopia bounteous bountiful lavish opulent rococo baroque_dense
+        every_gap_filled every_space_filled gaps_filled filling_every_gap fills_every_gap no_gap_left
+        no_space_left never_shuts_up never_silent never_still without_let_up no_let_up
         filigree filigreed embroidered embellished ornamented decorated elaborate elaborately busy_busy notey
         notes_everywhere sixteenth_notes sixteenths in_sixteenths thirty_second_notes in_thirty_seconds
         constant_stream steady_stream nonstop_stream wall_of_notes without_pause without_a_pause without_rest
