@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 
+from deployments.synth import swell
 from deployments.synth.arrange import MUSICAL, Place, doubled
 from deployments.synth.change import Change
 from deployments.synth.compose import Song
@@ -23,7 +24,11 @@ _SHORTEST_ECHO_S = 0.1  # shorter ones are resonances and doublings
 _DYNAMICS = frozenset({"compressor", "limiter", "gate"})  # their attack is no note's
 _CUTOFF_HZ = (60.0, 18_000.0)
 _SOFT_S, _SOFT = 0.25, 0.2  # a little slower is heard as well: seconds for each octave of attack beyond the second
+_RINGS_S = 3.0  # for each octave of attack
 _SHORTEST_S, _LONGEST_ATTACK_S, _LONGEST_SHARE = 0.003, 4.0, 0.3
+_HELD, _FLATTENING = frozenset({"poly", "wavetable", "fm"}), frozenset({"saturate", "reverb"})
+# Octaves of attack; the engine's usual sustain, that of a struck note and its share under what flattens; fall
+_SUDDEN, _HELD_AT, _STRUCK_AT, _FLATTENED, _FALL_S = -1.35, 0.7, 0.42, 0.4, 0.25
 # A kit is brighter by its hats, not by a filter; decibels per octave of brightness.
 _DRUM_TILT_DB: Mapping[str, float] = {"kick": -2.0, "snare": 1.0, "hat": 3.0}
 _MUSICAL_AIR_HZ = 5000.0
@@ -39,9 +44,23 @@ def shaped(place: Place, kind: str, params: Mapping[str, Value], song: Song) -> 
     if params.get("mode") == "highpass" or kind in _DYNAMICS:
         return dict(params)
     moved = {n: v if isinstance(v, str) else _moved(n, v, place, song) for n, v in params.items()}
+    if kind in swell.STRUCK and swell.needed(place):
+        rings_s = max(float(moved.get("decay_s", 0.0)), _RINGS_S * place.change.attack)  # longer than a pedal opens
+        moved["decay_s"] = min(30.0, rings_s)
+    if kind in _HELD:
+        moved = _accented(moved, place)
     if kind == "poly":
         return _lit(moved, place.change)
     return _tilted(moved, place.change) if kind == "drum" else moved
+
+
+def _accented(params: Params, place: Place) -> Params:
+    """A held note that begins at once is heard to if it falls to less than it began with."""
+    flattened = any(node.type in _FLATTENING for node in place.preset.graph.nodes)
+    struck = _STRUCK_AT * (_FLATTENED if flattened else 1.0)
+    if place.change.attack > _SUDDEN or float(params.get("sustain", _HELD_AT)) <= struck:
+        return params
+    return {**params, "sustain": struck, "decay_s": min(float(params.get("decay_s", _FALL_S)), _FALL_S)}
 
 
 def _tilted(params: Params, change: Change) -> Params:

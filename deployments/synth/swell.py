@@ -6,6 +6,7 @@ their level.
 
 import heapq
 from collections.abc import Iterator
+from dataclasses import replace
 
 from deployments.synth.arrange import Place
 from deployments.synth.compose import Event, Move, Note, Song
@@ -16,27 +17,31 @@ _SLOW = 0.75  # octaves of attack from which on words ask for it
 _PER_OCTAVE_S, _LONGEST_S, _LONGEST_SHARE = 0.6, 3.0, 0.3
 _CLOSING_S = 0.03
 _OWN_ATTACK = frozenset({"poly", "wavetable", "fm"})
-_STRUCK = frozenset({"pluck", "bell", "piano"})
+STRUCK = frozenset({"pluck", "bell", "piano"})
 
 
 def needed(place: Place) -> bool:
     """Whether the words ask for a slow attack that the preset's own nodes do not have."""
     kinds = {node.type for node in place.preset.graph.nodes}
-    return place.change.attack >= _SLOW and (bool(kinds & _STRUCK) or not kinds & _OWN_ATTACK)
+    return place.change.attack >= _SLOW and (bool(kinds & STRUCK) or not kinds & _OWN_ATTACK)
 
 
 def swelled(events: Iterator[Event], place: Place, song: Song) -> Iterator[Event]:
     """Yield the events of a layer with the moves of its pedal, in order of time.
 
-    A struck layer swells with each note that comes when the last swell is over; anything else once, at the start.
+    A struck layer swells with each note that comes when the last swell is over, and its notes are held until it is
+    open; anything else once, at the start.
     """
     length_s = min(_LONGEST_S, _PER_OCTAVE_S * place.change.attack, _LONGEST_SHARE * song.duration_s)
-    struck = bool({node.type for node in place.preset.graph.nodes} & _STRUCK)
+    struck = bool({node.type for node in place.preset.graph.nodes} & STRUCK)
     yield Move(0.0, PART, "gain_db", 0.0, length_s)
     open_s = 1.5 * length_s
     waiting: list[tuple[float, int, Event]] = []
     count = 0
-    for event in events:
+    for played in events:
+        event = (
+            replace(played, length_s=max(played.length_s, length_s)) if struck and isinstance(played, Note) else played
+        )
         if struck and isinstance(event, Note) and event.start_s > open_s:
             closes_s = event.start_s - _CLOSING_S
             for move in (

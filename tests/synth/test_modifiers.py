@@ -1,5 +1,6 @@
 """Words in every form and to every degree, and what they do to presets that stand apart."""
 
+import numpy as np
 import pytest
 
 from deployments.synth.arrange import brightness
@@ -40,7 +41,11 @@ def test_what_changes_nothing_is_no_phrase(phrase: str) -> None:
     ("phrase", "field", "sign"),
     [("like honey", "brightness", -1), ("like broken glass", "brightness", 1), ("as a razor", "brightness", 1),
      ("like a keyhole", "width", -1), ("snail like", "tempo", -1), ("made of silver", "brightness", 1),
-     ("far less dense", "intensity", -1), ("much faster", "tempo", 1), ("not wide", "width", -1)],
+     ("far less dense", "intensity", -1), ("much faster", "tempo", 1), ("not wide", "width", -1),
+     ("treble rolled off", "brightness", -1), ("roll off the highs", "brightness", -1),
+     ("highs cranked", "brightness", 1),
+     ("boosted lows", "brightness", -1), ("zero rise time", "attack", -1), ("slow entrance", "attack", 1),
+     ("oceans of silence", "intensity", -1), ("tiptoe into", "attack", 1), ("snap into", "attack", -1)],
 )  # fmt: skip
 def test_likenesses_and_comparisons_point_the_right_way(phrase: str, field: str, sign: int) -> None:
     assert getattr(CHANGES[phrase], field) * sign > 0
@@ -67,10 +72,19 @@ def test_dark_is_darker_than_bright_whichever_presets_they_meet() -> None:
     assert shiny > dull
 
 
-@pytest.mark.parametrize("sound", ["harp", "piano", "marimba", "upright bass", "rain"])
+@pytest.mark.parametrize("sound", ["harp", "piano", "marimba", "upright bass", "rain", "ukulele"])
 def test_a_slow_attack_is_heard_of_what_is_struck(sound: str) -> None:
     sudden, slow = (attack_s(mono(make(f"{sound} {how}", duration_s=8))) for how in ("", "fading in slowly"))
     assert slow > sudden + 0.2
+
+
+@pytest.mark.parametrize("sound", ["organ", "cathedral organ", "square lead", "string machine", "accordion"])
+def test_a_sudden_held_note_falls_to_less_than_it_began_with(sound: str) -> None:
+    level = envelope(mono(make(f"{sound} with a fast attack", 11, duration_s=8)), 0.02)
+    begins = int(np.argmax(level > 0.1 * level.max()))
+    at_once = level[begins : begins + 14].max()  # 80 ms
+    later = np.median(level[begins + 60 : begins + 100])  # 0.35 to 0.6 s
+    assert later < 0.75 * at_once
 
 
 def test_a_swell_neither_clicks_nor_stays_closed() -> None:
