@@ -17,9 +17,12 @@ _BASSES = {
     "sync": ((0, 0.7, "root"), (0.75, 0.7, "root"), (2, 0.5, "octave"), (2.5, 0.9, "fifth"), (3.5, 0.5, "to")),
     "walk": ((0, 0.95, "root"), (1, 0.95, "third"), (2, 0.95, "fifth"), (3, 0.95, "to")),
     "eighths": tuple((0.5 * i, 0.42, "octave" if i == 7 else "root") for i in range(8)),
+    "sixteenths": tuple((0.25 * i, 0.21, "octave" if i in {7, 14} else "root") for i in range(16)),
+    "gallop": tuple((0.25 * i, 0.42 if i % 4 == 0 else 0.21, "root") for i in range(16) if i % 4 != 1),
     "offbeat": tuple((0.5 + i, 0.42, "root") for i in range(4)),
 }  # fmt: skip
 _CALM, _USUAL, _DENSE = ("held", "two"), ("two", "push", "root", "sync", "walk"), ("eighths", "sync", "offbeat")
+_BUSIEST, _BUSY = ("sixteenths", "gallop"), 1.6  # a pace
 _SPARSE = -0.75  # a pace with silence between the notes
 _RHYTHMS = (
     (1, 1, 2), (1.5, 0.5, 1, 1), (2, 1, 1), (0.5, 0.5, 1, 2), (3, 1), (1, 0.5, 0.5, 2), (1.5, 1.5, 1), (2, 2),
@@ -31,6 +34,8 @@ def bass(song: Song, player: Player) -> Iterator[Event]:
     """Roots in a rhythm that the theme keeps, the fifth and a step into the next chord between them."""
     random = song.random(player.name)
     styles = _CALM if player.speed < 1 else _DENSE if player.speed > 1 else _USUAL
+    styles = _BUSIEST if player.pace > _BUSY and player.policy.onsets_hz[1] * song.beat_s >= 4 else styles
+    touch = 0.6 if player.pace <= _SPARSE else 1.0  # a pause is heard before the next note
     themes: dict[int, str] = {}
     turns = max(1, round(song.chord_s / song.bar_s))
     for chord in song.chords():
@@ -50,7 +55,7 @@ def bass(song: Song, player: Player) -> Iterator[Event]:
                     what = "octave" if random.random() < 0.5 else "fifth"
                 pitch = _bass_note(song, chord, what, root, following)
                 velocity = (0.82 if place == 0 else 0.62) + 0.1 * float(random.random())
-                yield Note(start, song.held(start, length * song.beat_s), pitch, velocity)
+                yield Note(start, song.held(start, touch * length * song.beat_s), pitch, velocity)
 
 
 def _bass_note(song: Song, chord: Chord, what: str, root: int, following: int) -> int:
