@@ -7,7 +7,7 @@ outright stays, whatever class it is of: "lute and flute, no modern instruments"
 from collections.abc import Sequence
 from functools import cache
 
-from deployments.synth.lexicon import GROUPS, SOUNDS
+from deployments.synth.lexicon import GROUPS, NATURE, SCENES, SOUNDS
 from deployments.synth.presets import Preset, library
 from deployments.synth.reading import Mention, Reading, read, singular
 from deployments.synth.roles import ROLES
@@ -24,7 +24,9 @@ def banned_by(reading: Reading, negative_prompt: str) -> set[str]:
     asked = [
         mention
         for mention in reading.mentions
-        if mention.words not in scenic and not any(_means(mention, phrase) for phrase in reading.denied)
+        if mention.words not in scenic
+        and mention.words not in SCENES
+        and not any(_means(mention, phrase) for phrase in reading.denied)
     ]
     ids = {preset.id for preset in library().values() if _is_ruled_out(preset, reading, asked)}
     ids |= {id_ for id_ in _alike(reading.refused) if not _is_asked(library()[id_], asked)}
@@ -71,6 +73,8 @@ def _is_kind(preset: Preset, kind: str) -> bool:
     if kind in ROLES:
         return preset.role == kind
     if preset.id == kind or preset.role in GROUPS.get(singular(kind), ()):  # all drums, in whatever language
+        return True
+    if preset.role in _SCENERY and kind in NATURE and _said(kind) <= _heard(preset.id):
         return True
     names = named(preset.id) if preset.role in _SCENERY else called(preset.id)
     return preset.role == library()[kind].role and bool(_sorts(kind) & names)
@@ -130,6 +134,12 @@ def called(id_: str) -> frozenset[str]:
 def named(id_: str) -> frozenset[str]:
     """The stems of a preset's id and name and of its tags of one word."""
     return called(id_) | _roots(" ".join(tag for tag in library()[id_].tags if " " not in tag))
+
+
+@cache
+def _heard(id_: str) -> frozenset[str]:
+    """The stems of what a scenery's description says is heard in it: the far bird of a forest."""
+    return _roots(library()[id_].description)
 
 
 def _said(phrase: str) -> frozenset[str]:

@@ -124,7 +124,7 @@ SCENES: Mapping[str, Scene] = _scenes(
     forest_at_night__night_forest__woods_at_night=Scene((), ("crickets", "wind")),
     night__evening__swamp=Scene((), ("crickets",)),
     mountain__desert__arctic__winter=Scene((), ("wind",)),
-    underwater__under_water__submarine=Scene(("underwater_pad",), ("underwater",)),
+    underwater__under_water__submarine=Scene((), ("underwater",)),
     space__cosmic__sci_fi__spaceship__alien__futuristic=Scene(("drone", "pad")),
     temple__meditation__meditative__yoga__zen__spa__healing=Scene(("pad", "bowl"), (), 60, "major_pentatonic"),
     sleep__sleeping__lullaby__bedtime__dormir__schlafen=Scene(("pad", "mallet"), (), 60, "major"),
@@ -148,6 +148,12 @@ SCENES: Mapping[str, Scene] = _scenes(
 )
 
 
+# When, not what: crickets are heard at night where nobody plays.
+HOURS = frozenset({"night", "evening"})
+# Styles that are things as well, where they end what an article begins: "in an old house", "a rock by the sea".
+OBJECTS = frozenset({"house", "rock", "swing", "trap", "country"})
+DETERMINERS = frozenset("a an the my your our his her their this that".split())  # noqa: SIM905
+
 # Modes that a mood asks for; sad and happy are in modifiers.py.
 MOOD_SCALES: Mapping[str, str] = {
     word: scale
@@ -170,7 +176,7 @@ _NEGATIONS = (
     "|everything but|all but|everything except|instead of|rather than|don't|dont|lacking|skip|not any|devoid of"
     "|nothing|nothing with|nothing that has|nothing involving|nothing containing|nothing like|no more|without any"
     "|other than|apart from|aside from|save for|non|sans|ohne|kein|keine|senza|sin|w/o|none of|in the absence of"
-    "|do without|get rid of|hate|i hate|dislike"
+    "|do without|get rid of|hate|i hate|dislike|can't stand|cannot stand|can't bear|can't have"
 )
 NEGATIONS = frozenset(_NEGATIONS.split("|"))
 # A stop ends a clause: modifiers and negations do not reach over it.
@@ -191,6 +197,7 @@ _FILLERS = (
     "|plays|playing|struck|hit|hits|stroke|strokes|strike|strikes|drop|drops|droplets|away|other|each|goes|going"
     "|two|three|waltz|waltzes|different|first|next|finally|lot|lots|mostly|mainly|half|start|starts|onset|attack|attacks|beginning|hour|hours|minute|minutes"
     "|second|seconds|time|times|must|do|does|did|shall|may|might|was|were|between|them|they|their"
+    "|can't|cannot|couldn't|won't|wouldn't|i'm|i'd|i'll|i've|you're|we're|let's|that's|there's"
 )
 FILLERS = frozenset(_FILLERS.split("|"))
 

@@ -4,17 +4,18 @@ Words are looked up, the longest phrase first; nothing is guessed here. A modifi
 stands before, or behind in its clause; a clause of modifiers alone belongs to what follows, or to everything.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from deployments.synth import lexicon
 from deployments.synth.lexicon import (
+    DETERMINERS,
     EFFECTS,
     FILLERS,
     GROUPS,
     NEGATIONS,
+    OBJECTS,
     PREPOSITIONS,
     SCENES,
     SOUNDS,
@@ -24,21 +25,14 @@ from deployments.synth.lexicon import (
 )
 from deployments.synth.mentions import Mention, Reading, is_same, referred, singular
 from deployments.synth.modifiers import CHANGES, TRAILING, Change, total
-from deployments.synth.names import ARTICLES, LONGEST, compounds, is_natural, without_articles
+from deployments.synth.names import ARTICLES, compounds, is_natural
+from deployments.synth.phrases import EXCEPTIONS, PUNCTUATION, THAN, split
 from deployments.synth.quantities import QUANTITIES, of_quality
-from deployments.synth.spelling import corrected
-from deployments.synth.wording import plainly
 
 __all__ = ["Mention", "Reading", "read", "singular"]
 
-_TOKEN = re.compile(r"[a-z0-9#♯♭'/]+|[,.;:!?()]")
-_LONGEST = 4  # words in a phrase of the tables
-_PUNCTUATION = frozenset(",.;:!?()")
 _SOFT = frozenset({",", "and", "(", ""})  # what may stand between a modifier and its thing
 _ENDS = frozenset({".", ";", ":", "!", "?", ")"})
-_THAN = frozenset({"than", "compared to", "compared with", "relative to"})
-# After "nothing percussive" these say what is meant to be there; "besides" alone rules nothing out.
-_EXCEPTIONS = frozenset({"besides", "except", "except for", "other than", "apart from", "aside from", "save for"})
 _KEPT_BESIDE = frozenset({"besides"})
 # "Everything in mono" and "narrow stereo, please" are said of the whole.
 _WHOLE = frozenset(
@@ -65,8 +59,7 @@ class _Clause:
 
 def read(text: str) -> Reading:
     """Take a prompt apart. Any text can be read."""
-    tokens = " ".join(map(corrected, _TOKEN.findall(plainly(text).replace("-", " ")))).split()
-    phrases = list(_phrases(tokens))
+    phrases = list(split(text))
     reading = Reading(phrases=[phrase for phrase, _ in phrases])
     carried: list[Change] = []
     negation = ""
@@ -79,47 +72,13 @@ def read(text: str) -> Reading:
     return reading
 
 
-def _phrases(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield (phrase as in the tables, words as written), the longest that is known at each place."""
-    at, negated = 0, False
-    while at < len(tokens):
-        for size in range(min(LONGEST, len(tokens) - at), 0, -1):
-            words = " ".join(tokens[at : at + size])
-            first, _, last = words.rpartition(" ")
-            stem = f"{first} {singular(last)}".strip()
-            known = next((phrase for phrase in (words, stem) if size <= _LONGEST and phrase in SOUNDS), None)
-            known = known or (None if negated else _name(tokens[at : at + size]))
-            known = known or next((phrase for phrase in (words, stem) if size <= _LONGEST and _known(phrase)), None)
-            if known is not None or size == 1:
-                yield known or words, words
-                at += size
-                negated = known in NEGATIONS or (negated and known not in STOPS and words not in _PUNCTUATION)
-                break
-
-
-def _name(tokens: Sequence[str]) -> str | None:
-    """The preset's name that the words are, whatever articles are in it."""
-    if tokens[0] in ARTICLES or tokens[-1] in ARTICLES:
-        return None
-    said = without_articles(tokens)
-    stem = f"{said.rpartition(' ')[0]} {singular(tokens[-1])}".strip()
-    return next((phrase for phrase in (said, stem) if phrase in compounds()), None)
-
-
-_TABLES = (SOUNDS, CHANGES, SCENES, GROUPS, lexicon.MOOD_SCALES, NEGATIONS, STOPS, QUANTITIES, _EXCEPTIONS, _THAN)
-
-
-def _known(phrase: str) -> bool:
-    return any(phrase in table for table in _TABLES)
-
-
 def _clauses(phrases: Sequence[tuple[str, str]]) -> list[_Clause]:
     """Split at stops and at "and"; "no bass a pad" is split at "a"."""
     clauses: list[_Clause] = []
     clause, bracket = _Clause([], ""), False
     for phrase, words in phrases:
         article = phrase in {"a", "an", "the", "only", "just"} and any(p in NEGATIONS for p, _ in clause.phrases[:-1])
-        if phrase in STOPS or phrase in _PUNCTUATION or phrase == "and" or article:
+        if phrase in STOPS or phrase in PUNCTUATION or phrase == "and" or article:
             bracket = phrase == "(" or (bracket and phrase != ")")
             if clause.phrases or phrase in NEGATIONS:
                 clauses.append(clause)
@@ -154,7 +113,7 @@ class _Reader:
         self.mentions: list[Mention] = []
         self.refused = False
         self.turned: list[Change] = []  # qualities after a negation
-        self.whole = self.compared = False
+        self.whole = self.compared = self.placed = False
         self.article = ""
         self.scenes: list[tuple[str, Scene]] = []
         self.beside: str | None = None  # the phrase of a thing that stands directly before
@@ -162,7 +121,8 @@ class _Reader:
     def read(self) -> tuple[list[Change], str]:
         """Return the modifiers that wait for the next clause, and the negation that reaches into it."""
         for at, (phrase, words) in enumerate(self.clause.phrases):
-            if phrase in _EXCEPTIONS and (phrase in _KEPT_BESIDE or (self.negation and (self.refused or self.turned))):
+            self.placed = self._is_object(at)
+            if phrase in EXCEPTIONS and (phrase in _KEPT_BESIDE or (self.negation and (self.refused or self.turned))):
                 self._close()
                 self.negation = ""
             elif phrase in NEGATIONS:
@@ -171,7 +131,7 @@ class _Reader:
             elif phrase.startswith(("no ", "without ")) and phrase in CHANGES and self._is_before_a_thing(at + 1):
                 self._close()  # "without reverb drenched drums" is without drums
                 self.negation, self.refused = phrase.split(" ")[0], False
-            elif phrase in _THAN:
+            elif phrase in THAN:
                 self._compare()
             elif phrase in _WHOLE and any(change.width for change in self.pending):
                 self.whole = True  # "narrow stereo" is not stereo
@@ -201,6 +161,7 @@ class _Reader:
             self._take_word(phrase, words)
 
     def _take_word(self, phrase: str, words: str) -> None:
+        scenic = phrase in SCENES and not self.placed
         if self._is_name(phrase):
             self._named(phrase, words)
         elif phrase in SOUNDS:
@@ -211,11 +172,11 @@ class _Reader:
             self.whole = True
         elif phrase in PREPOSITIONS:
             self.apart = list(self.run)
-        elif phrase not in FILLERS and phrase not in SCENES and len(phrase) > 1:
+        elif phrase not in FILLERS and not scenic and len(phrase) > 1:
             self.query.append(words)
-            if not any(letter.isdigit() for letter in phrase):
+            if not self.placed and not any(letter.isdigit() for letter in phrase):
                 self.run.append(words)
-        if phrase in SCENES and phrase not in SOUNDS and not self.negation and not self._is_name(phrase):
+        if scenic and phrase not in SOUNDS and not self.negation and not self._is_name(phrase):
             self._scene(phrase, words)
 
     def _is_name(self, phrase: str) -> bool:
@@ -320,6 +281,16 @@ class _Reader:
         following = (phrase for phrase, _ in self.clause.phrases[at:])
         next_ = next((phrase for phrase in following if phrase not in {*ARTICLES, "of"} and phrase not in CHANGES), "")
         return next_ in SOUNDS or next_ in SCENES or next_ in compounds()
+
+    def _is_object(self, at: int) -> bool:
+        """Whether a word for a style is a thing here: "in an old house", "waves on the rocks"."""
+        phrase, words = self.clause.phrases[at]
+        following = next(iter(self.clause.phrases[at + 1 :]), ("", ""))[0]
+        if phrase not in OBJECTS or (following not in PREPOSITIONS and following not in {"", "of"}):
+            return False
+        before = [other for other, _ in self.clause.phrases[:at]]
+        near = max((i for i, other in enumerate(before) if other in PREPOSITIONS or other in SOUNDS), default=-1)
+        return words != phrase or not DETERMINERS.isdisjoint(before[near + 1 :])
 
     def _is_mentioned(self, thing: Mention) -> bool:
         return any(is_same(thing, mention) for mention in self.reading.mentions)

@@ -13,12 +13,13 @@ from typing import Any
 from deployments.synth import lexicon
 from deployments.synth.axes import axes
 from deployments.synth.exclusion import banned_by, is_of, named
-from deployments.synth.lexicon import FILLERS, GENERIC, NATURE, NOISE, RHYTHM, SCENES, SOUNDS
+from deployments.synth.lexicon import FILLERS, GENERIC, NATURE, NOISE, SCENES, SOUNDS, Scene
 from deployments.synth.modifiers import CHANGES, Change, total
 from deployments.synth.musical import Terms, read_terms
 from deployments.synth.names import called_by, is_natural
 from deployments.synth.presets import Preset, library
-from deployments.synth.reading import Mention, Reading, read, singular
+from deployments.synth.reading import Mention, Reading, read
+from deployments.synth.scenery import add_scenery
 from deployments.synth.search import Hit, preset_search, words
 from deployments.synth.spelling import plain
 
@@ -28,14 +29,13 @@ _KIND_FITS = 0.3  # of a kind's presets the best, if it is at least this; else t
 _WHOLE_FITS = 0.25  # of a prompt in which nothing is named: unrelated words reach 0.2 to 0.29
 _CLOSE = 0.9  # the share of the best score that makes the next one as good
 _STANDS_OUT = 0.05  # by how much another preset fits better than those of a kind that says little
+_MEANT = 0.15  # by how much more of what is said fits a preset of another kind
+_NAMED = 0.1  # the same, where its name is said
+_MEANT_FITS = 0.4
 _APART_FITS = 0.5
 _NAMESAKES = 8  # how far down a preset of the very name is preferred
 _COLOUR = 0.4  # the weight of what is said of a thing, beside the thing with it
 _MOST_LAYERS = 6
-_ANY_MUSIC = frozenset(
-    {"musik", "musique", "musica", "music", "musical", "song", "instrumental", "background music"}
-)  # nobody's style
-_BEATS = frozenset({"lofi", "lo fi"})  # "lofi beats" is music, "lofi drums" are drums
 _NOTHING_SAID = "calm music"
 _USUAL_BPM = 90.0
 _SPACE = 1.2  # octaves of the shared reverb for a wholly distant mix
@@ -92,8 +92,8 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
     terms = read_terms(plain(prompt))
     reading = read(terms.rest)
     banned = banned_by(reading, negative_prompt)
-    scene_bpm, scene_scale = _scenery(reading)
-    mentions = _merged(reading.mentions)
+    scene_bpm, scene_scale = add_scenery(reading)
+    mentions = _merged([part for mention in reading.mentions for part in _less(mention, banned)])
     layers, missing = _found(mentions, banned)
     if missing and all(mention.kind is None for mention in mentions):
         layers = []  # a scene in many words: no part of it says more than the whole
@@ -140,37 +140,6 @@ def _scale(reading: Reading, scene_scale: str | None, change: Change) -> str | N
     return mood or scene_scale
 
 
-def _scenery(reading: Reading) -> tuple[float | None, str | None]:
-    """Add the sounds of scenes where the prompt names none; return their tempo and scale.
-
-    A style that stands for itself brings its band beside what is named of it: "techno with a dark bass". In "jazz
-    piano" it only says which piano.
-    """
-    scenic = {said for said, _, _ in reading.scenes}
-    kinds = {mention.kind for mention in reading.mentions}
-    named = {mention.kind for mention in reading.mentions if mention.words not in scenic}
-    musical = {kind for kind in named if not is_natural(kind)}
-    beats = all(singular(m.words) == "beat" for m in reading.mentions if m.words not in scenic and m.kind in musical)
-    for said, scene, alone in sorted(reading.scenes, key=lambda entry: entry[0] in _ANY_MUSIC):
-        styled = bool({"bass", *RHYTHM} & set(scene.sounds))  # a mood only fills silence
-        fits = not musical or (alone and musical <= {*scene.sounds, None}) or (said in _BEATS and beats)
-        wanted = not named or (styled and fits and said not in _ANY_MUSIC)
-        if wanted and {kind for kind in kinds if not is_natural(kind)} <= musical:
-            joined = [sound for sound in scene.sounds if sound not in kinds]
-            reading.mentions += [
-                Mention(said, sound, [*([] if said in _ANY_MUSIC else [said]), sound.replace("_", " ")])
-                for sound in joined
-            ]
-            for mention in reading.mentions:
-                if mention.kind in scene.sounds and said not in mention.query:
-                    mention.query.append(said)
-            if scene.sounds:
-                break  # one band is enough
-    tempi = [scene.tempo_bpm for _, scene, _ in reading.scenes if scene.tempo_bpm]
-    scales = [scene.scale for _, scene, _ in reading.scenes if scene.scale]
-    return next(iter(tempi), None), next(iter(scales), None)
-
-
 def _merged(mentions: Sequence[Mention]) -> list[Mention]:
     """One weather is one thing, however many words describe it: "a fireplace, crackling"."""
     merged: list[Mention] = []
@@ -205,6 +174,13 @@ def _found(mentions: Sequence[Mention], banned: set[str]) -> tuple[list[Layer], 
             change = total([layers[id_].change, change])
         layers[id_] = Layer(id_, mention.words, change, min(1.0, hit.score))
     return list(layers.values()), missing
+
+
+def _less(mention: Mention, banned: set[str]) -> list[Mention]:
+    """A place whose own preset has in it what is ruled out, by its parts: a forest without birds is wind."""
+    if mention.kind not in banned or mention.words not in SCENES:
+        return [mention]
+    return [replace(mention, kind=kind) for kind in SCENES[mention.words].nature]
 
 
 def _parted(mentions: Sequence[Mention], banned: set[str]) -> list[Mention]:
@@ -279,11 +255,32 @@ def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None
         if _suits(hit.preset, mention):
             if generic and hit.score + _STANDS_OUT < hits[0].score:
                 return hits[0]
+            if _is_meant(hits[0], hit, mention):
+                return hits[0]
             if hit.score >= _KIND_FITS:
                 return hit
             break
     usual = library()[mention.kind]
     return None if usual.id in banned else Hit(usual, 1.0)
+
+
+def _is_meant(best: Hit, own: Hit, mention: Mention) -> bool:
+    """Whether all that is said of a thing fits a preset that is not of its kind, but that its word is used for.
+
+    Newsroom keys hammering are a typewriter's, a blues harp is a harmonica.
+    """
+    ahead = best.score - own.score
+    if best.score < _MEANT_FITS or (mention.words in SCENES and not _is_one(best.preset, SCENES[mention.words])):
+        return False
+    if _is_named(best.preset, mention):
+        return ahead >= _NAMED
+    used = set(words(mention.words)[-1:]) <= set(words(best.preset.text()))
+    return used and ahead >= _MEANT and (best.preset.role != own.preset.role or is_natural(best.preset.id))
+
+
+def _is_one(preset: Preset, scene: Scene) -> bool:
+    """Whether a preset may be all that is heard of a scene."""
+    return is_natural(preset.id) and len(scene.nature) == 1
 
 
 def _name(mention: Mention) -> str | None:

@@ -53,3 +53,44 @@ def test_names_are_found_whole() -> None:
     assert called_by("a french horn", "horn") == "french_horn"
     assert called_by("pad that is warm", "rain") is None
     assert compounds()["rain in forest"] == "rain"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("newsroom keys hammering out a story", ["typewriter"]),
+        ("submarine looking for echoes", ["sonar"]),
+        ("a whistled tune", ["whistle"]),
+        ("an organ that breathes in", ["organ"]),  # breath_pad is near, but nobody calls it an organ
+        ("blues guitar in the evening", ["pluck"]),
+    ],
+)
+def test_all_that_is_said_may_mean_another_kind(prompt: str, expected: list[str]) -> None:
+    assert sounds(prompt) == expected
+
+
+@pytest.mark.parametrize("prompt", ["wind in my old house", "a rock by the sea", "a swing in the wind"])
+def test_a_place_is_no_style(prompt: str) -> None:
+    assert {library()[sound].role for sound in sounds(prompt)} == {"AMBIENCE"}
+    assert understand(prompt).tempo_bpm is None
+
+
+@pytest.mark.parametrize("prompt", ["a house track", "some rock", "deep house in the old town"])
+def test_a_style_is_still_a_band(prompt: str) -> None:
+    assert len(sounds(prompt)) >= 3
+
+
+def test_crickets_play_no_jazz() -> None:
+    assert "crickets" not in sounds("late night jazz trio")
+    assert sounds("jazz piano at night") == sounds("jazz piano")
+    assert "crickets" in sounds("a calm night")
+
+
+def test_a_style_colours_an_effect() -> None:
+    assert sounds("cinematic boom") == ["impact"]
+
+
+def test_a_forest_without_birds_is_a_forest_in_parts() -> None:
+    assert sounds("forest") == ["forest"]
+    assert sounds("forest, no birds") == ["breeze"]
+    assert len(sounds("forest with strong wind, no birds")) == 1
