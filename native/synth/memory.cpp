@@ -86,15 +86,15 @@ float* Arena::floats(std::size_t count) { return static_cast<float*>(bytes_for(c
 void* Arena::bytes_for(std::size_t size) {
   const std::size_t rounded = (size + 63) / 64 * 64;
   chunks_.reserve(chunks_.size() + 1);
-  if (rounded > kChunk) {
-    chunks_.push_back({fresh_zeros(rounded), rounded, rounded});
-    return chunks_.back().data;
+  std::size_t& open = rounded > kChunk ? open_large_ : open_;
+  if (open == kNone || chunks_[open].size - chunks_[open].used < rounded) {
+    if (rounded > kChunk)
+      chunks_.push_back({fresh_zeros(2 * rounded), 2 * rounded, 0});  // long lines come in pairs
+    else
+      chunks_.push_back({clean_chunks().take(), kChunk, 0});
+    open = chunks_.size() - 1;
   }
-  if (chunks_.empty() || chunks_[open_].size - chunks_[open_].used < rounded) {
-    chunks_.push_back({clean_chunks().take(), kChunk, 0});
-    open_ = chunks_.size() - 1;
-  }
-  Chunk& chunk = chunks_[open_];
+  Chunk& chunk = chunks_[open];
   void* const place = chunk.data + chunk.used;
   chunk.used += rounded;
   return place;
@@ -102,7 +102,7 @@ void* Arena::bytes_for(std::size_t size) {
 
 std::size_t Arena::bytes() const noexcept {
   std::size_t sum = 0;
-  for (const Chunk& chunk : chunks_) sum += chunk.size;
+  for (const Chunk& chunk : chunks_) sum += chunk.size == kChunk ? kChunk : chunk.used;
   return sum;
 }
 

@@ -24,7 +24,8 @@ class Arena {
     std::size_t size, used;
   };
   std::vector<Chunk> chunks_;
-  std::size_t open_ = 0;  // the chunk that is being filled
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  std::size_t open_ = kNone, open_large_ = kNone;  // the chunks that are being filled
 };
 
 }  // namespace synth

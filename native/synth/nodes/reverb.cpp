@@ -34,15 +34,17 @@ constexpr ParamSpec kSpec[] = {
      kQualities},
 };
 
+// An odd one.
 int next_prime(int n) {
-  const auto prime = [](int x) {
-    for (int d = 2; d * d <= x; ++d)
+  const auto prime = [](unsigned x) {
+    for (unsigned d = 3; d * d <= x; d += 2)
       if (x % d == 0) return false;
     return true;
   };
-  while (!prime(n)) ++n;
+  for (n |= 1; !prime(static_cast<unsigned>(n)); n += 2) continue;
   return n;
 }
+constexpr int kWidestGap = 72;  // between primes below 155921: no line is so long
 
 // Jot and Chaigne, AES 90th convention, 1991. Left goes into and comes out of the first half of the lines,
 // right the second; between them every line meets one of the other side in a rotation whose angle swings
@@ -74,10 +76,12 @@ class Reverb final : public Node {
     for (int side = 0; side < kSides; ++side) {
       pre_[side].prepare(arena(), static_cast<int>(0.25f * rate()) + 1);
       for (int i = 0; i < kStages; ++i)
-        diffusers_[side][i].ring.prepare(arena(), diffuser_length(side, i, 1.0f));
+        diffusers_[side][i].ring.prepare(arena(),
+                                         diffuser_frames(side, i, diffuser_scale(1.0f)) + kWidestGap);
       for (int i = 0; i < kHalf; ++i)
-        lines_[side][i].ring.prepare(
-            arena(), std::max(line_length(side, i, 1.0f), line_length(side, kDrafted[i % 4], 1.0f)));
+        lines_[side][i].ring.prepare(arena(), std::max(line_frames(side, i, line_scale(1.0f)),
+                                                       line_frames(side, kDrafted[i % 4], line_scale(1.0f))) +
+                                                  kWidestGap);
     }
     build();
     pre_tap_[0].jump(pre_delay()), pre_tap_[1].jump(pre_delay());
@@ -110,14 +114,17 @@ class Reverb final : public Node {
 
  private:
   [[nodiscard]] int pre_delay() const noexcept { return static_cast<int>(param(kPreDelay) * rate()); }
-  [[nodiscard]] int line_length(int side, int i, float size) const noexcept {
-    const double scale = std::pow(3.0, 2.0 * static_cast<double>(size) - 1.0);
-    return next_prime(static_cast<int>(kLineTimes[side * kHalf + i] * scale * static_cast<double>(rate())));
+  // Lengths are the next primes.
+  [[nodiscard]] int line_frames(int side, int i, double scale) const noexcept {
+    return static_cast<int>(kLineTimes[side * kHalf + i] * scale * static_cast<double>(rate()));
   }
-  [[nodiscard]] int diffuser_length(int side, int i, float size) const noexcept {
-    const double scale = std::pow(3.0, static_cast<double>(size) - 0.5);
-    return next_prime(static_cast<int>(kDiffuserTimes[side][i] * scale * static_cast<double>(rate())));
+  [[nodiscard]] int diffuser_frames(int side, int i, double scale) const noexcept {
+    return static_cast<int>(kDiffuserTimes[side][i] * scale * static_cast<double>(rate()));
   }
+  static double line_scale(float size) noexcept {
+    return std::pow(3.0, 2.0 * static_cast<double>(size) - 1.0);
+  }
+  static double diffuser_scale(float size) noexcept { return std::pow(3.0, static_cast<double>(size) - 0.5); }
 
   [[nodiscard]] int lines_per_side() const noexcept { return draft_ ? kHalf / 2 : kHalf; }
 
@@ -142,10 +149,12 @@ class Reverb final : public Node {
       line.ring.shorten(length);
       near_ |= length < Ring::kNearest;
     };
+    const double lines = line_scale(size_), diffusers = diffuser_scale(size_);
     for (int side = 0; side < kSides; ++side) {
-      for (int i = 0; i < kStages; ++i) cut(diffusers_[side][i], diffuser_length(side, i, size_));
+      for (int i = 0; i < kStages; ++i)
+        cut(diffusers_[side][i], next_prime(diffuser_frames(side, i, diffusers)));
       for (int i = 0; i < lines_per_side(); ++i)
-        cut(lines_[side][i], line_length(side, draft_ ? kDrafted[i] : i, size_));
+        cut(lines_[side][i], next_prime(line_frames(side, draft_ ? kDrafted[i] : i, lines)));
     }
     built_ = true;
   }
