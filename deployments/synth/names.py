@@ -1,10 +1,12 @@
 """The presets' own names in a prompt: "rain in the forest" is one thing, "acid arp" is not any arp."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
 from deployments.synth.lexicon import NATURE, NOISE, ROLE_SOUNDS, SCENES, SOUNDS
 from deployments.synth.mentions import singular
+from deployments.synth.modifiers import CHANGES
 from deployments.synth.presets import Preset, library
 from deployments.synth.search import words
 
@@ -35,7 +37,7 @@ def compounds() -> Mapping[str, str]:
     """Names that the lexicon would take apart or for a scene: phrase without articles -> kind."""
     found = {}
     for preset in library().values():
-        for name in _names(preset):
+        for name in (*_kinds(preset), *_names(preset)):
             parts = name.replace("-", " ").replace("'", "").split()
             things = [part for part in parts if part in SOUNDS or singular(part) in SOUNDS]
             scenic = any(part in SCENES for part in parts)
@@ -73,12 +75,32 @@ def _parts(stems: Sequence[str], size: int) -> list[Sequence[str]]:
 def _by_stems() -> Mapping[tuple[str, ...], Mapping[str, str]]:
     """The stems of all names of two words or more, sorted, to the names as written and their presets' ids."""
     found: dict[tuple[str, ...], dict[str, str]] = {}
-    for at in (0, 1):  # an id goes before another's name
-        for preset in library().values():
-            stems = tuple(sorted(_alike(_names(preset)[at])))
-            if len(stems) > 1:
-                found.setdefault(stems, {}).setdefault(_names(preset)[at], preset.id)
+    names = [(_names(preset)[0], preset.id) for preset in library().values()]  # an id goes before another's name
+    names += [(_names(preset)[1], preset.id) for preset in library().values()]
+    names += [(tag, preset.id) for preset in library().values() for tag in _kinds(preset)]
+    for name, id_ in names:
+        stems = tuple(sorted(_alike(name)))
+        if len(stems) > 1:
+            found.setdefault(stems, {}).setdefault(name, id_)
     return found
+
+
+def _kinds(preset: Preset) -> list[str]:
+    """The tags that say what sort of its kind a preset alone is: "bamboo flute", but not "soft piano"."""
+    return [tag for tag in preset.tags if _tagged()[tag] == 1 and _is_sort(tag.split(), preset)]
+
+
+def _is_sort(parts: Sequence[str], preset: Preset) -> bool:
+    kind = SOUNDS.get(parts[-1]) or SOUNDS.get(singular(parts[-1]))
+    if len(parts) < 2 or kind is None or " ".join(parts) in SOUNDS or any(part in SCENES for part in parts):
+        return False
+    return library()[kind].role == preset.role and not all(part in CHANGES for part in parts[:-1])
+
+
+@cache
+def _tagged() -> Mapping[str, int]:
+    """By how many presets a tag is borne."""
+    return Counter(tag for preset in library().values() for tag in preset.tags)
 
 
 def _alike(text: str) -> list[str]:

@@ -43,6 +43,7 @@ _ANY_SOUND = frozenset({"noise", "sound", "tone", "note", "music", "instrument"}
 _OTHERS = frozenset(
     {"additional", "extra", "further", "accompanying", "backing", "background", "musical", "actual", "other"}
 )
+_RELATIVES = frozenset({"that", "which", "who"})
 _TURNED_AROUND = -0.8
 
 
@@ -113,6 +114,7 @@ class _Reader:
         self.mentions: list[Mention] = []
         self.refused = False
         self.turned: list[Change] = []  # qualities after a negation
+        self.previous = ""
         self.whole = self.compared = self.placed = False
         self.article = ""
         self.scenes: list[tuple[str, Scene]] = []
@@ -143,6 +145,7 @@ class _Reader:
                 self.reading.wanted.append(words)
             if phrase in ARTICLES:
                 self.article = "the" if phrase == "the" else "a"
+            self.previous = phrase
             self.beside = phrase if phrase in SOUNDS or phrase in compounds() else None
         carried = self._close()
         coloured = any(
@@ -164,6 +167,8 @@ class _Reader:
         scenic = phrase in SCENES and not self.placed
         if self._is_name(phrase):
             self._named(phrase, words)
+        elif phrase in SOUNDS and phrase != words and self.previous in _RELATIVES and self.mentions:
+            self.query.append(words)  # "a bass that kicks"
         elif phrase in SOUNDS:
             self._thing(phrase, words, SOUNDS[phrase])
         elif phrase in CHANGES:
@@ -201,6 +206,11 @@ class _Reader:
             if phrase in VAGUE or singular(phrase) in VAGUE:
                 return  # "piano chords" are a piano
             self._compound(kind)
+        elif self.beside is not None and self.mentions and kind == "drums" and self.mentions[-1].kind in lexicon.RHYTHM:
+            if self.mentions[-1].kind != kind:
+                self.mentions[-1].query.append(words)  # "taiko percussion"
+                return
+            self._compound(kind)  # "snare drums"
         elif self.mentions and self._absorbed(phrase, words, kind):
             return
         mention = Mention(words, kind, [*self.query, words], self.pending, self.run, self.apart, self.article)
@@ -212,7 +222,8 @@ class _Reader:
         """Read "the hum of a fan" in "fan hum", and a colour in "noise drums"."""
         last = self.mentions[-1]
         absorbing = lexicon.GENERIC if self.beside is not None else lexicon.GENERIC & VAGUE
-        if is_natural(last.kind) and phrase in absorbing and not is_natural(kind):
+        noisy = self.beside is not None and kind in lexicon.NOISE  # "vinyl noise"
+        if is_natural(last.kind) and phrase in absorbing and (noisy or not is_natural(kind)):
             last.query.append(words)
             return True
         if self.beside is None:

@@ -13,7 +13,7 @@ from typing import Any
 from deployments.synth import lexicon
 from deployments.synth.axes import axes
 from deployments.synth.exclusion import banned_by, is_of, named
-from deployments.synth.lexicon import FILLERS, GENERIC, NATURE, NOISE, SCENES, SOUNDS, Scene
+from deployments.synth.lexicon import FILLERS, GENERIC, HOURS, NATURE, NOISE, SCENES, SOUNDS, Scene
 from deployments.synth.modifiers import CHANGES, Change, total
 from deployments.synth.musical import Terms, read_terms
 from deployments.synth.names import called_by, is_natural
@@ -195,6 +195,8 @@ def _parted(mentions: Sequence[Mention], banned: set[str]) -> list[Mention]:
             parted.append(Mention(" ".join(mention.apart), None, list(mention.apart)))
             mention.query = [word for word in mention.query if word not in mention.apart]
             mention.strange = [word for word in mention.strange if word not in mention.apart]
+            if mention.words in HOURS and mention.words in SCENES and is_natural(hit.preset.id):
+                continue  # "city at night": the hour says when
         parted.append(mention)
     return parted
 
@@ -272,9 +274,10 @@ def _is_meant(best: Hit, own: Hit, mention: Mention) -> bool:
     ahead = best.score - own.score
     if best.score < _MEANT_FITS or (mention.words in SCENES and not _is_one(best.preset, SCENES[mention.words])):
         return False
-    if _is_named(best.preset, mention):
-        return ahead >= _NAMED
-    used = set(words(mention.words)[-1:]) <= set(words(best.preset.text()))
+    colours = {word for phrase in mention.query if phrase in SOUNDS for word in words(phrase)}
+    if _is_named(best.preset, mention) and not colours & set(words(best.preset.id.replace("_", " "))):
+        return ahead >= _NAMED  # a bell pad is no bell
+    used = mention.words in HOURS or set(words(mention.words)[-1:]) <= set(words(best.preset.text()))
     return used and ahead >= _MEANT and (best.preset.role != own.preset.role or is_natural(best.preset.id))
 
 
@@ -320,6 +323,8 @@ def _suits(preset: Preset, mention: Mention) -> bool:
     if mention.kind is None or is_of(preset, mention.kind):
         return mention.kind is not None
     head = set(words(mention.words)[-1:])
+    if preset.role == "BASS":
+        return False  # a bass guitar is no guitar
     instrument = (
         mention.kind not in NATURE | NOISE and mention.words not in SCENES and not head <= set(words(mention.kind))
     )

@@ -94,3 +94,26 @@ def test_a_forest_without_birds_is_a_forest_in_parts() -> None:
     assert sounds("forest") == ["forest"]
     assert sounds("forest, no birds") == ["breeze"]
     assert len(sounds("forest with strong wind, no birds")) == 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("taiko percussion", ["taiko"]),
+        ("a spanish guitar", ["nylon_guitar"]),  # a tag of one preset alone
+        ("sea birds, far away", ["seagulls"]),
+        ("crackling vinyl noise", ["vinyl"]),
+        ("city at night", ["city"]),
+    ],
+)
+def test_the_same_thing_said_twice_is_one_layer(prompt: str, expected: list[str]) -> None:
+    assert sounds(prompt) == expected
+
+
+@pytest.mark.parametrize(("prompt", "role"), [("bell pad", "PAD"), ("organ bass", "BASS"), ("jazz guitar", "PLUCK")])
+def test_the_last_word_is_the_thing(prompt: str, role: str) -> None:
+    assert [library()[sound].role for sound in sounds(prompt)] == [role]
+
+
+def test_what_a_thing_does_is_no_thing() -> None:
+    assert {library()[sound].role for sound in sounds("a bass that kicks")} == {"BASS"}
