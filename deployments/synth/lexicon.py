@@ -197,7 +197,7 @@ _FILLERS = (
     "|plays|playing|struck|hit|hits|stroke|strokes|strike|strikes|drop|drops|droplets|away|other|each|goes|going"
     "|two|three|waltz|waltzes|different|first|next|finally|lot|lots|mostly|mainly|half|start|starts|onset|attack|attacks|beginning|hour|hours|minute|minutes"
     "|second|seconds|time|times|must|do|does|did|shall|may|might|was|were|between|them|they|their"
-    "|can't|cannot|couldn't|won't|wouldn't|i'm|i'd|i'll|i've|you're|we're|let's|that's|there's"
+    "|can't|cannot|couldn't|won't|wouldn't|i'm|i'd|i'll|i've|you're|we're|let's|that's|there's|keep|keeps|keeping|kept"
 )
 FILLERS = frozenset(_FILLERS.split("|"))
 

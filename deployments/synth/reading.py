@@ -115,6 +115,7 @@ class _Reader:
         self.refused = False
         self.turned: list[Change] = []  # qualities after a negation
         self.previous = ""
+        self.purpose = False  # after "for": no thing that is heard
         self.whole = self.compared = self.placed = False
         self.article = ""
         self.scenes: list[tuple[str, Scene]] = []
@@ -146,6 +147,7 @@ class _Reader:
             if phrase in ARTICLES:
                 self.article = "the" if phrase == "the" else "a"
             self.previous = phrase
+            self.purpose = phrase == "for" or (self.purpose and phrase not in SOUNDS and phrase not in PREPOSITIONS)
             self.beside = phrase if phrase in SOUNDS or phrase in compounds() else None
         carried = self._close()
         coloured = any(
@@ -179,7 +181,7 @@ class _Reader:
             self.apart = list(self.run)
         elif phrase not in FILLERS and not scenic and len(phrase) > 1:
             self.query.append(words)
-            if not self.placed and not any(letter.isdigit() for letter in phrase):
+            if not self.placed and not self.purpose and not any(letter.isdigit() for letter in phrase):
                 self.run.append(words)
         if scenic and phrase not in SOUNDS and not self.negation and not self._is_name(phrase):
             self._scene(phrase, words)
@@ -210,7 +212,9 @@ class _Reader:
             if self.mentions[-1].kind != kind:
                 self.mentions[-1].query.append(words)  # "taiko percussion"
                 return
-            self._compound(kind)  # "snare drums"
+            first = self.mentions[-1].words
+            self._compound(kind)  # "gated snare drums"
+            self.query.remove(first)
         elif self.mentions and self._absorbed(phrase, words, kind):
             return
         mention = Mention(words, kind, [*self.query, words], self.pending, self.run, self.apart, self.article)

@@ -19,7 +19,7 @@ _IDIOMS: Mapping[str, str] = {
     r"not (?:only|just|merely|to mention)|why not|if not|or not|nothing (?:special|fancy)": " ",
     r"nothing (?:else|more|further|extra|added)": " ", r"(?:in )?no (?:hurry|rush)": "unhurried",
     r"(?:absolutely )?nothing (?:but|except(?: for)?|besides|other than|apart from)": "only",
-    r"^nothing$": " ",
+    r"^nothing$": " ", r"off[\s-]beat": "syncopated",
 }  # fmt: skip
 _ADJECTIVES = {"percussive": "percussion", "rhythmic": "rhythm", "melodic": "melody", "vocal": "vocals",
                "tonal": "tones", "musical": "music", "orchestral": "orchestra"}  # fmt: skip

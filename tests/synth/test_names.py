@@ -117,3 +117,16 @@ def test_the_last_word_is_the_thing(prompt: str, role: str) -> None:
 
 def test_what_a_thing_does_is_no_thing() -> None:
     assert {library()[sound].role for sound in sounds("a bass that kicks")} == {"BASS"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("warm pad for my yoga class", ["pad"]),
+        ("soft kick, off-beat hats", ["kick", "hats"]),
+        ("a drone and a church bell; keep the drone loud", ["drone", "church_bell"]),
+        ("gated snare drums", ["gated_drums"]),
+    ],
+)
+def test_words_that_only_describe_are_no_layers(prompt: str, expected: list[str]) -> None:
+    assert sounds(prompt) == expected
