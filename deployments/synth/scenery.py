@@ -43,11 +43,22 @@ def add_scenery(reading: Reading) -> tuple[float | None, str | None]:
                     mention.query.append(said)
             if scene.sounds:
                 break  # one band is enough
+    _colour(reading)
     if musical - {None} or any({"bass", *RHYTHM} & set(scene.sounds) for _, scene, _ in reading.scenes):
         reading.mentions = [m for m in reading.mentions if m.words not in HOURS or m.words not in scenic]
     tempi = [scene.tempo_bpm for _, scene, _ in reading.scenes if scene.tempo_bpm]
     scales = [scene.scale for _, scene, _ in reading.scenes if scene.scale]
     return next(iter(tempi), None), next(iter(scales), None)
+
+
+def _colour(reading: Reading) -> None:
+    """Say the style of all with each instrument of which nothing is said: "chiptune: arpeggios, lead"."""
+    for said, scene, alone in reading.scenes:
+        if not alone or said in _ANY_MUSIC or not {"bass", *RHYTHM} & set(scene.sounds):
+            continue
+        for mention in reading.mentions:
+            if not is_natural(mention.kind) and mention.query == [mention.words]:
+                mention.query.insert(0, said)
 
 
 def _effects(reading: Reading) -> set[str]:

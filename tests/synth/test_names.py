@@ -130,3 +130,9 @@ def test_what_a_thing_does_is_no_thing() -> None:
 )
 def test_words_that_only_describe_are_no_layers(prompt: str, expected: list[str]) -> None:
     assert sounds(prompt) == expected
+
+
+def test_a_style_in_a_clause_of_its_own_colours_what_is_named() -> None:
+    assert sounds("chiptune: arpeggios, lead and drums") == ["chip_arp", "chip_lead", "chip_drums"]
+    assert sounds("jazz, bass and drums") == ["upright_bass", "brush_drums"]
+    assert sounds("jazz with a harp") == ["harp"]
