@@ -105,6 +105,12 @@ class Tonality:
             tones.append(min(left or above, key=lambda note: abs(note - root - target)))
         return [tone % 12 for tone in tones]
 
+    @property
+    def third(self) -> int:
+        """The degree over the tonic that tells major from minor, or what stands for it in the scale."""
+        tone = self.chord(0)[1]
+        return next(degree for degree in range(len(self.steps)) if self.note(degree, 0) % 12 == tone)
+
     def within(self, degree: int, octave: int, low: int, high: int) -> int:
         """The note of a degree, moved by octaves into [low, high]."""
         note = self.note(degree, octave)

@@ -1,7 +1,7 @@
 """What the players play: in key, in time, in register, in order, to the end, and never twice the same."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -39,6 +39,14 @@ def test_every_note_is_in_the_key(score: str, scale: str) -> None:
         played = notes(compose(piece, player(score)))
         assert played
         assert {(note.pitch - piece.tonality.tonic) % 12 for note in played} <= set(piece.tonality.steps)
+
+
+@pytest.mark.parametrize("score", ["melody", "sparse", "bowls", "chords", "stabs", "arp", "broken", "strum"])
+def test_twelve_seconds_tell_major_from_minor(score: str) -> None:
+    for seed, (scale, third) in product(range(40), (("major", 4), ("minor", 3))):
+        piece = song(scale, "Bb", 12.0, seed=seed)
+        assert piece.tonality.third == 2
+        assert third in {(note.pitch - piece.tonality.tonic) % 12 for note in notes(compose(piece, player(score)))}
 
 
 @pytest.mark.parametrize("score", SCORES)

@@ -9,7 +9,7 @@ from deployments.synth.compose.song import Event, Note, Song
 from deployments.synth.theory import lead_voices
 
 _SHAPES = (
-    (0, 1, 2, 3), (0, 2, 1, 3), (0, 1, 2, 3, 2, 1), (3, 2, 1, 0), (0, 2, 3, 1), (0, 3, 2, 3), (0, 1, 2, 4, 3, 2),
+    (0, 1, 2, 3), (0, 2, 1, 3), (0, 1, 2, 3, 2, 1), (3, 2, 1, 0), (0, 2, 3, 1), (0, 3, 2, 3, 1, 3), (0, 1, 2, 4, 3, 2),
     (0, 2, 4, 3, 1, 2), (0, 1, 3, 2, 4, 3, 1, 2),
 )  # fmt: skip
 _STRUMS = ("D...D.U.", "D..UD.U.", "D.DU.UDU", "D.......", "D...D...", "D..U.UD.")
@@ -60,8 +60,11 @@ def broken(song: Song, player: Player) -> Iterator[Event]:
             yield Note(start, song.rung(start, length), root, soft + 0.18)
             if random.random() < 0.35:
                 yield Note(start, song.rung(start, 0.7 * song.chord_s), voices[-1], soft + 0.15)
-        elif random.random() < player.fill:
+        else:
             pitch = (*voices, voices[0] + 12)[order[index % 4]]
+            telling = chord.index == 0 and (pitch - song.tonality.chord(0)[1]) % 12 == 0  # major or minor
+            if random.random() > player.fill and not telling:
+                continue
             yield Note(start, song.rung(start, 4 * step), pitch, soft + 0.2 * float(random.random()))
 
 

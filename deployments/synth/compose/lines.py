@@ -93,6 +93,8 @@ def melody(song: Song, player: Player) -> Iterator[Event]:
     motifs: dict[int, tuple[_Motif, _Motif]] = {}
     step = player.step_s(song, 0.5) * 2
     start, bar, degree = 0.0, 0, int(random.choice([0, 2, 4]))
+    third = song.tonality.third  # the first two notes say which key it is
+    opening = (third, 0) if degree else (0, third)
     while start == 0 or start < song.end_s - max(0.15, 0.5 * step):
         theme = song.chord_at(start).section.theme
         if theme not in motifs:
@@ -105,6 +107,8 @@ def melody(song: Song, player: Player) -> Iterator[Event]:
         )
         for place, (beats, by) in enumerate(zip(motif.rhythm, motif.steps, strict=True)):
             degree = _next_degree(song, player, start, degree, by, strong=place == 0 or beats >= 2)
+            if bar == 0 and place < len(opening):
+                degree = opening[place]
             silent = resting and place >= max(1, len(motif.rhythm) // 2)
             if not silent and (start == 0 or start < song.end_s - 0.12):
                 arc = 0.12 * np.sin(np.pi * (place + 0.5) / len(motif.rhythm))

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from deployments.synth.compose.player import Player
 from deployments.synth.compose.song import Event, Move, Note, Song
 
+_LONG_S, _HURRIED = 4.0, 1.8  # what is struck that seldom is only dense if it hurries more
+
 
 def sparse(song: Song, player: Player) -> Iterator[Event]:
     """Single strikes on tones of the scale that fit the chord, with long pauses; now and then two or three."""
@@ -19,12 +21,16 @@ def bowls(song: Song, player: Player) -> Iterator[Event]:
 def _strikes(song: Song, player: Player, gap_s: float) -> Iterator[Event]:
     random = song.random(player.name)
     slowest_hz, fastest_hz = player.policy.onsets_hz
-    gap = min(1 / slowest_hz, max(1 / fastest_hz, gap_s / 2.0**player.pace))
-    start = 0.0
+    faster = 2.0 ** (player.pace * (_HURRIED if gap_s > _LONG_S and player.pace > 0 else 1.0))
+    gap = min(1 / slowest_hz, max(1 / fastest_hz, gap_s / faster))
+    start, strikes, told = 0.0, 0, False  # whether it is known to be major or minor
     while start == 0 or start < song.end_s - min(1.5, 0.4 * song.duration_s):
         chord = song.chord_at(start)
         tones = song.tonality.chord(chord.degree)
         degree = 0 if start == 0 or random.random() < 0.2 else _degree_of(song, tones[int(random.integers(len(tones)))])
+        strikes += 1
+        if not told and (strikes > 2 or (strikes == 2 and (song.tonality.chord(0)[1] in tones or gap > song.chord_s))):
+            degree, told = song.tonality.third, True
         velocity = 0.55 + 0.22 * float(random.random())
         yield Note(start, gap, player.pitch(song, degree), velocity)
         if gap_s < 4 and random.random() < 0.3:  # an answer, softer and near
@@ -33,7 +39,7 @@ def _strikes(song: Song, player: Player, gap_s: float) -> Iterator[Event]:
                 answer = degree + int(random.choice([-1, 2, 4]))
                 yield Note(after, gap, player.pitch(song, answer), 0.7 * velocity)
                 start = after
-        start += gap * float(random.uniform(0.5, 1.5))
+        start += gap * float(random.uniform(0.5, 1.5 if told else 1.0))
 
 
 def _degree_of(song: Song, pitch_class: int) -> int:
