@@ -46,11 +46,26 @@ _ENDINGS: Mapping[str, float] = {"est": 1.4, "er": 1.15, "ish": 0.6, "ly": 1.0}
 _ATTACK = re.compile(r"(\d+) (ms|milliseconds?|s|secs?|seconds?) (?:attack|onset|fade in|swell)")
 _DECIBELS = re.compile(r"(\d+) decibels (up|down)")
 _USUAL_ATTACK_S, _PER_OCTAVE = 0.12, 0.6
-_ONSETS = ("attack", "attacks", "onset", "onsets", "rise time", "rise times", "entrance", "entry", "envelope")
+_ONSETS = (
+    "attack",
+    "attacks",
+    "onset",
+    "onsets",
+    "rise time",
+    "rise times",
+    "entrance",
+    "entry",
+    "envelope",
+    "start",
+    "starts",
+    "edge",
+    "edges",
+)
 _ONSET = 2.2  # octaves that slow and fast are
 _ONSET_WORDS: Mapping[str, float] = {
     "zero": -1.0, "no": -1.0, "minimal": -1.0, "minimum": -1.0, "crisp": -1.0, "hard": -1.0, "sharp": -1.0,
-    "soft": 1.0, "smooth": 1.0, "weak": 1.0, "slurred": 1.0, "maximum": 1.0, "late": 1.0,
+    "tongued": -1.0, "abrupt": -1.0, "soft": 1.0, "smooth": 1.0, "weak": 1.0, "slurred": 1.0,
+    "maximum": 1.0, "late": 1.0,
 }  # fmt: skip
 _HARDLY = ("hardly ", "scarcely ")
 # What looks like a form of a word of the table and is none.
@@ -104,6 +119,11 @@ def _timed(phrase: str) -> Change | None:
         return None
     length_s = float(match[1]) * (1e-3 if match[2].startswith("m") else 1.0)
     return Change(attack=math.log2(max(1e-3, length_s) / _USUAL_ATTACK_S)).times(_PER_OCTAVE)
+
+
+def is_of_an_onset(phrase: str) -> bool:
+    """Whether a phrase says how the notes of what stands before it begin."""
+    return phrase.rpartition(" ")[2] in _ONSETS and phrase in CHANGES
 
 
 def _onset(phrase: str) -> Change | None:

@@ -14,7 +14,7 @@ _QUALITY_LINES: tuple[tuple[Change, str], ...] = (
                              "|interruption|interruptions"),
     (_DENSE, "notes|activity|events|busyness|density"),
     (Change(attack=2.2), "delay|hesitation|fade|fade in|ramp|lag"),
-    (Change(attack=-2.2), "punch|snap|attack|bang|click|clicks|transient|transients|accents"),
+    (Change(attack=-2.2), "punch|snap|attack|bang|click|clicks|transient|transients|accents|edge|edges"),
     (Change(width=1), "stereo|stereo image|stereo field|width|stereo width|spread|panning"),
     (Change(distance=0.6, width=0.3), "reverb|echo|echoes|reverberation|ambience"),
     (Change(level_db=5), "volume|loudness|force"),
@@ -42,7 +42,8 @@ _BANDS: Mapping[str, Change] = {
     **dict.fromkeys(
         (
             "treble", "trebles", "highs", "high end", "top end", "high frequencies", "upper frequencies",
-            "high harmonics", "upper harmonics",
+            "high harmonics", "upper harmonics", "filter", "lowpass", "lowpass filter", "low pass filter", "cutoff",
+            "filter cutoff",
         ),
         Change(brightness=1.5),
     ),
@@ -53,16 +54,20 @@ _BANDS: Mapping[str, Change] = {
 _TURNS: Mapping[float, str] = {
     1.0: "cranked|cranked up|boosted|pushed|pushed up|raised|lifted|turned up|up|dialled up|dialed up|emphasised"
     "|emphasized|accentuated|jacked up|maxed|maxed out|exaggerated|enhanced|increased|brought up|brought out"
-    "|brought forward|opened up|wide open|forward|all the way up|added|hyped|heightened|goosed",
+    "|brought forward|opened up|wide open|forward|all the way up|added|hyped|heightened|goosed"
+    "|open|opened|fully open|opening up|right up|high",
     -1.0: "rolled off|rolled away|rolled back|rolled down|cut|cut off|cut away|cut out|turned down|turned off|down"
     "|removed|tamed|taken off|taken out|taken away|reduced|filtered|filtered out|filtered off|attenuated|dialled back"
     "|dialed back|dialled down|dialed down|backed off|shaved off|muted|gone|missing|softened|killed|lowered|dampened"
     "|trimmed|trimmed off|pulled down|pulled back|pulled out|suppressed|all the way down|stripped|stripped out"
-    "|stripped away|lopped off|sheared off|choked|dipped|absent|off",
+    "|stripped away|lopped off|sheared off|choked|dipped|absent|off"
+    "|shut|closed|closed down|shut down|fully closed|nearly closed|almost closed|nearly shut|almost shut|right down"
+    "|low",
 }
 _TURNED = {words: share for share, line in _TURNS.items() for words in line.split("|")}
 _IMPERATIVES = {
     "crank": 1.0, "crank up": 1.0, "boost": 1.0, "push": 1.0, "raise": 1.0, "turn up": 1.0, "lift": 1.0,
+    "open": 1.0, "open up": 1.0, "close": -1.0, "shut": -1.0,
     "roll off": -1.0, "cut": -1.0, "turn down": -1.0, "tame": -1.0, "reduce": -1.0, "remove": -1.0, "kill": -1.0,
 }  # fmt: skip
 

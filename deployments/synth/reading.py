@@ -24,7 +24,7 @@ from deployments.synth.lexicon import (
     Scene,
 )
 from deployments.synth.mentions import Mention, Reading, is_same, referred, singular
-from deployments.synth.modifiers import CHANGES, TRAILING, Change, total
+from deployments.synth.modifiers import CHANGES, TRAILING, Change, is_of_an_onset, total
 from deployments.synth.names import ARTICLES, compounds, is_natural
 from deployments.synth.phrases import EXCEPTIONS, PUNCTUATION, THAN, split
 from deployments.synth.quantities import QUANTITIES, of_quality
@@ -263,7 +263,7 @@ class _Reader:
             return
         self.query.append(words)
         behind = self.mentions or (self.reading.mentions if self.clause.joint == "with" and of_quality(phrase) else [])
-        if (phrase in TRAILING or " " in phrase) and behind and not self.run:
+        if (phrase in TRAILING or " " in phrase) and behind and (not self.run or is_of_an_onset(phrase)):
             behind[-1].changes.append(CHANGES[phrase])
         else:
             self.pending.append(CHANGES[phrase])

@@ -165,6 +165,8 @@ _LINES: tuple[tuple[Change, str], ...] = (
         grows_slowly grows slowly_growing grows_from_nothing slow_growing opens_slowly opening_slowly slowly_opening
         opens_gently opening_up opens_up unfurling unfurls unfolds unfolds_slowly unfolding_slowly
         oozing_into_existence oozing_into_being coming_into_being comes_into_being come_into_being into_earshot
+        takes_forever takes_forever_to takes_ages takes_ages_to taking_forever taking_ages washed_in reversed_swell
+        reverse_swell backwards_swell
         tiptoe tiptoes tiptoe_in tiptoes_in tiptoe_into tiptoes_into tiptoeing_into creep_into creeps_into
         creeping_into steal_into steals_into drift_into drifts_into drifting_into ease_into eases_into easing_into
         fade_into fades_into fading_into sneak_into sneaks_into ooze_into oozes_into oozing_into inflate inflates
@@ -205,7 +207,8 @@ _LINES: tuple[tuple[Change, str], ...] = (
         clicking tick_like pointy spiked barbed_attack staccatissimo marcato sforzando martellato accented martele
         spiccato secco attack_heavy transient_heavy hard_edged hard_edge instant_on no_fade zero_attack without_delay
         in_a_flash in_an_instant in_a_snap on_the_dot on_the_spot right_away straight_away straight_in cold_start
-        cuts_in kicks_in snap_into snaps_into snapping_into spring_into springs_into springing_into pop_into
+        cuts_in kicks_in in_a_split_second split_second tongued
+        snap_into snaps_into snapping_into spring_into springs_into springing_into pop_into
         pops_into popping_into leap_into leaps_into leaping_into jump_into jumps_into burst_into bursts_into
         bursting_into jump_in burst_in bursts_in bursting_in jumps_in jumps_out
         leaping lunging pounces snatched snatching yanked

@@ -45,6 +45,7 @@ def test_what_changes_nothing_is_no_phrase(phrase: str) -> None:
      ("treble rolled off", "brightness", -1), ("roll off the highs", "brightness", -1),
      ("highs cranked", "brightness", 1),
      ("boosted lows", "brightness", -1), ("zero rise time", "attack", -1), ("slow entrance", "attack", 1),
+     ("filter shut", "brightness", -1), ("soft start", "attack", 1),
      ("oceans of silence", "intensity", -1), ("tiptoe into", "attack", 1), ("snap into", "attack", -1)],
 )  # fmt: skip
 def test_likenesses_and_comparisons_point_the_right_way(phrase: str, field: str, sign: int) -> None:
