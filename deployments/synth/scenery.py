@@ -2,6 +2,7 @@
 
 from deployments.synth.lexicon import HOURS, RHYTHM
 from deployments.synth.names import is_natural
+from deployments.synth.presets import library
 from deployments.synth.reading import Mention, Reading, singular
 from deployments.synth.search import preset_search
 
@@ -57,7 +58,8 @@ def _colour(reading: Reading) -> None:
         if not alone or said in _ANY_MUSIC or not {"bass", *RHYTHM} & set(scene.sounds):
             continue
         for mention in reading.mentions:
-            if not is_natural(mention.kind) and mention.query == [mention.words]:
+            exact = mention.words != mention.kind and mention.words.replace(" ", "_") in library()
+            if not is_natural(mention.kind) and mention.query == [mention.words] and not exact:
                 mention.query.insert(0, said)
 
 

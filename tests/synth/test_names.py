@@ -136,3 +136,4 @@ def test_a_style_in_a_clause_of_its_own_colours_what_is_named() -> None:
     assert sounds("chiptune: arpeggios, lead and drums") == ["chip_arp", "chip_lead", "chip_drums"]
     assert sounds("jazz, bass and drums") == ["upright_bass", "brush_drums"]
     assert sounds("jazz with a harp") == ["harp"]
+    assert "claps" in sounds("deep house with warm bass, claps and rhodes chords")
