@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -129,14 +129,37 @@ class Listener:
         `Connection: close`, and the server ends.
         """
         await asyncio.sleep(LINGER_S)
+        late = self._accept_all()  # what lies in the kernel's queue would be reset
         for listening in self.server.servers:
             listening.close()
+        for connection in late:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
         until = time.monotonic() + 5.0
         while time.monotonic() < until and any(map(expects_answer, self.server.server_state.connections)):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         self.server.should_exit = True
         if self.task is not None:
             await self.task
+
+    def _accept_all(self) -> list[socket.socket]:
+        accepted: list[socket.socket] = []
+        with suppress(BlockingIOError):
+            while True:
+                connection, _ = self.socket.accept()
+                connection.setblocking(False)
+                accepted.append(connection)
+        return accepted
+
+    def _protocol(self) -> asyncio.Protocol:
+        """As uvicorn makes one for each connection that it accepts itself."""
+        make: Any = self.server.config.http_protocol_class
+        protocol: asyncio.Protocol = make(
+            config=self.server.config,
+            server_state=self.server.server_state,
+            app_state=self.server.lifespan.state,
+            _loop=asyncio.get_running_loop(),
+        )
+        return protocol
 
 
 def expects_answer(connection: Any) -> bool:
