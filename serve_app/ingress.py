@@ -143,7 +143,7 @@ class Listener:
 
     def _accept_all(self) -> list[socket.socket]:
         accepted: list[socket.socket] = []
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # BlockingIOError where no more wait; no other may keep the server from stopping
             while True:
                 connection, _ = self.socket.accept()
                 connection.setblocking(False)

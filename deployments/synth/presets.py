@@ -20,7 +20,6 @@ from deployments.synth.roles import Role
 from deployments.synth.units import UnitError, to_unit
 
 Value = float | str
-FORMAT_VERSION = 1
 _SOURCE = Path(__file__).parents[2] / "native" / "presets"  # a checkout
 _INSTALLED = Path(__file__).parent / "library"  # a wheel: see native/CMakeLists.txt
 

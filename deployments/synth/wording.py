@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from deployments.synth.lexicon import GROUPS, SOUNDS, VAGUE
 from deployments.synth.modifiers import CHANGES
 
-Rewrite = Callable[[re.Match[str]], str]
-
 # No negation and no quantity is meant, whatever it looks like.
 _IDIOMS: Mapping[str, str] = {
     r"no man'?s land": "wasteland", r"less is more": "sparse", r"more or less|no less(?: than)?|nothing less than": " ",
