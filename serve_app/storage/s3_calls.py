@@ -54,9 +54,14 @@ class S3Calls:
 
         Raises Taken, ObjectMissing, StorageMisconfigured, StorageFull, StorageUnavailable.
         """
+        failure: Exception | None = None
         for made in itertools.count(1):
             try:
                 return self._bounded(operation, attempt, deadline)
+            except StorageUnavailable as late:
+                if failure is None:
+                    raise
+                raise StorageUnavailable(f"{late}; before: {failure}") from None
             except (BotoCoreError, ClientError, HTTPError, OSError, Retryable) as error:
                 failure = classify(error, self.config.bucket)
             if not isinstance(failure, Retryable):
