@@ -2,7 +2,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from serve_app.metrics import Metrics
-from tests.support.service import Service
+from tests.support.service import LONG, Service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
 
@@ -29,7 +29,7 @@ async def test_jobs_are_counted_by_model_and_end(service: Service) -> None:
     await service.made("counted", seed=1)
     await service.made("counted", seed=1)
     await service.made(duration_s=1e-6)
-    stopped = await service.job(steps=200, step_s=0.02)
+    stopped = await service.job(**LONG)
     await service.reach(stopped, "started")
     during = await samples(service)
     assert during["continuo_places_busy", ("tone",)] == 1
@@ -50,7 +50,7 @@ async def test_jobs_are_counted_by_model_and_end(service: Service) -> None:
 
 
 async def test_what_waits_shows(service: Service) -> None:
-    jobs = [await service.job(steps=200, step_s=0.02) for _ in range(6)]
+    jobs = [await service.job(**LONG) for _ in range(6)]
     found = await samples(service)
     assert (found["continuo_queue_depth", ("tone",)], found["continuo_places_busy", ("tone",)]) == (2, 4)
     for job in reversed(jobs):

@@ -1,6 +1,7 @@
 """The wrapper around a model, driven as a deployment handle drives it."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from serve_app.graph import Catalogue
 from serve_app.replica import Replica, translate, whole
 from serve_app.work import Event, Work
 from tests.support.models import BatchTone, CountingTone
-from tests.support.service import Json, entry, until
+from tests.support.service import HANGS_S, LONG, Json, entry, until
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +37,7 @@ class Bench:
         return Work("job_1", "req_1", item.key, item.seed, item.request, item.settings, time.time() + deadline_s)
 
     async def events(self, work: Work) -> list[Event]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANGS_S):
             return [event async for event in self.replica.run(work)]
 
     async def last(self, **fields: Any) -> tuple[str, Json]:
@@ -91,10 +92,14 @@ async def test_a_model_that_fails_to_load_says_so_and_is_tried_again(
     assert (await broken.replica.status())["status"] == "ready"
 
 
-async def test_work_waits_until_the_model_is_loaded(bench: Any) -> None:
-    slow = bench(load_s=0.3)
+async def test_work_waits_until_the_model_is_loaded(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrived = threading.Event()
+    monkeypatch.setattr("deployments.tone.Tone.load", lambda _: arrived.wait(60))
+    slow = bench()
+    waiting = asyncio.create_task(slow.last())
     assert (await slow.replica.status())["status"] == "loading"
-    assert (await slow.last())[0] == "output"
+    arrived.set()
+    assert (await waiting)[0] == "output"
     assert (await slow.replica.status())["status"] == "ready"
 
 
@@ -144,7 +149,7 @@ async def test_an_engine_of_its_own_works_and_can_be_cancelled(bench: Any) -> No
     engine = bench("tests.support.models:EngineTone")
     kind, data = await engine.last()
     assert (kind, data["facts"]) == ("output", {"interpretation": {"engine": 1}})
-    stream = engine.replica.run(engine.work(seed=2, steps=1000, step_s=0.02))
+    stream = engine.replica.run(engine.work(seed=2, **LONG))
     assert (await anext(stream))[0] == "progress"
     await stream.aclose()
     await until(lambda: len(asyncio.all_tasks()) <= 2)
@@ -185,7 +190,7 @@ async def test_equal_work_is_done_once_for_all_who_listen(bench: Any) -> None:
 async def test_work_is_cancelled_when_the_last_listener_leaves_not_before(bench: Any) -> None:
     counting = bench("tests.support.models:CountingTone")
     CountingTone.cancelled.clear()
-    work = counting.work("listened", steps=400, step_s=0.02)
+    work = counting.work("listened", **LONG)
     first, second = counting.replica.run(work), counting.replica.run(work)
     assert (await anext(first))[0] == (await anext(second))[0] == "progress"
     await first.aclose()
@@ -206,7 +211,7 @@ async def test_after_a_cancel_the_same_work_begins_anew(bench: Any) -> None:
 
 
 async def test_a_deadline_ends_the_generation(bench: Any) -> None:
-    kind, data = await bench().last(deadline_s=0.2, steps=400, step_s=0.02)
+    kind, data = await bench().last(deadline_s=0.2, **LONG)
     assert (kind, data["code"]) == ("error", "deadline_exceeded")
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.service import Service
+from tests.support.service import LONG, Service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
 
@@ -84,7 +84,7 @@ async def test_terms_are_no_part_of_the_sound(service: Service) -> None:
 
 
 async def test_a_caller_may_rather_not_wait(service: Service) -> None:
-    body = {"prompt": "x", "steps": 100, "step_s": 0.05}
+    body = {"prompt": "x", **LONG}
     reply = await service.http.post(URL, json=body, headers={"Prefer": "respond-async"})
     assert (reply.status_code, reply.headers["preference-applied"]) == (202, "respond-async")
     assert (await service.http.post(f"/v1/jobs/{reply.json()['id']}/cancel")).json()["status"] == "canceled"

@@ -11,11 +11,9 @@ import httpx
 import pytest
 
 from tests.support.models import CountingTone
-from tests.support.service import Json, Service, until
+from tests.support.service import HANGS_S, LONG, Json, Service, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
-
-SLOW = {"steps": 200, "step_s": 0.02}  # 4 s, and a step is short
 
 
 def body(prompt: str = "a tone", model: str = "tone", **fields: Any) -> Json:
@@ -32,10 +30,10 @@ async def stop(service: Service, job: Json) -> None:
 
 
 async def test_a_job_that_ends_within_the_wait_is_created(service: Service) -> None:
-    reply = await post(service, body(seed=11), "wait=20")
+    reply = await post(service, body(seed=11), "wait=60")
     job = reply.json()
     assert (reply.status_code, job["status"], job["cached"], job["seed"]) == (201, "succeeded", False, 11)
-    assert reply.headers["preference-applied"] == "wait=20"
+    assert reply.headers["preference-applied"] == "wait=60"
     assert reply.headers["location"] == job["urls"]["self"] == f"http://test/v1/jobs/{job['id']}"
     assert job["input"]["prompt"] == "a tone"
     assert (job["model"], job["model_used"], job["attempts"], job["error"]) == ("tone", "tone", 1, None)
@@ -65,7 +63,7 @@ async def test_the_output_is_the_sound_that_its_facts_describe(service: Service)
 
 
 async def test_without_a_preference_a_job_is_accepted(service: Service) -> None:
-    reply = await post(service, body(**SLOW), None)
+    reply = await post(service, body(**LONG), None)
     assert (reply.status_code, reply.headers["preference-applied"]) == (202, "respond-async")
     assert reply.headers["location"] == reply.json()["urls"]["self"]
     assert reply.json()["status"] in ("queued", "running")
@@ -84,7 +82,7 @@ async def test_without_a_preference_a_job_is_accepted(service: Service) -> None:
     ],
 )
 async def test_a_wait_that_runs_out_leaves_the_job_at_work(service: Service, prefer: str, applied: str) -> None:
-    reply = await post(service, body(**SLOW), prefer)
+    reply = await post(service, body(**LONG), prefer)
     assert (reply.status_code, reply.headers["preference-applied"]) == (202, applied)
     assert (await service.get(reply.json()))["status"] == "running"
     await stop(service, reply.json())
@@ -141,11 +139,13 @@ async def test_two_equal_requests_in_flight_are_computed_once(service: Service) 
 
 
 async def test_who_joined_goes_on_when_the_first_is_cancelled(service: Service) -> None:
-    asked = body("joined", "counting", seed=1, steps=20, step_s=0.02)
+    CountingTone.held.add("joined")
+    asked = body("joined", "counting", seed=1)
     first, second = [(await post(service, asked, None)).json() for _ in range(2)]
     await service.reach(first, "started")
     await stop(service, first)
     assert (await service.get(first))["status"] == "canceled"
+    CountingTone.held.clear()
     assert (await service.ended(second))["status"] == "succeeded"
 
 
@@ -188,9 +188,13 @@ async def test_a_key_replays_its_job_and_refuses_another_body(service: Service) 
 
 
 async def test_a_key_attaches_to_the_job_that_runs(service: Service) -> None:
-    asked, headers = body("attached", steps=10, step_s=0.05), {"Idempotency-Key": "attach"}
+    CountingTone.held.add("attached")
+    asked, headers = body("attached", "counting"), {"Idempotency-Key": "attach"}
     first = await post(service, asked, "respond-async", **headers)
-    waited = await post(service, asked, "wait=20", **headers)
+    waiting = asyncio.create_task(post(service, asked, "wait=60", **headers))
+    await until(lambda: any(prompt == "attached" for prompt, _ in CountingTone.calls))
+    CountingTone.held.clear()
+    waited = await waiting
     assert (first.status_code, waited.status_code) == (202, 200)
     assert waited.json()["id"] == first.json()["id"]
     assert waited.json()["status"] == "succeeded"
@@ -198,7 +202,7 @@ async def test_a_key_attaches_to_the_job_that_runs(service: Service) -> None:
 
 async def test_many_equal_posts_with_one_key_make_one_job(service: Service) -> None:
     asked, headers = body("stampede", "counting"), {"Idempotency-Key": "stampede"}
-    replies = await asyncio.gather(*(post(service, asked, "wait=20", **headers) for _ in range(64)))
+    replies = await asyncio.gather(*(post(service, asked, "wait=60", **headers) for _ in range(64)))
     assert {reply.status_code for reply in replies} == {200, 201}
     assert sum("idempotency-replayed" in reply.headers for reply in replies) == 63
     assert len({reply.json()["id"] for reply in replies}) == 1
@@ -232,7 +236,7 @@ async def test_the_list_is_newest_first_in_pages(service: Service) -> None:
 
 
 async def test_the_list_is_filtered_by_status_and_model(service: Service) -> None:
-    running = (await post(service, body("filtered", **SLOW), None)).json()
+    running = (await post(service, body("filtered", **LONG), None)).json()
     await service.reach(running, "started")
     chime = (await post(service, body("filtered", "chime"))).json()
     auto = (await post(service, body("filtered", "auto", tempo_bpm=90))).json()
@@ -261,7 +265,7 @@ async def read_stream(url: str, after: str | None = None) -> list[tuple[str, str
     """Server-sent events as (id, type, data), read as the standard wants them read, until the server ends."""
     headers = {"Last-Event-ID": after} if after is not None else {}
     found: list[tuple[str, str, Json]] = []
-    async with httpx.AsyncClient(timeout=20) as http, http.stream("GET", url, headers=headers) as reply:
+    async with httpx.AsyncClient(timeout=HANGS_S) as http, http.stream("GET", url, headers=headers) as reply:
         assert reply.headers["content-type"].startswith("text/event-stream")
         assert reply.headers["cache-control"] == "no-store"
         text = "".join([part async for part in reply.aiter_text()])
@@ -300,7 +304,7 @@ async def test_events_tell_the_whole_story_in_order(service: Service, url: str) 
         k: v for k, v in now.items() if k not in ("outputs", "urls")
     }
     assert events[-2][2]["output"]["sha256"] == final["outputs"][0]["sha256"]
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=HANGS_S) as http:
         assert (await http.get(final["outputs"][0]["url"])).status_code == 200
 
 
@@ -312,15 +316,15 @@ async def test_events_resume_after_the_last_one_seen(service: Service, url: str)
         assert [e[:2] for e in await read_stream(address, str(seen))] == [e[:2] for e in events[seen:]]
     for strange in ("", "x", "-1", "1.5", "9" * 30, "²"):
         headers = [(b"Last-Event-ID", strange.encode())]
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=HANGS_S) as http:
             reply = await http.get(address, headers=headers)
         assert reply.text.count("event: completed") == 1
 
 
 async def test_a_quiet_stream_says_that_it_is_still_there(service: Service) -> None:
-    job = await service.job(steps=1, step_s=5.0)
+    job = await service.job(steps=1, step_s=10.0)
     events = service.runtime.jobs.events("local", job["id"], 2, idle_s=0.1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGS_S):
         assert await anext(events) is None
     await events.aclose()  # type: ignore[attr-defined]
     await stop(service, job)
@@ -328,23 +332,30 @@ async def test_a_quiet_stream_says_that_it_is_still_there(service: Service) -> N
 
 async def test_a_reader_who_leaves_does_not_stop_the_job(service: Service, url: str) -> None:
     job = await service.job(steps=10, step_s=0.05)
-    async with httpx.AsyncClient() as http, http.stream("GET", f"{url}/v1/jobs/{job['id']}/events") as reply:
+    async with (
+        httpx.AsyncClient(timeout=HANGS_S) as http,
+        http.stream("GET", f"{url}/v1/jobs/{job['id']}/events") as reply,
+    ):
         await anext(reply.aiter_text())
     assert (await service.ended(job))["status"] == "succeeded"
 
 
 async def test_the_events_of_a_deleted_job_end(service: Service, url: str) -> None:
-    job = await service.job(**SLOW)
+    job = await service.job(**LONG)
     await service.reach(job, "started")
-    async with asyncio.timeout(10):
-        reading = asyncio.create_task(read_stream(f"{url}/v1/jobs/{job['id']}/events"))
-        await asyncio.sleep(0.1)
+    client = httpx.AsyncClient(timeout=HANGS_S)
+    async with client as http, http.stream("GET", f"{url}/v1/jobs/{job['id']}/events") as reply:
+        told, parts = "", reply.aiter_text()
+        while "event: started" not in told:
+            told += await anext(parts)
         assert (await service.http.delete(f"/v1/jobs/{job['id']}")).status_code == 204
-        assert "started" in [kind for _, kind, _ in await reading]
+        async with asyncio.timeout(HANGS_S):
+            told += "".join([part async for part in parts])
+    assert "event: queued" in told
 
 
 async def test_cancel_frees_the_model_within_a_step(service: Service) -> None:
-    job = await service.job("cancelled", model="counting", **SLOW)
+    job = await service.job("cancelled", model="counting", **LONG)
     await service.reach(job, "started")
     reply = await service.http.post(f"/v1/jobs/{job['id']}/cancel")
     assert (reply.status_code, reply.json()["status"]) == (200, "canceled")
@@ -355,7 +366,7 @@ async def test_cancel_frees_the_model_within_a_step(service: Service) -> None:
 
 
 async def test_cancel_of_a_waiting_job_takes_it_out_of_the_queue(service: Service) -> None:
-    runners = [await service.job("busy", model="counting", seed=index, **SLOW) for index in range(4)]
+    runners = [await service.job("busy", model="counting", seed=index, **LONG) for index in range(4)]
     waiting = await service.job("waiting", model="counting")
     assert waiting["queue_position"] == 1
     assert (await service.get(waiting))["status"] == "queued"
@@ -384,8 +395,8 @@ async def test_a_cancel_at_the_last_moment_leaves_no_job_half_ended(service: Ser
 
 
 async def test_a_cancelled_job_answers_who_waits_for_it(service: Service) -> None:
-    asked, headers = body("watched", **SLOW), {"Idempotency-Key": "watched"}
-    waiting = asyncio.create_task(post(service, asked, "wait=20", **headers))
+    asked, headers = body("watched", **LONG), {"Idempotency-Key": "watched"}
+    waiting = asyncio.create_task(post(service, asked, "wait=60", **headers))
     job = (await post(service, asked, "respond-async", **headers)).json()
     await service.reach(job, "started")
     await stop(service, job)
@@ -414,7 +425,7 @@ async def test_delete_spares_an_object_that_another_job_shares(service: Service)
 
 
 async def test_delete_of_a_running_job_stops_it(service: Service) -> None:
-    job = await service.job("deleted at work", model="counting", **SLOW)
+    job = await service.job("deleted at work", model="counting", **LONG)
     await service.reach(job, "started")
     assert (await service.http.delete(f"/v1/jobs/{job['id']}")).status_code == 204
     assert job["id"] not in service.runtime.execution.running
@@ -436,7 +447,7 @@ async def test_equal_jobs_made_and_deleted_at_once_never_name_a_missing_object(s
 
 
 async def test_a_job_ends_at_its_deadline(service: Service) -> None:
-    reply = await post(service, {**body("late", "counting", **SLOW), "deadline_s": 0.2})
+    reply = await post(service, {**body("late", "counting", **LONG), "deadline_s": 0.2})
     found = reply.json()
     assert (reply.status_code, found["code"], found["retryable"]) == (504, "deadline_exceeded", False)
     job = await service.get({"id": found["job_id"]})

@@ -12,15 +12,22 @@ from deployments.tone import SAMPLE_RATE_HZ, Tone, ToneRequest, sine
 
 
 class CountingTone(Tone):
-    """A tone that remembers for which prompts and seeds it was asked, and which of them were cancelled."""
+    """A tone that remembers for which prompts and seeds it was asked, and which of them were cancelled.
+
+    Prompts in `held` are at work until the test takes them out.
+    """
 
     info: ClassVar[ModelInfo] = Tone.info.model_copy(update={"revision": "counting-1"})
     calls: ClassVar[list[tuple[str, int]]] = []
     cancelled: ClassVar[list[str]] = []
+    held: ClassVar[set[str]] = set()
 
     def generate(self, request: ToneRequest, context: Context) -> Audio:
         self.calls.append((request.prompt, context.seed))
         try:
+            while request.prompt in self.held:
+                context.cancelled.wait(0.01)
+                context.check()
             return super().generate(request, context)
         except Cancelled:
             self.cancelled.append(request.prompt)
@@ -48,7 +55,7 @@ class BatchTone(Tone):
 
     def generate_batch(self, requests: Sequence[ToneRequest], contexts: Sequence[Context]) -> list[Audio]:
         self.batches.append(len(requests))
-        self.gate.wait(10)
+        self.gate.wait(60)
         return [self.generate(request, context) for request, context in zip(requests, contexts, strict=True)]
 
 

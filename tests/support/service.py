@@ -23,6 +23,9 @@ from serve_app.work import Event, Work
 
 Json = dict[str, Any]
 
+HANGS_S = 60  # what has not happened by then will not happen; no test expects to wait so long
+LONG = {"steps": 1000, "step_s": 0.05}  # work that outlasts its test, which ends it; a step is short
+
 
 def entry(name: str, model: str = "deployments.tone:Tone", at_once: int = 4, **more: Any) -> Json:
     """A model of the configuration whose one replica works on `at_once` requests."""
@@ -42,17 +45,21 @@ def args_in(folder: Path, *models: Json, **more: Any) -> Args:
 
 
 class Mortal:
-    """A handle whose replica dies under the first `deaths` calls, each at its first event."""
+    """A handle whose process dies `deaths` times, at its first event each time, and takes every call with it."""
 
     def __init__(self, replica: Handle, deaths: int) -> None:
         self.replica, self.deaths = replica, deaths
+        self.process = 0
 
     async def run(self, work: Work) -> AsyncIterator[Event]:
+        mine = self.process
         stream = self.replica.run(work)
         try:
             async for event in stream:
-                if self.deaths > 0:
+                if mine == self.process and self.deaths > 0:
                     self.deaths -= 1
+                    self.process += 1
+                if mine != self.process:
                     raise ReplicaGone("ActorDiedError")
                 yield event
         finally:
@@ -67,7 +74,7 @@ class Mortal:
 
 async def until(true: Callable[[], bool]) -> None:
     """Return when something that no event tells of (it happens in a thread, in another process) is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGS_S):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -119,7 +126,7 @@ class Service:
 
     async def reach(self, job: Json, kind: str) -> Json:
         """The first event of this kind."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANGS_S):
             async for event in self.runtime.jobs.events(job["owner"], job["id"], 0):
                 if event is not None and event["type"] == kind:
                     return event
@@ -127,7 +134,7 @@ class Service:
 
     async def events(self, job: Json) -> list[Json]:
         """All events of a job, the last included."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANGS_S):
             return [item async for item in self.runtime.jobs.events(job["owner"], job["id"], 0) if item is not None]
 
     @asynccontextmanager
