@@ -145,27 +145,6 @@ void order(Structure& structure) {
   }
 }
 
-// A buffer is free again behind its last reader, so a chain of any length needs two.
-void share_buffers(Structure& structure) {
-  std::vector<std::size_t> last_read(structure.nodes.size());
-  for (std::size_t step = 0; step < structure.audio.size(); ++step) {
-    const PlannedNode& node = structure.nodes[static_cast<std::size_t>(structure.audio[step])];
-    for (const auto* sources : {&node.inputs, &node.sidechain})
-      for (const int source : *sources) last_read[static_cast<std::size_t>(source)] = step;
-  }
-  last_read[static_cast<std::size_t>(structure.output)] = structure.audio.size();
-  std::vector<std::size_t> busy_until;  // per buffer
-  for (std::size_t step = 0; step < structure.audio.size(); ++step) {
-    const auto index = static_cast<std::size_t>(structure.audio[step]);
-    auto free =
-        std::find_if(busy_until.begin(), busy_until.end(), [&](std::size_t until) { return until < step; });
-    if (free == busy_until.end()) free = busy_until.insert(free, 0);
-    *free = std::max(last_read[index], step);
-    structure.nodes[index].buffer = static_cast<int>(free - busy_until.begin());
-  }
-  structure.buffers = static_cast<int>(busy_until.size());
-}
-
 void add_nodes(Structure& structure, const GraphSpec& graph) {
   if (graph.nodes.size() > kMaxNodes)
     throw Invalid("a graph of " + std::to_string(graph.nodes.size()) + " nodes; at most " +
@@ -194,8 +173,10 @@ std::shared_ptr<const Structure> structure_of(const GraphSpec& graph) {
   if (graph.modulations.size() > kMaxModulations)
     throw Invalid(std::to_string(graph.modulations.size()) + " modulations; at most " +
                   std::to_string(kMaxModulations));
-  for (std::size_t i = 0; i < graph.modulations.size(); ++i)
-    structure->modulations.push_back(modulation_of(*structure, graph.modulations[i], i));
+  for (std::size_t i = 0; i < graph.modulations.size(); ++i) {
+    const Modulation modulation = modulation_of(*structure, graph.modulations[i], i);
+    if (graph.modulations[i].amount != 0.0) structure->modulations.push_back(modulation);
+  }
   const auto group = [](const Modulation& m) { return std::pair(m.to, m.param); };
   std::stable_sort(structure->modulations.begin(), structure->modulations.end(),
                    [&](const Modulation& a, const Modulation& b) { return group(a) < group(b); });
@@ -205,7 +186,6 @@ std::shared_ptr<const Structure> structure_of(const GraphSpec& graph) {
     ++moved.modulations;
   }
   order(*structure);
-  share_buffers(*structure);
   return structure;
 }
 

@@ -46,7 +46,6 @@ struct PlannedNode {
   const NodeType* type;
   std::vector<int> inputs, sidechain;  // indices into Structure::nodes
   std::size_t first_value;             // into Plan::values
-  int buffer = -1;                     // where its output lies; shared by nodes that are never read together
   int first_modulation = 0;            // of its parameters, in Structure::modulations
   int modulations = 0;
 };
@@ -57,13 +56,14 @@ struct Modulation {
   std::size_t amount;  // into Plan::amounts
 };
 
-// What two graphs have in common that differ in their numbers only. Immutable, shared and cached.
+// What two graphs have in common that differ in their numbers only. Immutable, shared and cached. Modulations
+// by 0 are none, and the amount of a modulation is no parameter: where it is 0 it stays 0.
 struct Structure {
   std::vector<PlannedNode> nodes;
   std::vector<int> audio;  // in the order of computing samples: what the output needs, inputs before readers
   std::vector<int> control;  // in the order of computing parameters: modulators before what they move
   std::vector<Modulation> modulations;  // grouped by node and parameter
-  int output = 0, buffers = 0;
+  int output = 0;
   [[nodiscard]] int find(std::string_view id) const noexcept;
   [[nodiscard]] std::vector<std::string> ids() const;
 };

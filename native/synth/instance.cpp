@@ -5,7 +5,6 @@
 namespace synth {
 namespace {
 
-constexpr std::size_t kNone = ~std::size_t{0};
 // A node computes several blocks before the next node does: its code and its state stay in the cache.
 constexpr int kMostFrames = 512;
 
@@ -19,14 +18,6 @@ int frames_at_once(const Structure& structure, int block) noexcept {
              : std::max(1, kMostFrames / block) * block;
 }
 
-// The parameter of an effect that decides how much of it is heard.
-std::size_t mix_of(const NodeType& type) noexcept {
-  if (type.takes_input && type.role == Role::audio)
-    for (std::size_t i = 0; i < type.params.size(); ++i)
-      if (std::string_view(type.params[i].name) == "mix") return i;
-  return kNone;
-}
-
 bool output_is_read(const Structure& structure) noexcept {
   return std::any_of(structure.audio.begin(), structure.audio.end(), [&](int index) {
     const PlannedNode& node = structure.nodes[static_cast<std::size_t>(index)];
@@ -34,19 +25,6 @@ bool output_is_read(const Structure& structure) noexcept {
                std::count(node.sidechain.begin(), node.sidechain.end(), structure.output) >
            0;
   });
-}
-
-// How many effects a sound has gone through, at most.
-std::vector<int> depths(const Structure& structure) {
-  std::vector<int> depth(structure.nodes.size());
-  for (const int index : structure.audio) {
-    const PlannedNode& node = structure.nodes[static_cast<std::size_t>(index)];
-    for (const std::vector<int>* sources : {&node.inputs, &node.sidechain})
-      for (const int source : *sources)
-        depth[static_cast<std::size_t>(index)] =
-            std::max(depth[static_cast<std::size_t>(index)], depth[static_cast<std::size_t>(source)] + 1);
-  }
-  return depth;
 }
 
 // Amplifiers in a row would reach infinity, and then no recursion behind them would ever sound again. Every
@@ -67,17 +45,16 @@ Instance::Instance(std::shared_ptr<const Plan> plan, double sample_rate_hz, std:
     : plan_(std::move(plan)),
       structure_(*plan_->structure),
       transport_{plan_->tempo_bpm},
+      wiring_(*plan_),
       block_(block),
       most_frames_(frames_at_once(structure_, block)),
       output_is_read_(output_is_read(structure_)),
-      depth_(depths(structure_)),
       nodes_(structure_.nodes.size()),
-      sleeping_(structure_.nodes.size()),
       sent_(arena_.floats(nodes_.size() * static_cast<std::size_t>(most_frames_ / block))),
       sum_(new_buffer()),
       sidechain_sum_(new_buffer()),
       silence_(new_buffer()) {
-  for (int i = 0; i < structure_.buffers; ++i) buffers_.push_back(new_buffer());
+  for (int i = 0; i < wiring_.buffers(); ++i) buffers_.push_back(new_buffer());
   for (const std::vector<int>* order : {&structure_.control, &structure_.audio})
     for (const int index : *order) {
       Node*& node = nodes_[static_cast<std::size_t>(index)];
@@ -91,7 +68,6 @@ Instance::Instance(std::shared_ptr<const Plan> plan, double sample_rate_hz, std:
     modulate(index, 0);
     node.begin();
     sent(0)[index] = node.sent();
-    sleeping_[static_cast<std::size_t>(index)] = bypassed(planned);
     if (planned.type->role == Role::control && !planned.type->takes_input) senders_.push_back(index);
   }
   for (const int index : structure_.audio) steps_.push_back(step_of(index));
@@ -102,15 +78,14 @@ Instance::Step Instance::step_of(int index) const noexcept {
   const bool one = planned.inputs.size() == 1;
   return {nodes_[static_cast<std::size_t>(index)],
           &planned,
-          static_cast<std::size_t>(index),
-          one ? StereoView{buffer_of(planned.inputs[0]).left, buffer_of(planned.inputs[0]).right}
-              : StereoView{nullptr, nullptr},
+          index,
+          one ? sound_of(planned.inputs[0]) : StereoView{nullptr, nullptr},
           buffer_of(index),
           planned.type->role == Role::external,
           planned.inputs.size() > 1,
           !planned.sidechain.empty(),
           index == structure_.output && !output_is_read_,
-          planned.type->takes_input && depth_[static_cast<std::size_t>(index)] % 2 == 0};
+          planned.type->takes_input && wiring_.depth(index) % 2 == 0};
 }
 
 Instance::~Instance() {
@@ -124,16 +99,12 @@ Stereo Instance::new_buffer() {
 }
 
 const Stereo& Instance::buffer_of(int node) const noexcept {
-  return buffers_[static_cast<std::size_t>(structure_.nodes[static_cast<std::size_t>(node)].buffer)];
+  return buffers_[static_cast<std::size_t>(wiring_.buffer(node))];
 }
 
-// An effect of which nothing is heard, now or by a modulation, need not run: it wakes without a past.
-bool Instance::bypassed(const PlannedNode& node) const noexcept {
-  const std::size_t mix = mix_of(*node.type);
-  if (mix == kNone || plan_->values_of(node)[mix] != 0.0f) return false;
-  const auto first = structure_.modulations.begin() + node.first_modulation;
-  return std::none_of(first, first + node.modulations,
-                      [&](const Modulation& m) { return static_cast<std::size_t>(m.param) == mix; });
+StereoView Instance::sound_of(int node) const noexcept {
+  const Stereo& buffer = buffer_of(wiring_.heard(node));
+  return {buffer.left, buffer.right};
 }
 
 void Instance::tick() noexcept {
@@ -143,7 +114,7 @@ void Instance::tick() noexcept {
 // `line` counts the grid lines of one process().
 void Instance::tick(int index, int line) noexcept {
   const auto at = static_cast<std::size_t>(index);
-  if (sleeping_[at]) return;
+  if (wiring_.folded(index)) return;
   if (structure_.nodes[at].modulations > 0) modulate(index, line);
   nodes_[at]->tick();
   if (structure_.nodes[at].type->role == Role::control) sent(line)[at] = nodes_[at]->sent();
@@ -174,12 +145,17 @@ void Instance::apply(const Event& event) noexcept {
   if (!node) return;
   if (event.kind == Event::Kind::note_on) return node->note_on(event.note, event.value);
   if (event.kind == Event::Kind::note_off) return node->note_off(event.note);
-  const auto index = static_cast<std::size_t>(event.node);
-  if (sleeping_[index] && static_cast<std::size_t>(event.param) == mix_of(*structure_.nodes[index].type)) {
-    sleeping_[index] = 0;
-    node->wake();
-  }
+  if (wiring_.unfolds(event.node, event.param, event.value)) unfold(event.node);
   node->set(event.param, event.value, event.ramp_s);
+}
+
+void Instance::unfold(int index) noexcept {
+  wiring_.unfold(index);
+  nodes_[static_cast<std::size_t>(index)]->wake();
+  for (Step& step : steps_) {
+    if (step.planned->inputs.size() == 1) step.in = sound_of(step.planned->inputs[0]);
+    if (step.index == index) step.bounded = step.planned->type->takes_input;  // it was no part of the count
+  }
 }
 
 void Instance::process(const StereoView& input, const Stereo& out, int frames) noexcept {
@@ -187,46 +163,62 @@ void Instance::process(const StereoView& input, const Stereo& out, int frames) n
   for (int line = 1; line * block_ < frames; ++line)
     for (const int index : senders_) tick(index, line);
   for (const Step& step : steps_) {
+    const Stereo& to = step.last ? out : step.out;
+    if (wiring_.folded(step.index)) {
+      hand_on(step, to, frames);
+      continue;
+    }
     const StereoView in = step.external  ? outside
                           : step.gathers ? gather(step.planned->inputs, sum_, frames)
                                          : step.in;
-    play(step, in, step.last ? out : step.out, frames);
+    play(step, in, to, frames);
   }
   if (!output_is_read_) return;
-  const Stereo& sound = buffer_of(structure_.output);
+  const StereoView sound = sound_of(structure_.output);
   std::copy_n(sound.left, frames, out.left);
   std::copy_n(sound.right, frames, out.right);
 }
 
 void Instance::play(const Step& step, const StereoView& in, const Stereo& out, int frames) noexcept {
-  if (sleeping_[step.index]) {
-    std::copy_n(in.left, frames, out.left);
-    std::copy_n(in.right, frames, out.right);
-    return;
-  }
   const StereoView key =
       step.listens ? gather(step.planned->sidechain, sidechain_sum_, frames) : StereoView{nullptr, nullptr};
   for (int at = 0, line = 0; at < frames; at += block_, ++line) {
-    if (line > 0) tick(static_cast<int>(step.index), line);
+    if (line > 0) tick(step.index, line);
     if (step.listens) step.node->hear(from(key, at));
     step.node->process(from(in, at), {out.left + at, out.right + at}, std::min(block_, frames - at));
   }
   if (step.bounded) bound(out, frames);
 }
 
-// One source is read where it lies; several are summed in the order the author gave.
+// A folded node: its readers read its only source, so there is nothing to do but for a sum or the caller.
+void Instance::hand_on(const Step& step, const Stereo& out, int frames) noexcept {
+  if (step.gathers) {
+    add_up(step.planned->inputs, out, frames);
+    if (step.bounded) bound(out, frames);
+  } else if (step.last) {
+    std::copy_n(step.in.left, frames, out.left);
+    std::copy_n(step.in.right, frames, out.right);
+  }
+}
+
+// One source is read where it lies; several are summed.
 StereoView Instance::gather(const std::vector<int>& sources, const Stereo& sum, int frames) const noexcept {
   if (sources.empty()) return {nullptr, nullptr};
-  const Stereo& first = buffer_of(sources[0]);
-  if (sources.size() == 1) return {first.left, first.right};
+  if (sources.size() == 1) return sound_of(sources[0]);
+  add_up(sources, sum, frames);
+  return {sum.left, sum.right};
+}
+
+// In the order the author gave.
+void Instance::add_up(const std::vector<int>& sources, const Stereo& sum, int frames) const noexcept {
+  const StereoView first = sound_of(sources[0]);
   std::copy_n(first.left, frames, sum.left);
   std::copy_n(first.right, frames, sum.right);
   for (std::size_t k = 1; k < sources.size(); ++k) {
-    const Stereo& more = buffer_of(sources[k]);
+    const StereoView more = sound_of(sources[k]);
     for (int i = 0; i < frames; ++i) sum.left[i] += more.left[i];
     for (int i = 0; i < frames; ++i) sum.right[i] += more.right[i];
   }
-  return {sum.left, sum.right};
 }
 
 }  // namespace synth

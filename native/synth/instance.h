@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "synth/graph.h"
+#include "synth/wiring.h"
 
 namespace synth {
 
@@ -41,7 +41,7 @@ class Instance {
   struct Step {
     Node* node;
     const PlannedNode* planned;
-    std::size_t index;
+    int index;
     StereoView in;
     Stereo out;
     bool external, gathers, listens, last;  // last: nobody but the caller hears it
@@ -49,6 +49,8 @@ class Instance {
   };
 
   void play(const Step& step, const StereoView& in, const Stereo& out, int frames) noexcept;
+  void hand_on(const Step& step, const Stereo& out, int frames) noexcept;
+  void unfold(int index) noexcept;
   void tick(int index, int line) noexcept;
   void modulate(int index, int line) noexcept;
   [[nodiscard]] float* sent(int line) noexcept {
@@ -57,19 +59,19 @@ class Instance {
   [[nodiscard]] Step step_of(int index) const noexcept;
   [[nodiscard]] StereoView gather(const std::vector<int>& sources, const Stereo& sum,
                                   int frames) const noexcept;
-  [[nodiscard]] const Stereo& buffer_of(int node) const noexcept;
+  void add_up(const std::vector<int>& sources, const Stereo& sum, int frames) const noexcept;
+  [[nodiscard]] const Stereo& buffer_of(int node) const noexcept;  // to write
+  [[nodiscard]] StereoView sound_of(int node) const noexcept;      // to read
   Stereo new_buffer();
-  [[nodiscard]] bool bypassed(const PlannedNode& node) const noexcept;
 
   std::shared_ptr<const Plan> plan_;
   const Structure& structure_;
   Transport transport_;
+  Wiring wiring_;
   int block_, most_frames_;
-  bool output_is_read_;     // by other nodes too
-  std::vector<int> depth_;  // see step_of()
+  bool output_is_read_;  // by other nodes too
   Arena arena_;
-  std::vector<Node*> nodes_;    // null where the output does not need the node
-  std::vector<char> sleeping_;  // effects whose mix is 0, until an event sets it
+  std::vector<Node*> nodes_;  // null where the output does not need the node
   std::vector<Step> steps_;
   std::vector<int> senders_;  // control nodes that hear nothing
   float* sent_;               // by control nodes, at the grid lines of one process()

@@ -71,7 +71,7 @@ class Node {
   virtual void process(const StereoView& in, const Stereo& out, int frames) noexcept = 0;
   virtual void note_on(float note, float velocity) noexcept;
   virtual void note_off(float note) noexcept;
-  // An effect that was left out while nothing of it was heard begins to hear its input, without a past.
+  // An effect that was left out while it changed nothing begins to hear its input, without a past.
   virtual void wake() noexcept;
   // Of a control node: what it sends, 0 to 1 or -1 to 1, for the end of the coming block.
   [[nodiscard]] virtual float sent() const noexcept;
@@ -143,6 +143,12 @@ enum class Role {
   control,   // gives no sound but moves parameters of others
 };
 
+// A value at which a parameter has no effect.
+struct Neutral {
+  int param;
+  float value;
+};
+
 struct NodeType {
   const char* name;
   const char* summary;
@@ -152,6 +158,7 @@ struct NodeType {
   Node* (*make)(Arena& arena);
   bool takes_sidechain = false;  // a second input that may be left open
   Role role = Role::audio;
+  std::span<const Neutral> neutral = {};  // an effect at all of these hands on what it hears
 };
 
 // A node lies in its renderer's arena, beside its buffers; whoever made it calls its destructor.

@@ -42,8 +42,10 @@ std::string key_of(const GraphSpec& graph) {
     key.add(node.inputs);
     key.add(node.sidechain);
   }
-  for (const ModulationSpec& m : graph.modulations)
+  for (const ModulationSpec& m : graph.modulations) {
     for (const std::string* word : {&m.from, &m.to, &m.param, &m.unit}) key.add(*word);
+    key.add(std::size_t{m.amount != 0.0});
+  }
   return std::move(key.text);
 }
 

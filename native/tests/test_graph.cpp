@@ -1,6 +1,7 @@
 #include "check.h"
 #include "sound.h"
 #include "synth/isa.h"
+#include "synth/wiring.h"
 
 using namespace sound;
 
@@ -38,18 +39,117 @@ TEST(what_the_output_does_not_need_is_left_out) {
   CHECK(plan->structure->audio.size() == 2);
 }
 
+int buffers(const synth::GraphSpec& graph) { return synth::Wiring(*synth::compile(graph)).buffers(); }
+
 TEST(a_chain_of_any_length_shares_its_buffers) {
   synth::GraphSpec graph{{{"n", "noise", {}, {}}}, "g39"};
   std::string before = "n";
   for (int i = 0; i < 40; ++i) {
     const std::string id = std::string("g").append(std::to_string(i));
-    graph.nodes.push_back({id, "gain", {}, {before}});
+    graph.nodes.push_back({id, "gain", {{"gain_db", -1.0}}, {before}});
     before = id;
   }
-  CHECK(synth::compile(graph)->structure->buffers == 2);
+  CHECK(buffers(graph) == 2);
   graph.nodes.push_back({"all", "mix", {}, {"n", "g10", "g39"}});
   graph.output = "all";
-  CHECK(synth::compile(graph)->structure->buffers == 4);
+  CHECK(buffers(graph) == 4);
+}
+
+// Noise, two of the effect one after the other, and something that reads the second.
+synth::GraphSpec folding(const synth::NodeType& type) {
+  Params params;
+  for (const synth::Neutral& at : type.neutral)
+    params[type.params[static_cast<std::size_t>(at.param)].name] = static_cast<double>(at.value);
+  if (type.name == std::string("compressor")) params["threshold_db"] = -80.0;
+  return {{{"n", "noise", {{"gain_db", -50.0}}, {}},
+           {"a", type.name, params, {"n"}},
+           {"b", type.name, params, {"a"}},
+           {"out", "saturate", {}, {"b"}}},
+          "out"};
+}
+
+TEST(an_effect_that_changes_nothing_is_folded_until_an_event_sets_it) {
+  const Audio plain = render(
+      synth::compile({{{"n", "noise", {{"gain_db", -50.0}}, {}}, {"out", "saturate", {}, {"n"}}}, "out"}), {},
+      8000);
+  int kinds = 0;
+  for (const synth::NodeType* type : synth::isa().node_types) {
+    if (type->neutral.empty()) continue;
+    ++kinds;
+    synth::GraphSpec graph = folding(*type);
+    const auto plan = synth::compile(graph);
+    const synth::Wiring wiring(*plan);
+    CHECK(!wiring.folded(0) && wiring.folded(1) && wiring.folded(2) && !wiring.folded(3));
+    CHECK(wiring.heard(2) == 0);
+    const synth::Neutral& neutral = type->neutral[0];
+    const synth::ParamSpec& spec = type->params[static_cast<std::size_t>(neutral.param)];
+    const double other = static_cast<double>(spec.low == neutral.value ? spec.high : spec.low);
+    const Audio set =
+        render(plan, {{.frame = 4001, .type = "set", .node = "b", .param = spec.name, .value = other}}, 8000);
+    CHECK(std::equal(set.left.begin(), set.left.begin() + 4001, plain.left.begin()));
+    CHECK(!std::equal(set.left.begin() + 4300, set.left.end(), plain.left.begin() + 4300));
+    graph.nodes.push_back({"lfo", "lfo", {}, {}});
+    graph.modulations.push_back({"lfo", "a", spec.name, 0.1});
+    const auto moved = synth::compile(graph);
+    CHECK(!synth::Wiring(*moved).folded(1) && synth::Wiring(*moved).heard(2) == 1);
+    CHECK(render(moved, {}, 8000).left != plain.left);
+  }
+  CHECK(kinds >= 12);
+}
+
+TEST(a_folded_level_continues_as_one_that_always_ran) {
+  const std::vector<synth::EventSpec> events = {
+      {.frame = 1001, .type = "set", .node = "g", .param = "gain_db", .value = -20.0, .ramp_s = 0.01},
+      {.frame = 3000, .type = "set", .node = "g", .param = "gain_db", .value = 0.0}};
+  synth::GraphSpec graph{{{"n", "noise", {}, {}},
+                          {"m", "noise", {{"color", "pink"}}, {}},
+                          {"g", "mix", {}, {"n", "m"}},
+                          {"p", "gain", {}, {"g"}},
+                          {"both", "mix", {}, {"p", "g", "n"}}},
+                         "both"};
+  const Audio folded = render(synth::compile(graph), events, 6000);
+  graph.nodes.push_back({"lfo", "lfo", {}, {}});
+  for (const char* node : {"g", "p", "both"}) graph.modulations.push_back({"lfo", node, "gain_db", 1e-30});
+  const auto plan = synth::compile(graph);
+  CHECK(!synth::Wiring(*plan).folded(2));
+  const Audio ran = render(plan, events, 6000);
+  for (std::size_t i = 0; i < 6000; ++i) CHECK_NEAR(folded.left[i], ran.left[i], 1e-6);
+}
+
+TEST(a_modulation_by_nothing_is_left_out_with_what_it_needs) {
+  synth::GraphSpec graph{{{"p", "noise", {}, {}},
+                          {"f", "svf", {}, {"p"}},
+                          {"lfo", "lfo", {}, {}},
+                          {"slow", "lfo", {{"rate_hz", 0.5}}, {}}},
+                         "f"};
+  graph.modulations = {{"lfo", "f", "cutoff_hz", 0.0, "octave"}, {"slow", "f", "cutoff_hz", 2.0, "octave"}};
+  const auto both = synth::compile(graph);
+  CHECK(both->structure->modulations.size() == 1);
+  CHECK(both->structure->control.size() == 3);
+  synth::GraphSpec one = graph;
+  one.modulations = {graph.modulations[1]};
+  CHECK(render(both, {}, 4000).left == render(synth::compile(one), {}, 4000).left);
+  graph.modulations[0].amount = 1.0;
+  CHECK(synth::compile(graph)->structure->modulations.size() == 2);
+  CHECK(render(synth::compile(graph), {}, 4000).left != render(both, {}, 4000).left);
+}
+
+TEST(no_chain_of_folded_nodes_reaches_infinity) {
+  synth::GraphSpec sums{{{"n0", "noise", {}, {}}}, "n200"}, gains = sums;
+  std::vector<synth::EventSpec> events;
+  for (int i = 1; i <= 200; ++i) {
+    const std::string before = std::string("n").append(std::to_string(i - 1));
+    const std::string id = std::string("n").append(std::to_string(i));
+    sums.nodes.push_back({id, "mix", {}, {before, before}});
+    gains.nodes.push_back({id, "gain", {}, {before}});
+    events.push_back({.frame = 100, .type = "set", .node = id, .param = "gain_db", .value = 24.0});
+  }
+  const Audio summed = render(synth::compile(sums), {}, 2000),
+              amplified = render(synth::compile(gains), events, 2000);
+  for (std::size_t i = 0; i < 2000; ++i) {
+    CHECK(std::isfinite(summed.left[i]) && std::abs(summed.left[i]) <= 1e8f);
+    CHECK(std::isfinite(amplified.left[i]) && std::abs(amplified.left[i]) <= 1e8f);
+  }
 }
 
 TEST(other_values_are_no_other_structure) {

@@ -13,6 +13,7 @@ constexpr ParamSpec kChorusSpec[] = {
     {"mix", "", 0, 1, 0.5f, "share of the moving copy"},
     {"delay_ms", "ms", 1, 30, 15, "middle of the swing"},
 };
+constexpr Neutral kNeutral[] = {{kMix, 0.0f}};
 
 constexpr float kNearest = 1.01f;  // frames; a line that rounds below 1 would read what is not known yet
 constexpr float kGlide = 0.2f;     // frames per frame, at most, when the delay or its swing is set
@@ -70,8 +71,9 @@ class Chorus final : public Node {
 
 }  // namespace
 
-const NodeType kChorusType{"chorus",         "one moving copy per channel", true, false, kChorusSpec,
-                           make_node<Chorus>};
+const NodeType kChorusType{
+    "chorus", "one moving copy per channel", true, false, kChorusSpec, make_node<Chorus>, false, Role::audio,
+    kNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

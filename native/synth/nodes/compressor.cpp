@@ -18,6 +18,7 @@ constexpr ParamSpec kSpec[] = {
     {"makeup_db", "dB", -24, 24, 0, "level after it"},
     {"mix", "", 0, 1, 1, "share of the compressed sound"},
 };
+constexpr Neutral kNeutral[] = {{kMix, 0.0f}};
 
 // Feed-forward, both channels by one gain: static curve with a quadratic knee, then the smooth decoupled peak
 // detector on the reduction in decibels (Giannoulis, Massberg, Reiss, "Digital dynamic range compressor
@@ -95,6 +96,7 @@ const NodeType kCompressorType{
     .params = kSpec,
     .make = make_node<Compressor>,
     .takes_sidechain = true,
+    .neutral = kNeutral,
 };
 
 }  // namespace SYNTH_ISA

@@ -22,6 +22,7 @@ constexpr ParamSpec kSpec[] = {
     {"right_sync", "", 0, kNoteValues, 0, "a note value instead of right_time_s", kNoteValueNames},
     {"tone_hz", "Hz", 200, 20000, 20000, "low-pass in the feedback; 20000 is none"},
 };
+constexpr Neutral kNeutral[] = {{kMix, 0.0f}};
 
 // One side: a ring read at a distance that glides when it is changed and is whole when it rests.
 class Line {
@@ -126,7 +127,8 @@ class Delay final : public Node {
 
 }  // namespace
 
-const NodeType kDelayType{"delay", "echoes", true, false, kSpec, make_node<Delay>};
+const NodeType kDelayType{"delay",          "echoes", true,        false,   kSpec,
+                          make_node<Delay>, false,    Role::audio, kNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -30,6 +30,8 @@ constexpr ParamSpec kSpec[] = {
     {"high_shelf_db", "dB", -24, 24, 0, "gain above it"},
     {"high_shelf_q", "", 0.3f, 2, 0.7071f, "steepness; above 0.7071 it overshoots"},
 };
+constexpr Neutral kNeutral[] = {
+    {kDb, 0.0f}, {3 + kDb, 0.0f}, {6 + kDb, 0.0f}, {9 + kDb, 0.0f}, {12 + kDb, 0.0f}};
 
 // Coefficients of one band: the state variable filter's, and how much of its input and its two states is
 // heard.
@@ -243,7 +245,8 @@ class Eq final : public Node {
 
 }  // namespace
 
-const NodeType kEqType{"eq", "parametric equalizer", true, false, kSpec, make_node<Eq>};
+const NodeType kEqType{"eq",    "parametric equalizer", true, false, kSpec, make_node<Eq>, false, Role::audio,
+                       kNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -15,6 +15,7 @@ constexpr ParamSpec kSpec[] = {
     {"sharpness", "", 0.25f, 4, 1, "1 as measured, above it narrower resonances"},
     {"mix", "", 0, 1, 1, "share of the filtered sound"},
 };
+constexpr Neutral kNeutral[] = {{kMix, 0.0f}};
 
 struct Vowel {
   float hz[kFormants], db[kFormants], width_hz[kFormants];
@@ -107,7 +108,9 @@ class Formant final : public Node {
 
 }  // namespace
 
-const NodeType kFormantType{"formant", "the resonances of a mouth", true, false, kSpec, make_node<Formant>};
+const NodeType kFormantType{"formant", "the resonances of a mouth", true,  false,
+                            kSpec,     make_node<Formant>,          false, Role::audio,
+                            kNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

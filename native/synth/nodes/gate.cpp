@@ -13,6 +13,7 @@ constexpr ParamSpec kSpec[] = {
     {"hold_s", "s", 0, 5, 0.05f, "stays open that long after the last peak"},
     {"release_s", "s", 0.005f, 5, 0.15f, "time constant of closing"},
 };
+constexpr Neutral kNeutral[] = {{kRange, 0.0f}};
 constexpr float kHysteresis = 0.63f;  // -4 dB: a level around the threshold does not chatter
 
 class Gate final : public Node {
@@ -49,7 +50,9 @@ class Gate final : public Node {
 
 }  // namespace
 
-const NodeType kGateType{"gate", "silence for what is too quiet", true, false, kSpec, make_node<Gate>};
+const NodeType kGateType{
+    "gate",  "silence for what is too quiet", true, false, kSpec, make_node<Gate>, false, Role::audio,
+    kNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -6,6 +6,7 @@ inline namespace SYNTH_ISA {
 namespace {
 
 constexpr ParamSpec kGainSpec[] = {{"gain_db", "dB", -60, 24, 0, "level"}};
+constexpr Neutral kGainNeutral[] = {{0, 0.0f}};
 
 // gain and mix are one thing: inputs are summed before any node sees them.
 class Gain final : public Node {
@@ -31,6 +32,7 @@ constexpr ParamSpec kPanSpec[] = {
     {"pan", "", -1, 1, 0, "-1 left, 1 right; equal power, 0 dB in the middle"},
     {"width", "", 0, 2, 1, "0 mono, 1 as it is, 2 side signal doubled"},
 };
+constexpr Neutral kPanNeutral[] = {{kPan, 0.0f}, {kWidth, 1.0f}};
 
 class Pan final : public Node {
  public:
@@ -61,6 +63,7 @@ constexpr ParamSpec kTremoloSpec[] = {
     {"rate_hz", "Hz", 0.01f, 40, 4, "speed"},
     {"depth", "", 0, 1, 0.5f, "1 reaches silence"},
 };
+constexpr Neutral kTremoloNeutral[] = {{kTremoloDepth, 0.0f}};
 
 class Tremolo final : public Node {
  public:
@@ -125,10 +128,15 @@ class Envelope final : public Node {
 
 }  // namespace
 
-const NodeType kGainType{"gain", "level", true, false, kGainSpec, make_node<Gain>};
-const NodeType kMixType{"mix", "sum of its inputs", true, false, kGainSpec, make_node<Gain>};
-const NodeType kPanType{"pan", "place and width", true, false, kPanSpec, make_node<Pan>};
-const NodeType kTremoloType{"tremolo", "periodic level", true, false, kTremoloSpec, make_node<Tremolo>};
+const NodeType kGainType{"gain",          "level", true,        false,       kGainSpec,
+                         make_node<Gain>, false,   Role::audio, kGainNeutral};
+const NodeType kMixType{"mix", "sum of its inputs", true,        false, kGainSpec, make_node<Gain>,
+                        false, Role::audio,         kGainNeutral};
+const NodeType kPanType{"pan", "place and width", true,       false, kPanSpec, make_node<Pan>,
+                        false, Role::audio,       kPanNeutral};
+const NodeType kTremoloType{"tremolo", "periodic level", true,
+                            false,     kTremoloSpec,     make_node<Tremolo>,
+                            false,     Role::audio,      kTremoloNeutral};
 const NodeType kEnvelopeType{"envelope",    "fade in and out of a layer", true, false,
                              kEnvelopeSpec, make_node<Envelope>};
 

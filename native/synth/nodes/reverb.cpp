@@ -33,6 +33,7 @@ constexpr ParamSpec kSpec[] = {
     {"quality", "", 0, 1, 0, "high: 16 lines; draft: 8, thinner at less cost; a change ends the old tail",
      kQualities},
 };
+constexpr Neutral kNeutral[] = {{kMix, 0.0f}};
 
 // An odd one.
 int next_prime(int n) {
@@ -344,8 +345,11 @@ class Reverb final : public Node {
 
 }  // namespace
 
-const NodeType kReverbType{"reverb",         "a room: feedback delay network of 16 lines", true, false, kSpec,
-                           make_node<Reverb>};
+const NodeType kReverbType{"reverb", "a room: feedback delay network of 16 lines",
+                           true,     false,
+                           kSpec,    make_node<Reverb>,
+                           false,    Role::audio,
+                           kNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

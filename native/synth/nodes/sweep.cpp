@@ -14,6 +14,7 @@ constexpr ParamSpec kFlangerSpec[] = {
     {"feedback", "", -0.95f, 0.95f, 0.5f, "sharpness of the comb; below 0 it leaves out the odd teeth"},
     {"mix", "", 0, 1, 0.5f, "share of the delayed copy"},
 };
+constexpr Neutral kFlangerNeutral[] = {{kMix, 0.0f}};
 
 constexpr float kGlide = 0.2f;  // frames per frame, at most, when the delay or its swing is set
 
@@ -81,6 +82,7 @@ constexpr ParamSpec kPhaserSpec[] = {
     {"feedback", "", 0, 0.95f, 0.3f, "sharpness of the peaks between the notches"},
     {"mix", "", 0, 1, 0.5f, "share of the shifted copy; the notches are deepest at 0.5"},
 };
+constexpr Neutral kPhaserNeutral[] = {{kPhaserMix, 0.0f}};
 
 // A chain of first-order all-passes beside the dry sound (Smith, "An allpass approach to digital phasing and
 // flanging", ICMC 1984).
@@ -138,9 +140,14 @@ class Phaser final : public Node {
 
 }  // namespace
 
-const NodeType kFlangerType{"flanger",         "a comb of notches that moves", true, false, kFlangerSpec,
-                            make_node<Flanger>};
-const NodeType kPhaserType{"phaser", "a few notches that move", true, false, kPhaserSpec, make_node<Phaser>};
+const NodeType kFlangerType{"flanger",      "a comb of notches that moves",
+                            true,           false,
+                            kFlangerSpec,   make_node<Flanger>,
+                            false,          Role::audio,
+                            kFlangerNeutral};
+const NodeType kPhaserType{"phaser",      "a few notches that move", true,  false,
+                           kPhaserSpec,   make_node<Phaser>,         false, Role::audio,
+                           kPhaserNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth
