@@ -321,11 +321,16 @@ class Execution:
         self._save(job, values, (job.next_seq(), "started", {"attempt": len(row["attempts"]), "model": model}))
 
     def _save(self, job: Running, values: Row, event: tuple[int, str, Row] | None = None) -> None:
+        """Begin to write what happened; writes of a job follow each other, or a late one would undo a newer state."""
+        before, at = job.writes, time.time()
+
         async def write() -> None:
             if job.entered is not None:
                 await job.entered
+            if before:
+                await asyncio.wait(before)
             also = self.plan_webhook(job.row, event[1]) if event is not None else None
-            write_it = partial(self.database.write, records.update_job, job.row["id"], values, event, also)
+            write_it = partial(self.database.write, records.update_job, job.row["id"], values, event, also, at=at)
             await self._announce(job.row, await self._insist(write_it))
 
         job.writes = [*(task for task in job.writes if not task.done()), asyncio.create_task(write())]

@@ -49,7 +49,7 @@ def insert_job(c: sa.Connection, row: Row, key: Row | None) -> None:
     log: list[Event] = [(1, "queued", {})]
     if row["attempts"]:
         log.append((2, "started", {"attempt": 1, "model": row["model_used"]}))
-    add_events(c, row["id"], log)
+    add_events(c, row["id"], log, row["created_at"])
 
 
 def find_key(c: sa.Connection, owner: str, key: str) -> Row | None:
@@ -114,12 +114,11 @@ def adopt(c: sa.Connection, executor: str, ranks: Sequence[str]) -> None:
     )
 
 
-def add_events(c: sa.Connection, job_id: str, log: Sequence[Event]) -> None:
-    """Append events to a job's log."""
-    now = time.time()
+def add_events(c: sa.Connection, job_id: str, log: Sequence[Event], at: float) -> None:
+    """Append events of the time `at` to a job's log; they may be written later than they happened."""
     c.execute(
         sa.insert(events),
-        [{"job_id": job_id, "seq": seq, "type": kind, "data": data, "at": now} for seq, kind, data in log],
+        [{"job_id": job_id, "seq": seq, "type": kind, "data": data, "at": at} for seq, kind, data in log],
     )
 
 
@@ -140,13 +139,15 @@ def update_job(
     values: Row,
     event: Event | None = None,
     also: Callable[[sa.Connection], str] | None = None,
+    *,
+    at: float,
 ) -> str | None:
     """Change an unfinished job, append an event, do what belongs to the moment; a finished job stays as it is."""
     changed = c.execute(_CHANGE, {"changed_id": job_id, **values})
     if not changed.rowcount:
         return None
     if event is not None:
-        add_events(c, job_id, [event])
+        add_events(c, job_id, [event], at)
     return also(c) if also is not None else None
 
 
@@ -197,7 +198,7 @@ def finish_job(c: sa.Connection, job_id: str, ending: Ending) -> str | None:
     ]
     if rows:
         c.execute(sa.insert(outputs), rows)
-    add_events(c, job_id, log)
+    add_events(c, job_id, log, values["completed_at"])
     return ending.also(c) if ending.also is not None else None
 
 

@@ -303,6 +303,33 @@ async def test_an_accepted_job_waits_for_a_database_that_is_away(start: Start, m
     assert refused
 
 
+async def test_what_happens_to_a_job_is_written_in_its_order(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first report meets a database that is away; those after it must not come before it."""
+    written: list[int] = []
+    refused: list[int] = []
+    refused_at: list[float] = []
+
+    def away_at_first(c: sa.Connection, job_id: str, values: Json, event: Any, *rest: Any, **more: Any) -> Any:
+        if not refused:
+            refused.append(event[0])
+            refused_at.append(time.time())
+            raise DatabaseUnavailable("the job database does not answer")
+        written.append(event[0])
+        return update_job(c, job_id, values, event, *rest, **more)
+
+    update_job = records.update_job
+    monkeypatch.setattr(records, "update_job", away_at_first)
+    async with start() as service:
+        job = await service.made("reports", steps=20, step_s=0.05)
+        events = await service.events(job)
+    assert (refused, written) == ([3], list(range(3, 3 + len(written))))
+    assert len(written) >= 2
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    moments = [event["at"] for event in events]
+    assert moments == sorted(moments)
+    assert moments[2] <= refused_at[0]  # when it was, not when it was written
+
+
 async def test_a_cancel_that_was_asked_before_the_restart_is_obeyed(start: Start) -> None:
     async with start() as service:
         job = await service.job("asked", model="single", **LONG)

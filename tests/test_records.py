@@ -124,7 +124,9 @@ async def test_of_many_with_one_key_one_is_accepted(database: Database) -> None:
 async def test_a_finished_job_stays_as_it_is(database: Database) -> None:
     row = await put(database)
     await end(database, row, "audio/a.flac")
-    assert await database.write(records.update_job, row["id"], {"status": "running"}, (9, "progress", {})) is None
+    assert (
+        await database.write(records.update_job, row["id"], {"status": "running"}, (9, "progress", {}), at=2.0) is None
+    )
     late = Ending("ada", {"status": "failed"}, [{"key": "audio/b.flac"}], [(3, "completed", {})])
     assert await database.write(records.finish_job, row["id"], late) is None
     found = await database.read(records.get_job, row["id"])
