@@ -109,7 +109,7 @@ def answered(preset: Preset, change: Change) -> Change:
     if preset.role in _IN_TIME:
         explained = _BLOWN_ATTACK if preset.role == "LEAD" else _PACE_ATTACK
         attack = _less(attack, -explained * change.tempo)
-    if preset.role in _IN_TIME - {"PERCUSSION"} and preset.score not in {"sparse", "bowls"}:
+    if preset.role in _IN_TIME and preset.score not in {"sparse", "bowls"}:
         intensity = _less(intensity, _PACE_NOTES * change.tempo)
     return replace(change, brightness=octaves, register=register, attack=attack, intensity=intensity)
 

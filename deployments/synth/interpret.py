@@ -67,6 +67,7 @@ def interpret(request: SynthRequest, seed: int, usual: Usual | None = None) -> D
         seed=seed,
         swing=meaning.swing,
         beats=meaning.beats,
+        pulse=request.tempo_bpm is not None or meaning.paced,
         grounded=any(place.preset.role in GROUND for place in places),
     )
     return Decision(meaning, places, song)

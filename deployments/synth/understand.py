@@ -38,6 +38,7 @@ _COLOUR = 0.4  # the weight of what is said of a thing, beside the thing with it
 _MOST_LAYERS = 6
 _NOTHING_SAID = "calm music"
 _USUAL_BPM = 90.0
+_PACED = 0.3  # octaves of the tempo: less is a mood
 _SPACE = 1.2  # octaves of the shared reverb for a wholly distant mix
 
 
@@ -63,6 +64,7 @@ class Interpretation:
 
     layers: tuple[Layer, ...]
     tempo_bpm: float | None = None
+    paced: bool = False  # the words ask for a tempo, not a style that has one
     key: str | None = None
     scale: str | None = None
     beats: int = 4
@@ -104,9 +106,11 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
         layers = [replace(layer, change=total([layer.change, common])) for layer in layers]
     else:
         layers = _nearest(" ".join(reading.wanted), banned, total(everything))
+    pace = _strongest_tempo(total(everything).tempo, layers)
     return Interpretation(
         layers=tuple(layers[:_MOST_LAYERS]),
-        tempo_bpm=_tempo(terms, scene_bpm, _strongest_tempo(total(everything).tempo, layers)),
+        tempo_bpm=_tempo(terms, scene_bpm, pace),
+        paced=terms.tempo_bpm is not None or abs(pace) >= _PACED,
         key=terms.key,
         scale=terms.scale or _scale(reading, scene_scale, total(everything)),
         beats=terms.beats,

@@ -39,7 +39,8 @@ def test_an_argument_beats_the_words_even_where_it_is_the_default() -> None:
     said = generate_audio(
         "piano in D minor at 80 bpm for 4 seconds", tempo=120.0, key="C", scale="major", duration=2.0, seed=1
     )
-    np.testing.assert_array_equal(said, generate_audio("piano", duration=2.0, seed=1))
+    given = generate_audio("piano", tempo=120.0, key="C", scale="major", duration=2.0, seed=1)
+    np.testing.assert_array_equal(said, given)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a player adds to the page: swing, a little lateness, uneven force. Which notes there are does not change."""
 
 import heapq
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,6 +12,8 @@ from deployments.synth.compose.song import Event, Note, Song
 
 _REACH_S = 0.012  # nobody is earlier or later than this
 _SPREAD_S = 0.004
+_TIGHT = 0.4  # of that where a tempo was asked for
+_DRIFTS, _DRIFT_S = (5.3, 8.9), 0.006  # in beats; how far each
 
 
 def humanized(song: Song, player: Player, events: Iterator[Event]) -> Iterator[Event]:
@@ -25,7 +28,9 @@ def humanized(song: Song, player: Player, events: Iterator[Event]) -> Iterator[E
         if isinstance(event, Note) and event.start_s > 0:
             if event.start_s != last_s:  # the notes of a chord lean together
                 lean, last_s = _jitter(random), event.start_s
-            late = lean + 0.3 * _jitter(random) + _swing(song, event.start_s)
+            loose = _TIGHT if song.pulse else 1.0
+            late = loose * (lean + 0.3 * _jitter(random)) + _swing(song, event.start_s)
+            late += _drift_s(song, event.start_s) if song.pulse else 0.0
             velocity = float(np.clip(event.velocity * (1 + 0.05 * random.standard_normal()), 0.05, 1.0))
             played = replace(event, start_s=max(0.0, event.start_s + late), velocity=velocity)
         heapq.heappush(waiting, (played.start_s, count, played))
@@ -37,6 +42,14 @@ def humanized(song: Song, player: Player, events: Iterator[Event]) -> Iterator[E
 
 def _jitter(random: np.random.Generator) -> float:
     return float(np.clip(_SPREAD_S * random.standard_normal(), -_REACH_S, _REACH_S))
+
+
+def _drift_s(song: Song, start_s: float) -> float:
+    """How far all players together are from the exact beat: they follow the last one, not a clock."""
+    random = song.random("drift")
+    phases = random.uniform(0, 2 * math.pi, len(_DRIFTS))
+    turns = (start_s / (beats * song.beat_s) for beats in _DRIFTS)
+    return _DRIFT_S * sum(math.sin(2 * math.pi * turn + phase) for turn, phase in zip(turns, phases, strict=True))
 
 
 def _swing(song: Song, start_s: float) -> float:

@@ -8,10 +8,12 @@ from deployments.synth.compose.player import Player
 from deployments.synth.compose.song import Event, Note, Song
 from deployments.synth.theory import lead_voices
 
+_BETWEEN = 0.2  # how often a note stands between two beats where a tempo was asked for
 _SHAPES = (
     (0, 1, 2, 3), (0, 2, 1, 3), (0, 1, 2, 3, 2, 1), (3, 2, 1, 0), (0, 2, 3, 1), (0, 3, 2, 3, 1, 3), (0, 1, 2, 4, 3, 2),
     (0, 2, 4, 3, 1, 2), (0, 1, 3, 2, 4, 3, 1, 2),
 )  # fmt: skip
+_STRUMS_PULSED = ("D.D.D.D.", "D.DUD.DU", "D.D.D.DU")
 _STRUMS = ("D...D.U.", "D..UD.U.", "D.DU.UDU", "D.......", "D...D...", "D..U.UD.")
 
 
@@ -24,13 +26,17 @@ def arp(song: Song, player: Player) -> Iterator[Event]:
     for index, start in song.grid(step, 0.1):
         chord = song.chord_at(start)
         shape = shapes.setdefault(chord.section.theme, _SHAPES[int(random.integers(len(_SHAPES)))])
-        if random.random() > player.fill + 0.25 and index % 4:
+        beat = song.is_beat(start) if song.pulse else index % 4 == 0
+        if random.random() > player.fill + 0.25 and not beat:
             continue
         tones = _rising(song.tonality.chord(chord.degree), low, high)
         place = shape[index % len(shape)] + (chord.place % 4 == 3 and random.random() < 0.3)
         pitch = tones[min(place, len(tones) - 1)]
-        velocity = (0.8 if index % 4 == 0 else 0.5) + 0.1 * chord.section.energy + 0.1 * float(random.random())
+        force = 0.8 if beat else 0.35 if song.pulse else 0.5
+        velocity = force + 0.1 * chord.section.energy + 0.1 * float(random.random())
         yield Note(start, song.held(start, 0.8 * step), pitch, velocity)
+        if song.pulse and beat and pitch != tones[0]:
+            yield Note(start, song.held(start, 0.8 * step), tones[0], velocity)
 
 
 def _rising(chord: list[int], low: int, high: int) -> list[int]:
@@ -63,9 +69,12 @@ def broken(song: Song, player: Player) -> Iterator[Event]:
         else:
             pitch = (*voices, voices[0] + 12)[order[index % 4]]
             telling = chord.index == 0 and (pitch - song.tonality.chord(0)[1]) % 12 == 0  # major or minor
-            if random.random() > player.fill and not telling:
+            beat = song.pulse and song.is_beat(start)
+            between = _BETWEEN if song.pulse and player.speed <= 1 else player.fill
+            if random.random() > between and not telling and not beat:
                 continue
-            yield Note(start, song.rung(start, 4 * step), pitch, soft + 0.2 * float(random.random()))
+            accent = 0.0 if not song.pulse else 0.15 if beat else -0.15
+            yield Note(start, song.rung(start, 4 * step), pitch, soft + accent + 0.2 * float(random.random()))
 
 
 def strum(song: Song, player: Player) -> Iterator[Event]:
@@ -78,7 +87,8 @@ def strum(song: Song, player: Player) -> Iterator[Event]:
     before = -1
     for index, start in song.grid(step, 0.2):
         chord = song.chord_at(start)
-        pattern = patterns.setdefault(chord.section.theme, _STRUMS[int(random.integers(len(_STRUMS)))])
+        choices = _STRUMS_PULSED if song.pulse else _STRUMS
+        pattern = patterns.setdefault(chord.section.theme, choices[int(random.integers(len(choices)))])
         if chord.index != before:
             before = chord.index
             tones = song.tonality.chord(chord.degree)

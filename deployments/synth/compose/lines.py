@@ -22,8 +22,10 @@ _BASSES = {
     "offbeat": tuple((0.5 + i, 0.42, "root") for i in range(4)),
 }  # fmt: skip
 _CALM, _USUAL, _DENSE = ("held", "two"), ("two", "push", "root", "sync", "walk"), ("eighths", "sync", "offbeat")
+_PULSED = ("root", "walk")
 _BUSIEST, _BUSY = ("sixteenths", "gallop"), 1.6  # a pace
 _SPARSE = -0.75  # a pace with silence between the notes
+_RHYTHMS_PULSED = ((1, 1, 1, 1), (1, 1, 1, 0.5, 0.5))
 _RHYTHMS = (
     (1, 1, 2), (1.5, 0.5, 1, 1), (2, 1, 1), (0.5, 0.5, 1, 2), (3, 1), (1, 0.5, 0.5, 2), (1.5, 1.5, 1), (2, 2),
     (0.75, 0.75, 0.5, 2), (1, 1, 1, 1),
@@ -35,6 +37,7 @@ def bass(song: Song, player: Player) -> Iterator[Event]:
     random = song.random(player.name)
     styles = _CALM if player.speed < 1 else _DENSE if player.speed > 1 else _USUAL
     styles = _BUSIEST if player.pace > _BUSY and player.policy.onsets_hz[1] * song.beat_s >= 4 else styles
+    styles = _PULSED if song.pulse and styles is not _BUSIEST else styles
     touch = 0.6 if player.pace <= _SPARSE else 1.0  # a pause is heard before the next note
     themes: dict[int, str] = {}
     turns = max(1, round(song.chord_s / song.bar_s))
@@ -48,13 +51,13 @@ def bass(song: Song, player: Player) -> Iterator[Event]:
             for place, (beat, length, written) in enumerate((*_BASSES[style], *pickup)):
                 start = chord.start_s + (song.beats * turn + beat) * song.beat_s
                 late = beat >= song.beats or start > max(0.0, song.end_s - 0.1)
-                if late or (place > 1 and random.random() > player.fill + 0.2):
+                if late or (place > 1 and not song.pulse and random.random() > player.fill + 0.2):
                     continue
                 what = written if last or written != "to" else "fifth"
                 if place > 0 and what == "root" and random.random() < 0.18:
                     what = "octave" if random.random() < 0.5 else "fifth"
                 pitch = _bass_note(song, chord, what, root, following)
-                velocity = (0.82 if place == 0 else 0.62) + 0.1 * float(random.random())
+                velocity = (0.82 if place == 0 else 0.76 if song.pulse else 0.62) + 0.1 * float(random.random())
                 yield Note(start, song.held(start, touch * length * song.beat_s), pitch, velocity)
 
 
@@ -91,15 +94,15 @@ def melody(song: Song, player: Player) -> Iterator[Event]:
     """Phrases of two bars: a motif and its answer, then a rest; strong notes belong to the chord."""
     random = song.random(player.name)
     motifs: dict[int, tuple[_Motif, _Motif]] = {}
-    step = player.step_s(song, 0.5) * 2
+    step = player.step_s(song, 1.0) if song.pulse else player.step_s(song, 0.5) * 2
     start, bar, degree = 0.0, 0, int(random.choice([0, 2, 4]))
     third = song.tonality.third  # the first two notes say which key it is
     opening = (third, 0) if degree else (0, third)
     while start == 0 or start < song.end_s - max(0.15, 0.5 * step):
         theme = song.chord_at(start).section.theme
         if theme not in motifs:
-            motifs[theme] = (_motif(random), _motif(random))
-        motif = _varied(motifs[theme][bar % 4 // 3], random) if bar > 1 else motifs[theme][0]
+            motifs[theme] = (_motif(song, random), _motif(song, random))
+        motif = _varied(song, motifs[theme][bar % 4 // 3], random) if bar > 1 else motifs[theme][0]
         resting = (
             bar % 4 == 3
             or (bar > 0 and player.pace <= _SPARSE)
@@ -113,20 +116,22 @@ def melody(song: Song, player: Player) -> Iterator[Event]:
             if not silent and (start == 0 or start < song.end_s - 0.12):
                 arc = 0.12 * np.sin(np.pi * (place + 0.5) / len(motif.rhythm))
                 velocity = 0.6 + float(arc) + 0.1 * song.chord_at(start).section.energy + 0.08 * float(random.random())
-                length = (0.94 if player.pace > _SPARSE else 0.6) * beats * step
+                touch = 0.6 if player.pace <= _SPARSE else 0.72 if song.pulse else 0.94
+                length = touch * beats * step
                 yield Note(start, song.held(start, length), player.pitch(song, degree), velocity)
             start += beats * step
         bar += 1
 
 
-def _motif(random: np.random.Generator) -> _Motif:
-    rhythm = _RHYTHMS[int(random.integers(len(_RHYTHMS)))]
+def _motif(song: Song, random: np.random.Generator) -> _Motif:
+    rhythms = _RHYTHMS_PULSED if song.pulse else _RHYTHMS
+    rhythm = rhythms[int(random.integers(len(rhythms)))]
     return _Motif(
         tuple(map(float, rhythm)), tuple(int(s) for s in random.choice([-2, -1, -1, 1, 1, 2, 3], len(rhythm)))
     )
 
 
-def _varied(motif: _Motif, random: np.random.Generator) -> _Motif:
+def _varied(song: Song, motif: _Motif, random: np.random.Generator) -> _Motif:
     """The motif again: mostly as it was, now and then with a leap, upside down, or in another rhythm."""
     chance = float(random.random())
     if chance < 0.5:
@@ -138,7 +143,7 @@ def _varied(motif: _Motif, random: np.random.Generator) -> _Motif:
         return _Motif(
             motif.rhythm, tuple(s + (i == at) * int(random.choice([-2, 2])) for i, s in enumerate(motif.steps))
         )
-    return _motif(random)
+    return _motif(song, random)
 
 
 def _next_degree(song: Song, player: Player, start: float, degree: int, by: int, strong: bool) -> int:

@@ -16,6 +16,7 @@ from deployments.synth.theory import Tonality
 
 # Themes in order of appearance, for as long as the song lasts; after them new ones come in turn with old ones.
 _FORMS = ((0, 0, 1, 0, 2, 1), (0, 1, 0, 2, 0, 1), (0, 0, 1, 2, 0, 3), (0, 1, 2, 0, 3, 1))
+_ON_BEAT = 0.02  # beats
 _SHORTEST_CHORD_S = 2.4
 _SHORTEST_CHORD = 0.35  # of a chord at the end: less of it belongs to the one before
 
@@ -83,6 +84,7 @@ class Song:
     swing: float = 0.0  # 0 straight, 1 triplets
     beats: int = 4  # in a bar
     grounded: bool = False  # whether some layer plays the roots, so that others need not
+    pulse: bool = False  # a tempo was asked for: every beat is heard, and what is between is softer
 
     @property
     def beat_s(self) -> float:
@@ -152,6 +154,11 @@ class Song:
         last = max(0.0, self.end_s - max(0.02, tail_s))
         for index in range(int(last / step_s + 1e-9) + 1):
             yield index, index * step_s
+
+    def is_beat(self, start_s: float) -> bool:
+        """Whether a quarter note begins then."""
+        place = start_s / self.beat_s
+        return abs(place - round(place)) < _ON_BEAT
 
     def held(self, start_s: float, length_s: float) -> float:
         """The length of a held note, ending where held notes are let go."""

@@ -1,5 +1,6 @@
 """Scores of events with silence around them: bells, bowls, birds, crickets, thunder, swells."""
 
+import math
 from collections.abc import Iterator
 
 from deployments.synth.compose.player import Player
@@ -23,6 +24,8 @@ def _strikes(song: Song, player: Player, gap_s: float) -> Iterator[Event]:
     slowest_hz, fastest_hz = player.policy.onsets_hz
     faster = 2.0 ** (player.pace * (_HURRIED if gap_s > _LONG_S and player.pace > 0 else 1.0))
     gap = min(1 / slowest_hz, max(1 / fastest_hz, gap_s / faster))
+    if song.pulse:
+        gap = song.beat_s * 2.0 ** round(math.log2(gap / song.beat_s)) if gap_s > _LONG_S else player.step_s(song, 1.0)
     start, strikes, told = 0.0, 0, False  # whether it is known to be major or minor
     while start == 0 or start < song.end_s - min(1.5, 0.4 * song.duration_s):
         chord = song.chord_at(start)
@@ -33,13 +36,13 @@ def _strikes(song: Song, player: Player, gap_s: float) -> Iterator[Event]:
             degree, told = song.tonality.third, True
         velocity = 0.55 + 0.22 * float(random.random())
         yield Note(start, gap, player.pitch(song, degree), velocity)
-        if gap_s < 4 and random.random() < 0.3:  # an answer, softer and near
+        if gap_s < _LONG_S and not song.pulse and random.random() < 0.3:  # an answer, softer and near
             after = start + float(random.uniform(0.5, 1.0)) * song.beat_s
             if after < song.end_s - 0.3:
                 answer = degree + int(random.choice([-1, 2, 4]))
                 yield Note(after, gap, player.pitch(song, answer), 0.7 * velocity)
                 start = after
-        start += gap * float(random.uniform(0.5, 1.5 if told else 1.0))
+        start += gap * (1.0 if song.pulse else float(random.uniform(0.5, 1.5 if told else 1.0)))
 
 
 def _degree_of(song: Song, pitch_class: int) -> int:
