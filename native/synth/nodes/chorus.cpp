@@ -1,5 +1,6 @@
 // Node chorus.
 #include "synth/dsp/ring.h"
+#include "synth/dsp/swing.h"
 #include "synth/nodes/catalog.h"
 
 namespace synth {
@@ -16,7 +17,6 @@ constexpr ParamSpec kChorusSpec[] = {
 constexpr Neutral kNeutral[] = {{kMix, 0.0f}};
 
 constexpr float kNearest = 1.01f;  // frames; a line that rounds below 1 would read what is not known yet
-constexpr float kGlide = 0.2f;     // frames per frame, at most, when the delay or its swing is set
 
 class Chorus final : public Node {
  public:
@@ -37,15 +37,10 @@ class Chorus final : public Node {
  protected:
   void prepare() override {
     for (Ring* ring : {&left_, &right_}) ring->prepare(arena(), static_cast<int>(0.046f * rate()) + 4);
-    delay_ = frames(kDelay);
-    depth_ = frames(kDepth);
+    swing_.jump(frames(kDelay), frames(kDepth));
   }
   void wake() noexcept override { fed_.wake(); }
-  void advance() noexcept override {
-    const float most = kGlide * static_cast<float>(block());
-    delay_ = towards(delay_, frames(kDelay), most);
-    depth_ = towards(depth_, frames(kDepth), most);
-  }
+  void advance() noexcept override { swing_.glide(frames(kDelay), frames(kDepth), block()); }
   void control() noexcept override {
     lfo_.set_rate(param(kRate), rate());
     const std::uint32_t turns = lfo_.phase(block());
@@ -57,15 +52,13 @@ class Chorus final : public Node {
   }
 
  private:
-  [[nodiscard]] float distance(float wave) const noexcept {
-    return std::max(delay_ + depth_ * wave, kNearest);
-  }
+  [[nodiscard]] float distance(float wave) const noexcept { return std::max(swing_.at(wave), kNearest); }
   [[nodiscard]] float frames(int index) const noexcept { return 0.001f * param(index) * rate(); }
   Chunks chunks_;
   Ring left_, right_;
   Smooth time_left_, time_right_, mix_;
   FadeIn fed_;
-  float delay_ = 0.0f, depth_ = 0.0f;  // frames; they glide
+  Swing swing_;
   Lfo lfo_;
 };
 

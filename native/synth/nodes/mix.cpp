@@ -8,16 +8,20 @@ namespace {
 constexpr ParamSpec kGainSpec[] = {{"gain_db", "dB", -60, 24, 0, "level"}};
 constexpr Neutral kGainNeutral[] = {{0, 0.0f}};
 
+void scale(const StereoView& in, const Stereo& out, Smooth& gain, int frames) noexcept {
+  for (int i = 0; i < frames; ++i) {
+    const float g = gain.at(i);
+    out.left[i] = g * in.left[i];
+    out.right[i] = g * in.right[i];
+  }
+  gain.advance(frames);
+}
+
 // gain and mix are one thing: inputs are summed before any node sees them.
 class Gain final : public Node {
  public:
   void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
-    for (int i = 0; i < frames; ++i) {
-      const float g = gain_.at(i);
-      out.left[i] = g * in.left[i];
-      out.right[i] = g * in.right[i];
-    }
-    gain_.advance(frames);
+    scale(in, out, gain_, frames);
   }
 
  protected:
@@ -68,11 +72,7 @@ constexpr Neutral kTremoloNeutral[] = {{kTremoloDepth, 0.0f}};
 class Tremolo final : public Node {
  public:
   void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
-    for (int i = 0; i < frames; ++i) {
-      out.left[i] = gain_.at(i) * in.left[i];
-      out.right[i] = gain_.at(i) * in.right[i];
-    }
-    gain_.advance(frames);
+    scale(in, out, gain_, frames);
     lfo_.advance(frames);
   }
 
@@ -98,11 +98,7 @@ constexpr ParamSpec kEnvelopeSpec[] = {
 class Envelope final : public Node {
  public:
   void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
-    for (int i = 0; i < frames; ++i) {
-      out.left[i] = gain_.at(i) * in.left[i];
-      out.right[i] = gain_.at(i) * in.right[i];
-    }
-    gain_.advance(frames);
+    scale(in, out, gain_, frames);
     frames_ += frames;
   }
 

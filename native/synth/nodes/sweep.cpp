@@ -1,5 +1,6 @@
 // Nodes flanger and phaser: moving notches.
 #include "synth/dsp/delay_line.h"
+#include "synth/dsp/swing.h"
 #include "synth/nodes/catalog.h"
 
 namespace synth {
@@ -15,8 +16,6 @@ constexpr ParamSpec kFlangerSpec[] = {
     {"mix", "", 0, 1, 0.5f, "share of the delayed copy"},
 };
 constexpr Neutral kFlangerNeutral[] = {{kMix, 0.0f}};
-
-constexpr float kGlide = 0.2f;  // frames per frame, at most, when the delay or its swing is set
 
 // A comb whose teeth move, because the copy's delay does (Dattorro, JAES 45(10), 1997).
 class Flanger final : public Node {
@@ -38,15 +37,10 @@ class Flanger final : public Node {
  protected:
   void prepare() override {
     for (DelayLine* line : {&left_, &right_}) line->prepare(arena(), static_cast<int>(0.02f * rate()) + 4);
-    delay_ = frames(kDelay);
-    depth_ = frames(kDepth);
+    swing_.jump(frames(kDelay), frames(kDepth));
   }
   void wake() noexcept override { fed_.wake(); }
-  void advance() noexcept override {
-    const float most = kGlide * static_cast<float>(block());
-    delay_ = towards(delay_, frames(kDelay), most);
-    depth_ = towards(depth_, frames(kDepth), most);
-  }
+  void advance() noexcept override { swing_.glide(frames(kDelay), frames(kDepth), block()); }
   void control() noexcept override {
     lfo_.set_rate(param(kRate), rate());
     const float turns = lfo_.turns(block());
@@ -60,13 +54,13 @@ class Flanger final : public Node {
  private:
   // What was written last is one frame old when it is read.
   [[nodiscard]] float distance(float wave) const noexcept {
-    return std::max(delay_ + 0.5f * depth_ * (1.0f + wave) - 1.0f, 1.0f);
+    return std::max(swing_.at(0.5f + 0.5f * wave) - 1.0f, 1.0f);
   }
   [[nodiscard]] float frames(int index) const noexcept { return 0.001f * param(index) * rate(); }
   DelayLine left_, right_;
   Smooth time_left_, time_right_, mix_, feedback_;
   FadeIn fed_;
-  float delay_ = 0.0f, depth_ = 0.0f;  // frames; they glide
+  Swing swing_;
   Lfo lfo_;
 };
 
