@@ -129,7 +129,8 @@ class Listener:
         `Connection: close`, and the server ends.
         """
         await asyncio.sleep(LINGER_S)
-        late = self._accept_all()  # what lies in the kernel's queue would be reset
+        self.socket.listen(0)  # from here on the kernel's queue takes one connection, however long we are held up
+        late = self._accept_all()  # what lies in the queue would be reset
         for listening in self.server.servers:
             listening.close()
         for connection in late:

@@ -8,10 +8,10 @@ continuo serve -> here -> raylet -> ServeController
 import asyncio
 import logging
 import os
+import random
 import secrets
 import shutil
 import signal
-import socket
 import tempfile
 import threading
 import time
@@ -40,6 +40,8 @@ from serve_app.storage import open_storage
 
 DEFAULT_CONFIG = Path(__file__).with_name("configs") / "local.yaml"
 APPLICATION = "continuo"
+# Below Linux's own (32768-60999), above those of replicas behind HAProxy and of Ray's workers (10002-19999).
+UNASKED_PORTS = range(30_000, 32_768)
 
 
 @dataclass(frozen=True)
@@ -148,10 +150,17 @@ def check_port(host: str, port: int) -> None:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody uses and that the system hands to nobody by itself: it is bound only seconds from now.
+
+    Raises ConfigError when all of them are taken.
+    """
+    from serve_app.ingress import bind
+
+    for port in random.sample(UNASKED_PORTS, len(UNASKED_PORTS)):
+        with suppress(OSError):
+            bind(host, port).close()
+            return port
+    raise ConfigError(f"no port is free on {host}; choose one with --port")
 
 
 def home_of(args: Args) -> Path:
@@ -185,8 +194,8 @@ def environment(args: Args, launch: Launch, scratch: Path) -> Mapping[str, str]:
     }
     if not launch.production:
         return common
-    ports = [free_port() for _ in range(2)]
-    base = 20_000 + launch.port % 10_000
+    ports = [free_port(), free_port()]
+    base = 20_000 + launch.port % 100 * 100
     return common | {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",

@@ -12,8 +12,8 @@ from standardwebhooks import Webhook
 
 from serve_app import webhooks
 from serve_app.database import Database
+from serve_app.launch import free_port
 from tests.support.live import TONE, config_file, fetched, running, wait_for
-from tests.support.s3_servers import free_port
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

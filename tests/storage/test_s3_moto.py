@@ -15,7 +15,7 @@ from serve_app.errors import NotFound, StorageMisconfigured, StorageUnavailable
 from serve_app.storage import Stat, Storage, s3
 from serve_app.storage.s3_calls import CALLS_AT_ONCE
 from tests.storage.conftest import OpenS3
-from tests.support.s3_servers import S3Server, free_port
+from tests.support.s3_servers import S3Server
 
 KEY = "out/4f/4fa2.flac"
 BIG = os.urandom(9 << 20)
@@ -173,8 +173,9 @@ def test_half_an_object_is_not_believed_and_is_replaced(moto: S3Server, open_s3:
     assert store.get(KEY) == b"sound"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_damaged_bytes_are_not_given_out(moto: S3Server, open_s3: OpenS3) -> None:
-    store = open_s3(moto, deadline_s=0.5)
+    store = open_s3(moto)
     plant(moto, store, KEY, b"noise", b"sound")
     with pytest.raises(StorageUnavailable, match="not those that were stored"):
         store.get(KEY)
@@ -202,11 +203,19 @@ def test_absent_credentials_are_named(moto: S3Server, open_s3: OpenS3, monkeypat
             call()
 
 
-def test_an_endpoint_that_is_away_is_unavailable(moto: S3Server, open_s3: OpenS3) -> None:
-    port = free_port()
+@pytest.fixture
+def refusing_port() -> Iterator[int]:
+    """Nobody listens there, and nobody else can."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_endpoint_that_is_away_is_unavailable(moto: S3Server, open_s3: OpenS3, refusing_port: int) -> None:
     with pytest.raises(StorageUnavailable, match=r"refuses connections .*storage\.endpoint_url") as caught:
-        open_s3(moto, port=port, deadline_s=0.5).check()
-    assert str(port) not in str(caught.value)
+        open_s3(moto, port=refusing_port).check()
+    assert str(refusing_port) not in str(caught.value)
     with pytest.raises(StorageMisconfigured, match=r"storage\.endpoint_url"):
         open_s3(moto, endpoint_url="no url")
 
@@ -219,7 +228,7 @@ def silent_port() -> Iterator[int]:
 
 
 def test_a_silent_server_does_not_pile_up_threads(moto: S3Server, open_s3: OpenS3, silent_port: int) -> None:
-    store = open_s3(moto, port=silent_port, read_timeout_s=3, deadline_s=1)
+    store = open_s3(moto, port=silent_port, read_timeout_s=60, deadline_s=3)
     failures: list[str] = []
 
     def ask() -> None:
@@ -238,17 +247,18 @@ def test_a_silent_server_does_not_pile_up_threads(moto: S3Server, open_s3: OpenS
     assert sum(thread.name.startswith("s3") for thread in threading.enumerate()) <= 2 * CALLS_AT_ONCE
 
 
+@pytest.mark.usefixtures("impatient")
 def test_nothing_secret_is_logged_or_said(
-    moto: S3Server, open_s3: OpenS3, caplog: Any, monkeypatch: pytest.MonkeyPatch
+    moto: S3Server, open_s3: OpenS3, caplog: Any, monkeypatch: pytest.MonkeyPatch, refusing_port: int
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "canary-id")
     messages = []
     with caplog.at_level(logging.INFO):
-        store = open_s3(moto, deadline_s=1)
+        store = open_s3(moto)
         store.put(KEY, b"x", "audio/wav")
         store.url(KEY, 60)
-        for broken in (open_s3(moto, bucket="absent"), open_s3(moto, port=free_port(), deadline_s=0.3)):
+        for broken in (open_s3(moto, bucket="absent"), open_s3(moto, port=refusing_port)):
             with pytest.raises((StorageMisconfigured, StorageUnavailable)) as caught:
                 broken.check()
             messages += [str(caught.value), repr(caught.value)]

@@ -60,9 +60,15 @@ command -v "$python" >/dev/null || python=/usr/bin/$python
 
 uuid() { cat /proc/sys/kernel/random/uuid; }
 osd_id=$(uuid)
-read -r mon_v1 mon_v2 < <("$python" -c 'import socket
-sockets = [socket.create_server(("127.0.0.1", 0)) for _ in "12"]
-print(*[s.getsockname()[1] for s in sockets])')
+# ports that the system hands to nobody by itself: the monitor binds them a moment later
+read -r mon_v1 mon_v2 < <("$python" -c 'import random, socket
+free = []
+for port in random.sample(range(30_000, 32_768), 2_768):
+    try: socket.create_server(("127.0.0.1", port)).close()
+    except OSError: continue
+    free.append(port)
+    if len(free) == 2: break
+print(*free)')
 monitor="v2:127.0.0.1:$mon_v2,v1:127.0.0.1:$mon_v1"
 fsid=$(uuid)
 cat > "$CEPH_CONF" <<CONF
@@ -106,7 +112,7 @@ rgw frontends = beast endpoint=127.0.0.1:$port tcp_nodelay=1
 rgw data = $run/rgw
 CONF
 
-ceph() { timeout 30 "$python" "$root/usr/bin/ceph" -c "$CEPH_CONF" "$@"; }
+ceph() { timeout 120 "$python" "$root/usr/bin/ceph" -c "$CEPH_CONF" "$@"; }
 {
   monmaptool --create --fsid "$fsid" --addv a "[$monitor]" "$run/monmap"
   ceph-mon -c "$CEPH_CONF" --mkfs -i a --monmap "$run/monmap"
@@ -119,8 +125,8 @@ ceph() { timeout 30 "$python" "$root/usr/bin/ceph" -c "$CEPH_CONF" "$@"; }
     --access-key=testkey --secret-key=testsecret
   radosgw -c "$CEPH_CONF" -n client.rgw
 } >"$run/start.log" 2>&1 || { tail -n 5 "$run/start.log" >&2; stop "$dir"; exit 1; }
-for _ in $(seq 150); do
+for _ in $(seq 600); do
   "$python" -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port', timeout=2)" 2>/dev/null && exit 0
   sleep 0.2
 done
-echo "radosgw did not answer within 30 s; its logs are in $run" >&2; stop "$dir"; exit 1
+echo "radosgw did not answer within 2 minutes; its logs are in $run" >&2; stop "$dir"; exit 1

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.config import Config
+
+from serve_app.launch import free_port
 
 ACCESS_KEY, SECRET_KEY = "testkey", "testsecret"
 _STARTER = Path(__file__).with_name("radosgw_up.sh")
@@ -40,11 +41,6 @@ class S3Server:
         client.create_bucket(Bucket=self.bucket)
         client.close()
         return self
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
