@@ -34,7 +34,7 @@ def pad(quality: str) -> tuple[dict[str, Any], list[Event]]:
     bus = [
         ("chorus", {"rate_hz": 0.5, "delay_ms": 13.6, "depth_ms": 4.5, "mix": 0.4}),
         ("delay", {"time_s": 0.375, "right_time_s": 0.5, "feedback": 0.35, "mix": 0.25}),
-        ("reverb", {"rt60_s": 2.0, "mix": 0.3}),
+        ("reverb", {"rt60_s": 2.0, "mix": 0.3, "damping_hz": 6000.0}),
         ("limiter", {}),
     ]
     gates = [(k * PERIOD, n) for k in range(8) for n in NOTES]
@@ -57,7 +57,7 @@ def effects() -> tuple[dict[str, Any], list[Event]]:
     bus = [
         ("eq", bands),
         ("compressor", {"threshold_db": -18, "ratio": 4, "attack_s": 0.01, "release_s": 0.1}),
-        ("reverb", {"rt60_s": 2.0, "mix": 0.25}),
+        ("reverb", {"rt60_s": 2.0, "mix": 0.25, "damping_hz": 6000.0}),
     ]
     return chain("input", {}, bus), []
 

@@ -18,15 +18,15 @@ constexpr float kDiffusion = 0.6f;
 constexpr double kDiffuserShare = 0.5;  // of the decay time: what the diffusers' own may be at most
 constexpr float kFadeS = 0.06f;         // of the old room when the size changes
 constexpr float kSwingS = 0.5f;         // from no modulation to full
-constexpr float kMoveS = 0.1f;          // from one decay time to another
+constexpr float kMoveS = 0.15f;         // from one decay time to another
 constexpr int kSwingFrames = 256;       // how often its angles are computed, at most
 
 enum { kRt60, kMix, kDamping, kPreDelay, kSize, kModulation, kQuality };
 constexpr const char* kQualities[] = {"high", "draft"};
 constexpr ParamSpec kSpec[] = {
-    {"rt60_s", "s", 0.1f, 60, 2, "fall of low frequencies by 60 dB"},
+    {"rt60_s", "s", 0.1f, 60, 2, "fall by 60 dB; with damping that of low frequencies"},
     {"mix", "", 0, 1, 0.3f, "share of the reverb"},
-    {"damping_hz", "Hz", 500, 20000, 6000, "where the decay time has halved; 20000 is nowhere"},
+    {"damping_hz", "Hz", 500, 20000, 20000, "where the decay time has halved; 20000 is nowhere"},
     {"pre_delay_s", "s", 0, 0.25f, 0.01f, "before the first reflection"},
     {"size", "", 0, 1, 0.5f, "0 a closet, 1 a cathedral; a change ends the old tail"},
     {"modulation", "", 0, 1, 0.4f, "slow turning of the echoes against metallic ringing"},
