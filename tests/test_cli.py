@@ -51,10 +51,12 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    assert up.wait(30)
-    yield address[0]
-    stop.set()
-    thread.join(30)
+    try:
+        assert up.wait(120)
+        yield address[0]
+    finally:
+        stop.set()
+        thread.join(60)
 
 
 def test_without_words_it_explains_itself() -> None:

@@ -57,11 +57,11 @@ async def test_readers_go_on_while_somebody_writes(database: Database) -> None:
     def slow(c: sa.Connection) -> None:
         add(c, "slow")
         inside.set()
-        leave.wait(10)
+        leave.wait(60)
 
     writing = asyncio.create_task(database.write(slow))
-    await asyncio.to_thread(inside.wait, 10)
-    async with asyncio.timeout(5):
+    await asyncio.to_thread(inside.wait, 60)
+    async with asyncio.timeout(30):
         assert await database.read(keys) == []
     leave.set()
     await writing

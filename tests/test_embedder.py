@@ -49,19 +49,19 @@ def test_calls_that_wait_are_one_batch(own: SentenceEncoder) -> None:
         def encode(self, texts: Sequence[str]) -> Any:
             sizes.append(len(texts))
             entered.set()
-            assert go.wait(10)
+            assert go.wait(60)
             return own.encode(texts)
 
     embedder = Embedder()
     embedder.encoder = Slow()  # type: ignore[assignment]
     with ThreadPoolExecutor(6) as pool:
         first = pool.submit(embedder.ask, "texts", ["first"])
-        assert entered.wait(10)
+        assert entered.wait(60)
         others = [pool.submit(embedder.ask, "texts", [f"text {i}", "second"]) for i in range(5)]
         while len(embedder.waiting) < 5:
             pass
         go.set()
-        answers = [other.result(10)[1] for other in others]
+        answers = [other.result(60)[1] for other in others]
     assert first.result()[1].shape == (1, own.dimensions)
     assert sizes == [1, 10]
     for i, vectors in enumerate(answers):

@@ -59,17 +59,17 @@ class Service:
 
     def kill(self, replica: str) -> int:
         """kill -9 a replica of a deployment; returns its pid, which is gone when this returns."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not (pids := self.pids(replica)):
             assert time.monotonic() < deadline, f"no replica of {replica} came up"
             time.sleep(0.05)
         victim = psutil.Process(pids[0])
         victim.kill()
-        psutil.wait_procs([victim], timeout=10)
+        psutil.wait_procs([victim], timeout=60)
         assert not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE
         return pids[0]
 
-    def wait_ready(self, timeout_s: float = 60) -> float:
+    def wait_ready(self, timeout_s: float = 120) -> float:
         """Seconds until /readyz answers."""
         began = time.monotonic()
         while time.monotonic() - began < timeout_s:
@@ -81,7 +81,7 @@ class Service:
             time.sleep(0.05)
         raise AssertionError(f"not ready within {timeout_s} s")
 
-    def wait_line(self, pattern: str, timeout_s: float = 60) -> str:
+    def wait_line(self, pattern: str, timeout_s: float = 120) -> str:
         """The first line of the output that matches from now on."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -104,7 +104,7 @@ class Service:
 
     def job(self, job_id: str) -> dict[str, Any]:
         """The job as it is now."""
-        return dict(httpx.get(f"{self.url}/v1/jobs/{job_id}", timeout=30).raise_for_status().json())
+        return dict(httpx.get(f"{self.url}/v1/jobs/{job_id}", timeout=70).raise_for_status().json())
 
     def reach(self, job_id: str, *states: str, timeout_s: float = 120) -> dict[str, Any]:
         """The job when its status is one of these."""
@@ -116,7 +116,7 @@ class Service:
 
     def model(self, name: str) -> dict[str, Any]:
         """What `/v1/models/{name}` says."""
-        return dict(httpx.get(f"{self.url}/v1/models/{name}", timeout=30).raise_for_status().json())
+        return dict(httpx.get(f"{self.url}/v1/models/{name}", timeout=70).raise_for_status().json())
 
     def family(self) -> list[psutil.Process]:
         """Every process of the service."""
@@ -128,7 +128,7 @@ class Service:
         file = self.home / "logs" / "continuo.jsonl"
         return file.read_text().splitlines() if file.exists() else []
 
-    def terminate(self, timeout_s: float = 60) -> int:
+    def terminate(self, timeout_s: float = 120) -> int:
         """SIGTERM, as an operator stops it; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_s)
@@ -145,7 +145,7 @@ class Service:
         psutil.wait_procs(family, timeout=10)
 
 
-def wait_for(look: Callable[[], T], good: Callable[[T], bool], timeout_s: float = 60) -> T:
+def wait_for(look: Callable[[], T], good: Callable[[T], bool], timeout_s: float = 120) -> T:
     """What `look` sees as soon as it is good."""
     deadline = time.monotonic() + timeout_s
     while not good(seen := look()):
@@ -156,7 +156,7 @@ def wait_for(look: Callable[[], T], good: Callable[[T], bool], timeout_s: float 
 
 def fetched(output: dict[str, Any]) -> bytes:
     """The bytes behind an output's URL, which are those that it tells of."""
-    data = httpx.get(output["url"], timeout=30).raise_for_status().content
+    data = httpx.get(output["url"], timeout=70).raise_for_status().content
     assert len(data) == output["bytes"]
     assert hashlib.sha256(data).hexdigest() == output["sha256"]
     return data
@@ -215,8 +215,8 @@ def running(
             with suppress(subprocess.TimeoutExpired):
                 process.wait(45)
         service.kill_all()
-        process.wait(10)
-        reader.join(10)
+        process.wait(60)
+        reader.join(60)
         assert process.stdout is not None
         process.stdout.close()
 
@@ -227,7 +227,7 @@ def _read(process: subprocess.Popen[str], lines: "queue.Queue[str]") -> None:
         lines.put(line)
 
 
-def _url(service: Service, timeout_s: float = 120) -> str:
+def _url(service: Service, timeout_s: float = 240) -> str:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         try:
