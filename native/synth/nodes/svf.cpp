@@ -11,7 +11,7 @@ constexpr const char* kModes[] = {"lowpass", "highpass", "bandpass", "notch"};
 constexpr ParamSpec kSpec[] = {
     {"mode", "", 0, 3, 0, "response", kModes},
     {"cutoff_hz", "Hz", 20, 20000, 2000, "-3 dB point, or centre"},
-    {"resonance", "", 0, 1, 0, "0 is Q 0.707, 1 is Q 12"},
+    {"resonance", "", 0, 1, 0, "0 is Q 0.707, 1 is Q 12: Q = 0.7071 * 16.97^resonance"},
 };
 
 class SvfNode final : public Node {
