@@ -67,8 +67,8 @@ def test_a_full_store_refuses_what_it_cannot_hold_and_keeps_the_rest(small_disk:
         assert not list((small_disk / "objects" / "@tmp").iterdir())
         for job in made:
             fetched(service.job(job["id"])["outputs"][0])
-        assert httpx.get(f"{service.url}/healthz", timeout=10).status_code == 200
-        assert httpx.delete(f"{service.url}/v1/jobs/{made[0]['id']}", timeout=30).status_code == 204
+        assert httpx.get(f"{service.url}/healthz", timeout=70).status_code == 200
+        assert httpx.delete(f"{service.url}/v1/jobs/{made[0]['id']}", timeout=70).status_code == 204
         again = ask(service, 100)
         assert again.status_code == 201, again.text
         fetched(again.json()["outputs"][0])
@@ -97,5 +97,5 @@ def test_a_disk_that_is_full_to_the_last_byte_stops_the_database_too_and_loses_n
         assert service.terminate() == 0
     with running(small_disk, small_disk / "continuo.yaml") as service:
         fetched(service.job(before["id"])["outputs"][0])
-        assert httpx.get(f"{service.url}/readyz", timeout=10).status_code == 200
+        assert httpx.get(f"{service.url}/readyz", timeout=70).status_code == 200
         assert service.ended(long["id"])["status"] in ("succeeded", "failed")

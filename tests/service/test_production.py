@@ -50,18 +50,18 @@ def test_keys_at_every_door(tmp_path: Path) -> None:
     with running(tmp_path, config, "--production") as service:
         url = f"http://127.0.0.1:{service.url.rsplit(':', 1)[1]}"
         body = {"prompt": "hi", "seed": 1}
-        refused = httpx.post(f"{url}/v1/audio/generations", json=body, timeout=30)
+        refused = httpx.post(f"{url}/v1/audio/generations", json=body, timeout=70)
         assert refused.status_code == 401
         assert refused.headers["www-authenticate"] == "Bearer"
-        made = httpx.post(f"{url}/v1/audio/generations", json=body, headers=alice, timeout=60)
+        made = httpx.post(f"{url}/v1/audio/generations", json=body, headers=alice, timeout=90)
         assert made.status_code == 201, made.text
         assert len(made.headers.get_list("x-request-id")) == 1
         job = made.json()
         assert job["owner"] == "alice"
-        assert httpx.get(f"{url}/v1/jobs/{job['id']}", headers=bob, timeout=30).status_code == 404
-        assert httpx.get(f"{url}/v1/jobs", headers=bob, timeout=30).json()["results"] == []
-        assert httpx.get(job["outputs"][0]["url"], timeout=30).status_code == 200  # a signed URL needs no key
-        with httpx.stream("GET", f"{url}/v1/jobs/{job['id']}/events", headers=alice, timeout=30) as events:
+        assert httpx.get(f"{url}/v1/jobs/{job['id']}", headers=bob, timeout=70).status_code == 404
+        assert httpx.get(f"{url}/v1/jobs", headers=bob, timeout=70).json()["results"] == []
+        assert httpx.get(job["outputs"][0]["url"], timeout=70).status_code == 200  # a signed URL needs no key
+        with httpx.stream("GET", f"{url}/v1/jobs/{job['id']}/events", headers=alice, timeout=70) as events:
             assert "event: completed" in "".join(events.iter_text())
         assert service.pids("ingress")
         ports = listening(service)
@@ -85,5 +85,5 @@ def test_two_productions_side_by_side(tmp_path: Path) -> None:
         for service, key in ((one, one_key), (two, two_key)):
             url = f"http://127.0.0.1:{service.url.rsplit(':', 1)[1]}"
             body = {"prompt": "hi", "duration_s": 1}
-            made = httpx.post(f"{url}/v1/audio/generations", json=body, headers=key, timeout=60)
+            made = httpx.post(f"{url}/v1/audio/generations", json=body, headers=key, timeout=90)
             assert made.status_code == 201, made.text

@@ -159,7 +159,7 @@ def test_with_a_key_a_public_address_comes_up_and_asks_for_it(tmp_path: Path) ->
         url = service.url.replace("0.0.0.0", "127.0.0.1")
         body = {"model": "tone", "prompt": "a tone", "duration_s": 1}
         for headers in ({}, {"Authorization": "Bearer ck_wrong"}, {"Authorization": f"Basic {token}"}):
-            answer = httpx.post(f"{url}/v1/audio/generations", json=body, headers=headers, timeout=30)
+            answer = httpx.post(f"{url}/v1/audio/generations", json=body, headers=headers, timeout=70)
             assert answer.status_code == 401, answer.text
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.headers["www-authenticate"] == "Bearer"
@@ -167,10 +167,10 @@ def test_with_a_key_a_public_address_comes_up_and_asks_for_it(tmp_path: Path) ->
         job = httpx.post(f"{url}/v1/audio/generations", json=body, headers=with_key, timeout=70)
         assert job.status_code == 201, job.text
         signed = job.json()["outputs"][0]["url"]
-        assert httpx.get(signed, timeout=30).status_code == 200  # a signed URL is its own key
+        assert httpx.get(signed, timeout=70).status_code == 200  # a signed URL is its own key
         for path in ("/v1/jobs", "/v1/models", "/metrics"):
-            assert httpx.get(url + path, timeout=30).status_code == 401
-            assert httpx.get(url + path, headers=with_key, timeout=30).status_code == 200
+            assert httpx.get(url + path, timeout=70).status_code == 401
+            assert httpx.get(url + path, headers=with_key, timeout=70).status_code == 200
         listed = cli(tmp_path, "models", "--url", url, env={"CONTINUO_API_KEY": token})
         assert listed.returncode == 0
         assert "tone" in listed.stdout

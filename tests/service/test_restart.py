@@ -58,7 +58,7 @@ def test_queued_and_running_jobs_and_a_pending_webhook_survive_a_restart(tmp_pat
             lambda: service.job(told["id"])["deliveries"], lambda found: bool(found and found[0]["tries"])
         )
         assert delivery["status"] == "pending"
-        jobs = [service.submit(f"job {n}", steps=40, step_s=0.1) for n in range(8)]
+        jobs = [service.submit(f"job {n}", steps=80, step_s=0.1) for n in range(8)]
         for job in jobs[:4]:
             service.reach(job["id"], "running")
         assert service.job(jobs[-1]["id"])["status"] == "queued"
@@ -99,20 +99,21 @@ def test_an_idempotency_key_holds_over_a_restart(tmp_path: Path) -> None:
 
 
 def test_what_is_over_its_time_goes_with_its_objects(tmp_path: Path) -> None:
-    config = config_file(tmp_path, [TONE], retention={"jobs_s": 3, "sweep_every_s": 0.5, "idempotency_s": 1})
+    config = config_file(tmp_path, [TONE], retention={"jobs_s": 8, "sweep_every_s": 0.5, "idempotency_s": 1})
     with running(tmp_path, config) as service:
         first = service.ended(service.submit("short-lived", seed=1)["id"])
         url = first["outputs"][0]["url"]
         fetched(first["outputs"][0])
-        running_on = service.submit("runs meanwhile", steps=60, step_s=0.1)
+        running_on = service.submit("runs meanwhile", steps=1000, step_s=0.1)
         gone = wait_for(
-            lambda: httpx.get(f"{service.url}/v1/jobs/{first['id']}", timeout=10), lambda seen: seen.status_code == 404
+            lambda: httpx.get(f"{service.url}/v1/jobs/{first['id']}", timeout=70), lambda seen: seen.status_code == 404
         )
         assert gone.json()["code"] == "not_found"
-        assert httpx.get(url, timeout=10).status_code == 404
+        assert httpx.get(url, timeout=70).status_code == 404
         assert not list((tmp_path / "objects").glob("audio/**/*.flac"))
         assert service.job(running_on["id"])["status"] == "running"  # only what has ended grows old
-        assert service.ended(running_on["id"])["status"] == "succeeded"
+        httpx.post(running_on["urls"]["cancel"], timeout=70)
+        assert service.ended(running_on["id"])["status"] == "canceled"
         again = service.ended(service.submit("short-lived", seed=1)["id"])
         assert not again["cached"]
         assert again["outputs"][0]["sha256"] == first["outputs"][0]["sha256"]
