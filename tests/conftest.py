@@ -3,10 +3,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from serve_app.database import Database
 from tests.support.postgres import Postgres, postgres_server
 from tests.support.service import Collector, Service, args_in, entry, running
+
+# The same examples in every run, and no clock: neither a slow machine nor a new example may refuse other work.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 DOUBLES = (
     entry("tone"),

@@ -1,10 +1,21 @@
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.service import Service, args_in, entry, running
+from deployments.tone import Tone
+from tests.support.service import Service, args_in, entry, running, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
+
+
+class Slow(Tone):
+    """Its weights are there when the test says so."""
+
+    arrived = threading.Event()
+
+    def load(self) -> None:
+        assert self.arrived.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -12,11 +23,12 @@ async def service(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) 
     models = (
         entry("tone", fallback=["chime"]),
         entry("chime", "tests.support.models:Chime"),
-        entry("slow", options={"load_s": 1.5}),
+        entry("slow", "tests.routes.test_models:Slow"),
         entry("broken", options={"fail_load": "no weights in /models"}),
     )
     async with running(args_in(tmp_path_factory.mktemp("service"), *models)) as service:
         yield service
+        Slow.arrived.set()  # also when its test did not come to it
 
 
 async def test_the_list_has_the_openai_shape_and_every_model(service: Service) -> None:
@@ -38,10 +50,12 @@ async def test_a_card_says_what_a_caller_needs(service: Service) -> None:
 
 
 async def test_the_state_is_that_of_the_replica(service: Service) -> None:
+    await until(lambda: service.replicas["tone"].loading.done() and service.replicas["broken"].loading.done())
     states = {item["id"]: item for item in (await service.http.get("/v1/models")).json()["data"]}
     assert (states["tone"]["status"], states["tone"]["replicas"], states["tone"]["reason"]) == ("ready", 1, None)
     assert (states["broken"]["status"], states["broken"]["reason"]) == ("failed", "no weights in /models")
     assert states["slow"]["status"] == "loading"
+    Slow.arrived.set()
     await service.made(model="slow")
     assert (await service.http.get("/v1/models/slow")).json()["status"] == "ready"
 
