@@ -211,6 +211,15 @@ class Runtime:
         log.info("drained", extra={"left": len(self.execution.running)})
         return len(self.execution.running)
 
+    async def _end_writes(self) -> None:
+        """Let what was told of unfinished jobs reach the database, unless it is away; nothing writes afterwards."""
+        writes = [write for job in self.execution.running.values() for write in job.writes]
+        if writes:
+            _, late = await asyncio.wait(writes, timeout=5)
+            for write in late:
+                write.cancel()
+            await asyncio.gather(*writes, return_exceptions=True)
+
     async def close(self) -> None:
         """Stop; unfinished jobs stay in the database."""
         self.ready = False
@@ -220,5 +229,6 @@ class Runtime:
         for task in (*self._tasks, *unfinished):
             with suppress(asyncio.CancelledError):
                 await task
+        await self._end_writes()
         self.database.close()
         durable.close()
