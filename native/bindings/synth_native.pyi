@@ -78,7 +78,8 @@ class Renderer:
         """Fills a writable C-ordered float32 array of shape (2, frames) with the next frames; `input` as in render."""
 
     def swap(self, plan: Plan, fade_s: float = 0.05) -> None:
-        """Cross-fades to another plan. Held notes and coming events go over to nodes of the same id and type."""
+        """Cross-fades to another plan in `fade_s` (0 to 60), in 5 ms at least. Held notes and coming events go over to
+        nodes of the same id and type."""
 
     def reset(self) -> None:
         """Back to frame 0 with the same seed; forgets all events."""

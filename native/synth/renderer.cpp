@@ -27,6 +27,7 @@ constexpr ParamSpec kRate{"sample_rate_hz", "Hz", 8000, 384000, 44100, ""};
 constexpr ParamSpec kBlock{"block", "count", 16, kMaxBlock, 64, ""};
 constexpr ParamSpec kMaxCpu{"max_cpu", "of a core", 1e-4f, 1, 0.8f, ""};
 constexpr ParamSpec kMaxLatency{"max_latency_ms", "ms", 0.01f, 10000, 10, ""};
+constexpr double kLeastFadeS = 0.005;  // a shorter one is a click
 constexpr ParamSpec kFade{"fade_s", "s", 0, 60, 0.05f, ""};
 
 }  // namespace
@@ -176,7 +177,8 @@ void Renderer::mix(Layer& layer, const StereoView& in, float* left, float* right
     float gain = 1.0f;
     if (layer.step != 0.0) {
       layer.gain_turn = std::clamp(layer.gain_turn + layer.step, 0.0, 1.0);
-      gain = static_cast<float>(std::sin(1.5707963267948966 * layer.gain_turn));
+      const double u = layer.gain_turn, turn = u * u * u * (u * (6.0 * u - 15.0) + 10.0);
+      gain = static_cast<float>(std::sin(1.5707963267948966 * turn));
     }
     left[i] += gain * in.left[i];
     right[i] += gain * in.right[i];
@@ -186,7 +188,7 @@ void Renderer::mix(Layer& layer, const StereoView& in, float* left, float* right
 
 void Renderer::swap(std::shared_ptr<const Plan> plan, double fade_s) {
   checked_value("swap", kFade, fade_s);
-  const double step = 1.0 / std::max(1.0, fade_s * sample_rate_hz_);
+  const double step = 1.0 / (std::max(kLeastFadeS, fade_s) * sample_rate_hz_);
   Fitted after = fitted(std::move(plan));
   Layer next = layer_of(after);
   next.gain_turn = 0.0;

@@ -72,28 +72,40 @@ double largest_second_difference(const std::vector<float>& x, std::size_t begin,
   return largest;
 }
 
-double click_db(const Audio& audio, std::size_t at) {
-  constexpr int kHalf = 48;  // a windowed sine, Blackman
-  const auto tap = [](int k) {
-    const double x = std::numbers::pi * k, share = k / (kHalf + 1.0);
+namespace {
+
+// A windowed sine (Blackman) with 2 * half + 1 taps, and how high what is above it reaches in [begin, end),
+// against the peak of the sound in 5000 frames to both sides of `at`.
+double above_db(const Audio& audio, std::size_t at, double hz, int half, std::size_t begin, std::size_t end) {
+  std::vector<double> taps;
+  for (int k = -half; k <= half; ++k) {
+    const double x = std::numbers::pi * k, share = k / (half + 1.0), cut = 2.0 * hz / 44100.0;
     const double window =
         0.42 + 0.5 * std::cos(std::numbers::pi * share) + 0.08 * std::cos(2.0 * std::numbers::pi * share);
-    const double cut = 2.0 * 6000.0 / 44100.0;
-    return ((k == 0 ? 1.0 : 0.0) - (k == 0 ? cut : std::sin(cut * x) / x)) * window;
-  };
+    taps.push_back(((k == 0 ? 1.0 : 0.0) - (k == 0 ? cut : std::sin(cut * x) / x)) * window);
+  }
   double peak = 0.0, click = 0.0;
   for (const std::vector<float>* x : {&audio.left, &audio.right}) {
     for (std::size_t i = at - 5000; i < at + 5000; ++i)
       peak = std::max(peak, static_cast<double>(std::abs((*x)[i])));
-    for (std::size_t i = at - 100; i < at + 5000; ++i) {
+    for (std::size_t i = begin; i < end; ++i) {
       double sum = 0.0;
-      for (int k = -kHalf; k <= kHalf; ++k)
-        sum +=
-            tap(k) * static_cast<double>((*x)[static_cast<std::size_t>(static_cast<std::ptrdiff_t>(i) + k)]);
+      for (std::size_t k = 0; k < taps.size(); ++k)
+        sum += taps[k] * static_cast<double>((*x)[i + k - static_cast<std::size_t>(half)]);
       click = std::max(click, std::abs(sum));
     }
   }
   return decibel(click / peak);
+}
+
+}  // namespace
+
+double click_db(const Audio& audio, std::size_t at) {
+  return above_db(audio, at, 6000.0, 48, at - 100, at + 5000);
+}
+
+double broad_db(const Audio& audio, std::size_t at) {
+  return above_db(audio, at, 2000.0, 144, at - 176, at + 617);
 }
 
 Audio through(const std::string& effect, const Params& params, Audio input, std::size_t frames, double rate) {

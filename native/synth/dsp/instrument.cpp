@@ -20,31 +20,97 @@ void drive(F8* x, float gain, int frames) noexcept {
 }  // namespace
 
 void Instrument::prepare() {
+  view_ = params();
   group_count_ = (voice_word(kVoices) + kLanes - 1) / kLanes;
-  const std::size_t bytes = static_cast<std::size_t>(group_count_) * sizeof(Group);
+  all_groups_ = group_count_ + std::max(group_count_, kLeastCopies);
+  playing_ = group_count_;
+  const std::size_t bytes = static_cast<std::size_t>(all_groups_) * sizeof(Group);
   groups_ = reinterpret_cast<Group*>(arena().floats((bytes + sizeof(float) - 1) / sizeof(float)));
-  for (int g = 0; g < group_count_; ++g) new (&groups_[g]) Group{};
+  for (int g = 0; g < all_groups_; ++g) new (&groups_[g]) Group{};
   period_ = std::min(block(), kControlFrames);
   vibrato_.set(VoiceLfo::kSine, 0.0f, rate());
   drift_clock_.set(VoiceLfo::kSine, 2.0f, rate());
   seen_.fill(-1e30f);
-  prepare_source(group_count_);
+  prepare_source(all_groups_);
 }
+
+void Instrument::advance() noexcept { ticks_ = true; }
 
 void Instrument::control() noexcept {
   until_ = 0;
+  const bool ticks = ticks_;
+  ticks_ = false;
   const std::size_t size = static_cast<std::size_t>(own_ + kVoiceParams) * sizeof(float);
   if (std::memcmp(seen_.data(), params(), size) == 0) return;
+  if (!ticks) fade_from_copies();
   std::memcpy(seen_.data(), params(), size);
   refresh_settings();
   configure();
 }
 
+int Instrument::sounding(int first, int last) const noexcept {
+  int count = 0;
+  for (int g = first; g < last; ++g) count += groups_[g].amp.active();
+  return count;
+}
+
+// Of a group as it is; null when all places are taken.
+Instrument::Group* Instrument::copied(int g) noexcept {
+  for (int to = group_count_; to < all_groups_; ++to) {
+    if (groups_[to].amp.active()) continue;
+    groups_[to] = groups_[g];
+    groups_[to].copy_of = g;
+    groups_[to].still = false;
+    copy(g, to);
+    playing_ = all_groups_;
+    return &groups_[to];
+  }
+  return nullptr;
+}
+
+// Behind an event the voices sound as before in copies, and fade in as they are from now on. What is set
+// again within these 4 ms moves on a line.
+void Instrument::fade_from_copies() noexcept {
+  const int voices = sounding(0, group_count_), copies = sounding(group_count_, all_groups_);
+  if (voices == 0 || voices > all_groups_ - group_count_ - copies) return;
+  for (int g = group_count_; g < all_groups_; ++g)
+    if (groups_[g].amp.active() && groups_[g].old) return;
+  settings_[1] = settings_[0];
+  kept_ = seen_;
+  keep_settings();
+  for (int g = 0; g < group_count_; ++g) {
+    if (!groups_[g].amp.active()) continue;
+    Group* const before = copied(g);
+    before->old = true;
+    before->amp.hide_all();
+    groups_[g].amp.show_all();
+  }
+  arrives_ = true;
+}
+
+// The same for one voice that is taken for another note.
+void Instrument::fade_from_copy(int g, int lane) noexcept {
+  for (int other = group_count_; other < all_groups_; ++other) {
+    Group& made = groups_[other];
+    if (made.copy_of == g && made.amp.active() && made.amp.just_hidden()) {
+      // One that was struck at this very frame was not heard.
+      if (!made.amp.active(lane) && groups_[g].amp.level()[lane] > 0.0f) made.amp.take(lane, groups_[g].amp);
+      groups_[g].amp.show(lane);
+      return;
+    }
+  }
+  Group* const before = copied(g);
+  if (!before) return;
+  before->amp.hide_all_but(lane);
+  groups_[g].amp.show(lane);
+}
+
 void Instrument::refresh_settings() noexcept {
-  Settings& s = settings_;
+  Settings& s = settings_[0];
   const auto v = [this](int index) { return voice_param(index); };
   s.amp = AdsrTimes::of(v(kAttack), v(kDecay), v(kSustain), v(kRelease), rate());
-  s.mod_env = AdsrTimes::of(v(kModAttack), v(kModDecay), v(kModSustain), v(kModRelease), rate());
+  s.mod_env =
+      AdsrTimes::of(v(kModAttack), v(kModDecay), v(kModSustain), v(kModRelease), rate(), 0.25f * kBendS);
   s.filter = static_cast<FilterKind>(voice_word(kFilter));
   s.level = 0.25f * gain(own_ + kGain);
   s.drive = gain(own_ + kDrive);
@@ -56,7 +122,7 @@ void Instrument::refresh_settings() noexcept {
     s.uses[s.slots[i].source] |= s.slots[i].amount != 0.0f;
   }
   s.moves = s.moves || s.uses[kFromLfo1] || s.uses[kFromLfo2] || s.uses[kFromModEnv];
-  for (int g = 0; g < group_count_; ++g) groups_[g].still = false;
+  for (int g = 0; g < all_groups_; ++g) groups_[g].still = false;
   lfo_[0].set(voice_word(kLfo1Shape), v(kLfo1Rate), rate());
   lfo_[1].set(voice_word(kLfo2Shape), v(kLfo2Rate), rate());
   vibrato_.set(VoiceLfo::kSine, v(kVibratoRate), rate());
@@ -68,6 +134,7 @@ void Instrument::note_on(float note, float velocity) noexcept {
   const int index = static_cast<int>(&slot - slots_.data()), g = index / kLanes, lane = index % kLanes;
   Group& group = groups_[g];
   const bool fresh = !slot.sounding;
+  if (!fresh) fade_from_copy(g, lane);
   slot = {{note, true, ++notes_}, true, slot.loudness};
   const float glide_from = last_note_ < 0.0f ? note : last_note_;
   last_note_ = group.goal[lane] = note;
@@ -82,31 +149,33 @@ void Instrument::note_on(float note, float velocity) noexcept {
   }
   wake(g, lane, fresh);
   group.still = false;
-  group.amp.on(lane, settings_.amp);
-  group.mod_env.on(lane, settings_.mod_env);
+  group.amp.on(lane, settings_[0].amp);
+  group.mod_env.on(lane, settings_[0].mod_env);
   control_line(g);
-  if (!fresh) return;
   group.left.arrive(lane);
   group.right.arrive(lane);
-  group.filter.start(lane);
-  start(g, lane);
+  fresh ? group.filter.start(lane) : group.filter.arrive(lane);
+  start(g, lane, fresh);
 }
 
 void Instrument::note_off(float note) noexcept {
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(group_count_ * kLanes); ++i) {
     if (!slots_[i].held || slots_[i].note != note) continue;
     slots_[i].held = false;
     Group& group = groups_[i / kLanes];
     group.still = false;
-    group.amp.off(static_cast<int>(i % kLanes), settings_.amp);
-    group.mod_env.off(static_cast<int>(i % kLanes), settings_.mod_env);
+    group.amp.off(static_cast<int>(i % kLanes), settings_[0].amp);
+    group.mod_env.off(static_cast<int>(i % kLanes), settings_[0].mod_env);
   }
 }
 
 void Instrument::process(const StereoView&, const Stereo& out, int frames) noexcept {
   for (int done = 0; done < frames;) {
     if (until_ == 0) {
-      for (int g = 0; g < group_count_; ++g) control_line(g);
+      for (int g = 0; g < playing_; ++g) control_line(g);
+      if (playing_ > group_count_ && sounding(group_count_, all_groups_) == 0) playing_ = group_count_;
+      for (int g = 0; arrives_ && g < group_count_; ++g) arrive(g);
+      arrives_ = false;
       until_ = period_;
     }
     const int n = std::min(frames - done, until_);
@@ -118,11 +187,14 @@ void Instrument::process(const StereoView&, const Stereo& out, int frames) noexc
 }
 
 void Instrument::span(const Stereo& out, int frames) noexcept {
-  int sounding[kMostVoices / kLanes];
-  int count = 0;
+  int heard[2 * kMostGroups];
+  int count = 0, at = 0;
   for (int g = 0; g < group_count_; ++g)
-    if (groups_[g].amp.active()) sounding[count++] = g;
-  if (count == 0) {
+    if (groups_[g].amp.active()) heard[count++] = g;
+  int all = count;
+  for (int g = group_count_; g < playing_; ++g)
+    if (groups_[g].amp.active()) heard[all++] = g;
+  if (all == 0) {
     std::fill_n(out.left, frames, 0.0f);
     std::fill_n(out.right, frames, 0.0f);
     return;
@@ -131,12 +203,13 @@ void Instrument::span(const Stereo& out, int frames) noexcept {
   const int rounded = (frames + kLanes - 1) / kLanes * kLanes;
   std::fill_n(left, rounded, F8{});
   std::fill_n(right, rounded, F8{});
-  int at = 0;
   if constexpr (VoiceFilter::kMostGroups == 8)
-    for (; at + 8 <= count; at += 8) play<8>(sounding + at, left, right, frames);
-  for (; at + 4 <= count; at += 4) play<4>(sounding + at, left, right, frames);
-  for (; at + 2 <= count; at += 2) play<2>(sounding + at, left, right, frames);
-  if (at < count) play<1>(sounding + at, left, right, frames);
+    for (; at + 8 <= count; at += 8) play<8>(heard + at, left, right, frames);
+  for (; at + 4 <= count; at += 4) play<4>(heard + at, left, right, frames);
+  for (; at + 2 <= count; at += 2) play<2>(heard + at, left, right, frames);
+  if (at < count) play<1>(heard + at, left, right, frames);
+  // Copies may have another kind of filter.
+  for (at = count; at < all; ++at) play<1>(heard + at, left, right, frames);
   add_lanes(left, out.left, frames);
   add_lanes(right, out.right, frames);
 }
@@ -150,11 +223,12 @@ void Instrument::play(const int* groups, F8* left, F8* right, int frames) noexce
   for (int k = 0; k < kGroups; ++k) {
     Group& group = groups_[groups[k]];
     if (wide && !stereo[k]) std::copy_n(x[k], frames, y[k]);
-    if (settings_.drive > 1.0f) {
-      drive(x[k], settings_.drive, frames);
-      if (wide) drive(y[k], settings_.drive, frames);
+    const Settings& now = settings(group);
+    if (now.drive > 1.0f) {
+      drive(x[k], now.drive, frames);
+      if (wide) drive(y[k], now.drive, frames);
     }
-    if (settings_.uses[kFromModEnv]) {
+    if (now.uses[kFromModEnv]) {
       F8 unheard[kControlFrames];
       group.mod_env.fill(unheard, frames);
     }
@@ -172,8 +246,10 @@ void Instrument::play(const int* groups, F8* left, F8* right, int frames) noexce
 void Instrument::control_line(int g) noexcept {
   Group& group = groups_[g];
   if (group.still) return;
-  group.amp.settle(settings_.amp);
-  group.mod_env.settle(settings_.mod_env);
+  const Settings& now = settings(group);
+  view_ = group.old ? kept_.data() : params();
+  group.amp.settle(now.amp);
+  group.mod_env.settle(now.mod_env);
   for (int lane = 0; lane < kLanes; ++lane) {
     Slot& slot = slots_[static_cast<std::size_t>(g * kLanes + lane)];
     slot.sounding = group.amp.active(lane);
@@ -181,7 +257,12 @@ void Instrument::control_line(int g) noexcept {
     slot.held = slot.held && slot.sounding;
   }
   group.still = !group.amp.active();
-  if (group.still) return;
+  if (!group.still) move(g);
+  view_ = params();
+}
+
+void Instrument::move(int g) noexcept {
+  Group& group = groups_[g];
   group.age_s += splat(static_cast<float>(group.since) / rate());
   glide(group);
   F8 targets[kTargets] = {};
@@ -197,9 +278,20 @@ void Instrument::control_line(int g) noexcept {
       rests(group) && !(source_moves || group.left.moves || group.right.moves || group.filter.moves());
 }
 
+void Instrument::arrive(int g) noexcept {
+  Group& group = groups_[g];
+  if (!group.amp.active()) return;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    group.left.arrive(lane);
+    group.right.arrive(lane);
+    group.filter.arrive(lane);
+    start(g, lane, false);
+  }
+}
+
 // Nothing that a control line looks at will differ at the next one.
 bool Instrument::rests(const Group& group) const noexcept {
-  return !settings_.moves && group.amp.flat() && !any(group.note != group.goal);
+  return !settings(group).moves && group.amp.flat() && !any(group.note != group.goal);
 }
 
 void Instrument::glide(Group& group) noexcept {
@@ -238,7 +330,7 @@ void Instrument::modulate(const Group& group, F8 (&targets)[kTargets]) const noe
         return F8{};
     }
   };
-  for (const ModSlot& slot : settings_.slots)
+  for (const ModSlot& slot : settings(group).slots)
     if (slot.amount != 0.0f && slot.source != kFromNone && slot.target != kToNone)
       targets[slot.target] = fma(splat(slot.amount), source(slot.source), targets[slot.target]);
 }
@@ -249,10 +341,10 @@ void Instrument::aim(Group& group, const F8 (&targets)[kTargets]) noexcept {
   octaves = fma(splat(voice_param(kKeyTrack) / 12.0f), from_middle_c, octaves);
   const F8 cutoff = clamp(splat(voice_param(kCutoff)) * exp2(clamp(octaves, -30.0f, 30.0f)), 20.0f, 20000.0f);
   const F8 resonance = clamp(splat(voice_param(kResonance)) + targets[kToResonance], 0.0f, 1.0f);
-  group.filter.aim(settings_.filter, cutoff, resonance, rate(), period_);
+  group.filter.aim(settings(group).filter, cutoff, resonance, rate(), period_);
   const F8 place = clamp(from_middle_c * splat(1.0f / 24.0f), -1.0f, 1.0f);
   const F8 side = clamp(fma(splat(voice_param(kPanSpread)), place, targets[kToPan]), -1.0f, 1.0f);
-  const F8 level = splat(settings_.level) * group.velocity * max(one + targets[kToLevel], zero);
+  const F8 level = splat(settings(group).level) * group.velocity * max(one + targets[kToLevel], zero);
   group.left.aim(level * sqrt(one - side), period_);
   group.right.aim(level * sqrt(one + side), period_);
 }

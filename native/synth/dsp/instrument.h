@@ -27,7 +27,8 @@ struct Modulation {
 
 // Voices go through in groups of eight, one per lane; a group without a sounding voice costs nothing.
 // Everything slow is computed at control lines, at most kControlFrames apart, and moves on straight lines in
-// between.
+// between. Where a sounding voice is taken for a note, or an event sets a parameter, what sounded so far goes
+// on in a copy of its group that fades out in 4 ms, while what it has become fades in.
 class Instrument : public Node {
  public:
   void note_on(float note, float velocity) noexcept final;
@@ -39,23 +40,29 @@ class Instrument : public Node {
   explicit Instrument(int own_params) : own_(own_params) {}
 
   void prepare() final;
+  void advance() noexcept final;
   void control() noexcept final;
 
-  // The sound source. `prepare_source` may allocate; the other calls come in the order wake, tune, start for
-  // a voice that begins from silence, tune at control lines, fill for every span of at most kControlFrames
-  // frames.
+  // The sound source; a group that `is_old` sounds with the settings that keep_settings() kept, but for those
+  // of XX
   virtual void prepare_source(int groups) = 0;
   virtual void configure() noexcept = 0;  // a parameter changed
+  virtual void keep_settings() noexcept = 0;
+  virtual void copy(int from, int to) noexcept = 0;  // a group's state
   virtual void wake(int group, int lane, bool fresh) noexcept = 0;
   // Returns whether anything of it moves; if nothing does, the next control lines may be left out.
   virtual bool tune(int group, const Modulation& modulation) noexcept = 0;
-  virtual void start(int group, int lane) noexcept = 0;
+  virtual void start(int group, int lane, bool fresh) noexcept = 0;
   // Returns whether left and right differ; when not, only left was written.
   virtual bool fill(int group, F8* left, F8* right, int frames) noexcept = 0;
 
+  // As they were before an event, while a group that is old is tuned.
+  [[nodiscard]] float param(int index) const noexcept { return view_[index]; }
+  [[nodiscard]] int whole(int index) const noexcept { return static_cast<int>(param(index) + 0.5f); }
   [[nodiscard]] float voice_param(int index) const noexcept { return param(own_ + index); }
   [[nodiscard]] int voice_word(int index) const noexcept { return whole(own_ + index); }
   [[nodiscard]] bool sounds(int group, int lane) const noexcept { return groups_[group].amp.active(lane); }
+  [[nodiscard]] bool is_old(int group) const noexcept { return groups_[group].old; }
   // Slow random detuning of one oscillator, in semitones.
   [[nodiscard]] F8 drift(int group, int oscillator) const noexcept;
   // Phase steps per frame of MIDI notes.
@@ -71,7 +78,9 @@ class Instrument : public Node {
   struct Group {
     F8 note, goal, velocity, luck, age_s;
     U8 seed;
+    int copy_of;
     std::int64_t since;  // frames since the last control line
+    bool old;            // sounds with the settings before the last event
     bool still;  // the last control line found everything at its goal: until an event no other is needed
     LaneAdsr amp, mod_env;
     LaneSmooth left, right;
@@ -86,8 +95,15 @@ class Instrument : public Node {
     bool moves = false;  // whether anything but envelope and glide does
   };
 
+  [[nodiscard]] const Settings& settings(const Group& group) const noexcept { return settings_[group.old]; }
+  [[nodiscard]] int sounding(int first, int last) const noexcept;
+  Group* copied(int group) noexcept;
+  void fade_from_copy(int group, int lane) noexcept;
+  void fade_from_copies() noexcept;
   void refresh_settings() noexcept;
   void control_line(int group) noexcept;
+  void move(int group) noexcept;
+  void arrive(int group) noexcept;
   void glide(Group& group) noexcept;
   [[nodiscard]] bool rests(const Group& group) const noexcept;
   void modulate(const Group& group, F8 (&targets)[kTargets]) const noexcept;
@@ -97,11 +113,14 @@ class Instrument : public Node {
   void span(const Stereo& out, int frames) noexcept;
 
   int own_;
-  std::array<Slot, kMostVoices> slots_{};
+  static constexpr int kMostGroups = kMostVoices / kLanes, kLeastCopies = 4;
+  std::array<Slot, 2 * kMostVoices> slots_{};  // those of copies behind the others
   Group* groups_ = nullptr;
-  int group_count_ = 0;
-  Settings settings_;
-  std::array<float, kMaxParams> seen_{};
+  int group_count_ = 0, all_groups_ = 0, playing_ = 0;  // without copies, with them, and as of now
+  Settings settings_[2];                                // as they are, and as they were before an event
+  bool ticks_ = false, arrives_ = false;
+  std::array<float, kMaxParams> seen_{}, kept_{};
+  const float* view_ = nullptr;
   VoiceLfo lfo_[2], vibrato_, drift_clock_;
   int until_ = 0, period_ = kControlFrames;
   std::uint32_t notes_ = 0;

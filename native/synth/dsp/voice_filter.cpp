@@ -170,13 +170,13 @@ template <int kGroups>
 void VoiceFilter::mix(const Voices (&voices)[kGroups], F8* left, F8* right, int frames) noexcept {
   const FilterKind kind = voices[0].filter->kind_;
   const bool stereo = voices[0].right != nullptr;
-  bool still = true, rises = false;
+  bool still = true, bends = false;
   for (const Voices& v : voices) {
     VoiceFilter& f = *v.filter;
     if (stereo && !f.stereo_) std::memcpy(f.state_[1], f.state_[0], sizeof f.state_[0]);
     f.stereo_ = stereo;
     still = still && v.envelope->flat() && !(v.left_level->moves || v.right_level->moves || f.moves());
-    rises |= v.envelope->rises();
+    bends |= v.envelope->bends();
     if (kind != FilterKind::ladder) continue;
     f.ladder(v.x, f.state_[0], frames);
     if (stereo) f.ladder(v.right, f.state_[1], frames);
@@ -184,7 +184,7 @@ void VoiceFilter::mix(const Voices (&voices)[kGroups], F8* left, F8* right, int 
   const Path path = kind == FilterKind::ladder    ? Path::through
                     : kind != FilterKind::lowpass ? Path::any
                     : still                       ? Path::still
-                    : rises                       ? Path::lowpass
+                    : bends                       ? Path::lowpass
                                                   : Path::falling;
   stereo ? choose<true, kGroups>(path, voices, left, right, frames)
          : choose<false, kGroups>(path, voices, left, right, frames);

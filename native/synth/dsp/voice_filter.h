@@ -37,9 +37,12 @@ class VoiceFilter {
   [[nodiscard]] bool moves() const noexcept {
     return c_[0].moves || c_[1].moves || c_[2].moves || c_[3].moves;
   }
+  void arrive(int lane) noexcept {
+    for (LaneSmooth& c : c_) c.arrive(lane);
+  }
   // A voice that starts: no state, and coefficients that are already there.
   void start(int lane) noexcept {
-    for (LaneSmooth& c : c_) c.arrive(lane);
+    arrive(lane);
     for (auto& channel : state_)
       for (F8& s : channel) s[lane] = 0.0f;
   }
@@ -68,7 +71,7 @@ class VoiceFilter {
   static void mix(const Voices (&voices)[kGroups], F8* left, F8* right, int frames) noexcept;
 
  private:
-  // Of a low-pass: nothing moves at all; no envelope rises; whatever. Then the other kinds, and no filter.
+  // Of a low-pass: nothing moves at all; no envelope bends; whatever. Then the other kinds, and no filter.
   enum class Path { still, falling, lowpass, any, through };
   using Envelopes = F8 (*)[kMostFrames];
   template <Path kPath, bool kStereo, int kGroups>

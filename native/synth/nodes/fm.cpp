@@ -73,6 +73,8 @@ class Fm final : public Instrument {
     operators_ = reinterpret_cast<Operators*>(arena().floats(bytes / sizeof(float)));
   }
   void configure() noexcept override {}
+  void keep_settings() noexcept override {}
+  void copy(int from, int to) noexcept override { operators_[to] = operators_[from]; }
 
   void wake(int g, int lane, bool fresh) noexcept override {
     for (Pair& p : operators_[g].pairs) {
@@ -107,7 +109,7 @@ class Fm final : public Instrument {
     return o.pairs[0].index.moves || o.pairs[1].index.moves || o.level2.moves || o.feedback.moves;
   }
 
-  void start(int g, int lane) noexcept override {
+  void start(int g, int lane, bool) noexcept override {
     Operators& o = operators_[g];
     for (LaneSmooth* line : {&o.pairs[0].index, &o.pairs[1].index, &o.level2, &o.feedback})
       line->arrive(lane);

@@ -86,6 +86,15 @@ struct Sine {
 // lanes. Drafts run in lanes from the start; so does a sine that is alone, in both qualities.
 enum class Mode { tracks, lanes, sine };
 
+// What configure() makes of the parameters.
+struct Shapes {
+  Waveform first = Waveform::saw, second = Waveform::saw;
+  int unison = 1;
+  bool stereo = false, draft = false, full = true;  // full: the first oscillators at level 1
+  float place[kMaxUnison]{};
+  Level level[kMaxUnison]{};
+};
+
 // The sources of eight voices.
 struct Sources {
   Track left[kLanes], right[kLanes];
@@ -111,21 +120,27 @@ class Poly final : public Instrument {
   }
 
   void configure() noexcept override {
-    waveform_ = static_cast<Waveform>(whole(kWaveform));
-    waveform2_ = static_cast<Waveform>(whole(kWaveform2));
-    draft_ = whole(kQuality) == 1;
-    unison_ = whole(kUnison);
-    stereo_ = unison_ > 1 && param(kSpread) > 0.0f;
-    const float share = param(kLevel1) / std::sqrt(static_cast<float>(unison_));
-    for (int u = 0; u < unison_; ++u) {
-      place_[u] = unison_ == 1 ? 0.0f : 2.0f * static_cast<float>(u) / static_cast<float>(unison_ - 1) - 1.0f;
+    Shapes& s = shapes_[0];
+    s.first = static_cast<Waveform>(whole(kWaveform));
+    s.second = static_cast<Waveform>(whole(kWaveform2));
+    s.draft = whole(kQuality) == 1;
+    s.unison = whole(kUnison);
+    s.stereo = s.unison > 1 && param(kSpread) > 0.0f;
+    s.full = param(kLevel1) == 1.0f;
+    const float share = param(kLevel1) / std::sqrt(static_cast<float>(s.unison));
+    for (int u = 0; u < s.unison; ++u) {
+      s.place[u] =
+          s.unison == 1 ? 0.0f : 2.0f * static_cast<float>(u) / static_cast<float>(s.unison - 1) - 1.0f;
       // Alternate sides, so that pitch does not lean to one ear, and mirrored copies opposite, nor does the
       // level.
-      const float side = param(kSpread) * (std::min(u, unison_ - 1 - u) % 2 == 0 ? place_[u] : -place_[u]);
-      level_[u] = {share * std::sqrt(1.0f - side), share * std::sqrt(1.0f + side)};
+      const float side = param(kSpread) * (std::min(u, s.unison - 1 - u) % 2 == 0 ? s.place[u] : -s.place[u]);
+      s.level[u] = {share * std::sqrt(1.0f - side), share * std::sqrt(1.0f + side)};
     }
     for (int g = 0; g < groups_; ++g) sources_[g].tuned_to = splat(-1.0f);
   }
+
+  void keep_settings() noexcept override { shapes_[1] = shapes_[0]; }
+  void copy(int from, int to) noexcept override { sources_[to] = sources_[from]; }
 
   void wake(int g, int lane, bool fresh) noexcept override {
     if (!fresh) return;
@@ -137,7 +152,8 @@ class Poly final : public Instrument {
       lanes.put(lane, oscillator);
     };
     for (OscillatorLanes& copies : s.first)
-      begin(copies, unison_ == 1 ? 0u : static_cast<std::uint32_t>(random_.bits()), param(kPulseWidth));
+      begin(copies, shapes_[0].unison == 1 ? 0u : static_cast<std::uint32_t>(random_.bits()),
+            param(kPulseWidth));
     begin(s.second, 0, param(kPulseWidth));
     begin(s.sub, 0, 0.5f);
     s.lead[lane] = 0;
@@ -154,31 +170,34 @@ class Poly final : public Instrument {
     s.sub_level.aim(splat(param(kSubLevel)), m.frames);
     s.noise_level.aim(splat(param(kNoiseLevel)), m.frames);
     if (voice_param(kDrift) > 0.0f || any((s.tuned_to != m.note) | (m.pitch2 != zero))) pitch(g, m);
-    const bool squares = waveform_ == Waveform::square || waveform2_ == Waveform::square;
-    const bool slides = squares && width(s, m);
-    const bool plain = waveform_ == Waveform::sine && unison_ == 1 && param(kLevel1) == 1.0f &&
-                       !audible(s.second_level) && !audible(s.sub_level);
-    const Mode mode = plain ? Mode::sine : draft_ ? Mode::lanes : Mode::tracks;
+    const Shapes& of = shapes(g);
+    const bool squares = of.first == Waveform::square || of.second == Waveform::square;
+    const bool slides = squares && width(g, m);
+    const bool plain = of.first == Waveform::sine && of.unison == 1 && of.full && !audible(s.second_level) &&
+                       !audible(s.sub_level);
+    const Mode mode = plain ? Mode::sine : of.draft ? Mode::lanes : Mode::tracks;
     if (mode != s.mode) become(g, mode);
     return slides || s.second_level.moves || s.sub_level.moves || s.noise_level.moves;
   }
 
-  void start(int g, int lane) noexcept override {
+  void start(int g, int lane, bool fresh) noexcept override {
     Sources& s = sources_[g];
     for (LaneSmooth* level : {&s.second_level, &s.sub_level, &s.noise_level}) level->arrive(lane);
-    if (s.mode == Mode::tracks) fill_ahead(s, lane);
+    if (s.mode != Mode::tracks) return;
+    if (!fresh) rewind(s, lane);
+    fill_ahead(g, lane);
   }
 
   bool fill(int g, F8* left, F8* right, int frames) noexcept override {
     Sources& s = sources_[g];
-    const bool stereo = stereo_ && s.mode != Mode::sine;
+    const bool stereo = shapes(g).stereo && s.mode != Mode::sine;
     if (s.mode == Mode::sine) {
       s.sine.fill(left, frames);
     } else if (s.mode == Mode::lanes) {
-      draft(s, left, stereo ? right : nullptr, frames);
+      draft(g, left, stereo ? right : nullptr, frames);
     } else {
       for (int lane = 0; lane < kLanes; ++lane)
-        if (sounds(g, lane)) run(s, lane, frames);
+        if (sounds(g, lane)) run(g, lane, frames);
       turn(g, s.left, left, frames);
       if (stereo) turn(g, s.right, right, frames);
     }
@@ -188,6 +207,7 @@ class Poly final : public Instrument {
   }
 
  private:
+  [[nodiscard]] const Shapes& shapes(int g) const noexcept { return shapes_[is_old(g)]; }
   static bool audible(const LaneSmooth& level) noexcept {
     return any((level.from != splat(0.0f)) | (level.target != splat(0.0f)));
   }
@@ -199,16 +219,18 @@ class Poly final : public Instrument {
     const auto give = [&](OscillatorLanes& lanes, const F8& note, int index) {
       return lanes.increment = lanes.second_increment = increments(drifts ? note + drift(g, index) : note);
     };
+    const Shapes& of = shapes(g);
     U8 steps{};
-    for (int u = 0; u < unison_; ++u)
-      steps = give(s.first[u], m.note + splat(0.01f * place_[u] * param(kDetune)), u);
-    if (waveform_ == Waveform::sine && unison_ == 1) s.sine.tune(steps);
+    for (int u = 0; u < of.unison; ++u)
+      steps = give(s.first[u], m.note + splat(0.01f * of.place[u] * param(kDetune)), u);
+    if (of.first == Waveform::sine && of.unison == 1) s.sine.tune(steps);
     give(s.second, m.note + m.pitch2 + splat(param(kSemitones2) + 0.01f * param(kCents2)), kMaxUnison);
     give(s.sub, m.note - splat(12.0f), kMaxUnison + 1);
   }
 
   // Returns whether an edge is still on its way.
-  bool width(Sources& s, const Modulation& m) noexcept {
+  bool width(int g, const Modulation& m) noexcept {
+    Sources& s = sources_[g];
     const F8 width = clamp(fma(splat(0.5f), m.shape, splat(param(kPulseWidth))), 0.02f, 0.98f);
     bool slides = false;
     const auto aim = [&](OscillatorLanes& lanes, int lane) {
@@ -218,7 +240,7 @@ class Poly final : public Instrument {
       lanes.put(lane, o);
     };
     for (int lane = 0; lane < kLanes; ++lane) {
-      for (int u = 0; u < unison_; ++u) aim(s.first[u], lane);
+      for (int u = 0; u < shapes(g).unison; ++u) aim(s.first[u], lane);
       aim(s.second, lane);
     }
     return slides;
@@ -236,27 +258,43 @@ class Poly final : public Instrument {
     if (mode == Mode::sine) s.sine.phase = s.first[0].phase;
     s.mode = mode;
     for (int lane = 0; lane < kLanes; ++lane)
-      if (mode == Mode::tracks && sounds(g, lane)) fill_ahead(s, lane);
+      if (mode == Mode::tracks && sounds(g, lane)) fill_ahead(g, lane);
   }
 
-  void fill_ahead(Sources& s, int lane) noexcept {
+  // To where a voice is heard.
+  static void rewind(Sources& s, int lane) noexcept {
+    const auto back = [&](OscillatorLanes& lanes) {
+      Oscillator oscillator = lanes.of(lane);
+      oscillator.skip(-s.lead[lane]);
+      lanes.put(lane, oscillator);
+    };
+    for (OscillatorLanes& copies : s.first) back(copies);
+    back(s.second);
+    back(s.sub);
+    s.lead[lane] = 0;
+  }
+
+  void fill_ahead(int g, int lane) noexcept {
+    Sources& s = sources_[g];
     s.left[lane].clear();
     s.right[lane].clear();
-    run(s, lane, Track::kLead);
+    run(g, lane, Track::kLead);
     s.left[lane].advance(Track::kLead);
     s.right[lane].advance(Track::kLead);
     s.lead[lane] = Track::kLead;
   }
 
   // One voice's oscillators.
-  void run(Sources& s, int lane, int frames) noexcept {
-    const Tracks out{&s.left[lane], stereo_ ? &s.right[lane] : nullptr, table_};
+  void run(int g, int lane, int frames) noexcept {
+    Sources& s = sources_[g];
+    const Shapes& of = shapes(g);
+    const Tracks out{&s.left[lane], of.stereo ? &s.right[lane] : nullptr, table_};
     const auto add = [&](OscillatorLanes& lanes, Waveform waveform, const Level& level, int from) {
       Oscillator oscillator = lanes.of(lane);
       oscillator.add(waveform, level, from, out, frames);
       lanes.phase[lane] = oscillator.phase, lanes.second[lane] = oscillator.second;
     };
-    for (int u = 0; u < unison_; ++u) add(s.first[u], waveform_, level_[u], 0);
+    for (int u = 0; u < of.unison; ++u) add(s.first[u], of.first, of.level[u], 0);
     const auto add_along = [&](OscillatorLanes& lanes, Waveform waveform, const LaneSmooth& line) {
       const float from = line.from[lane], step = line.step[lane];
       if (audible(line)) return add(lanes, waveform, {from, from, step, step}, line.done);
@@ -264,7 +302,7 @@ class Poly final : public Instrument {
       oscillator.skip(frames);
       lanes.put(lane, oscillator);
     };
-    add_along(s.second, waveform2_, s.second_level);
+    add_along(s.second, of.second, s.second_level);
     add_along(s.sub, Waveform::square, s.sub_level);
   }
 
@@ -278,17 +316,19 @@ class Poly final : public Instrument {
     [[nodiscard]] SYNTH_INLINE F8 left(int i) const noexcept { return line.at(i); }
     [[nodiscard]] SYNTH_INLINE F8 right(int i) const noexcept { return line.at(i); }
   };
-  void draft(Sources& s, F8* left, F8* right, int frames) noexcept {
+  void draft(int g, F8* left, F8* right, int frames) noexcept {
+    Sources& s = sources_[g];
+    const Shapes& of = shapes(g);
     std::fill_n(left, frames, F8{});
     if (right) std::fill_n(right, frames, F8{});
-    for (int u = 0; u < unison_; ++u)
-      add_draft(waveform_, s.first[u], SteadyGain{splat(level_[u].left), splat(level_[u].right)}, left, right,
-                frames);
+    for (int u = 0; u < of.unison; ++u)
+      add_draft(of.first, s.first[u], SteadyGain{splat(of.level[u].left), splat(of.level[u].right)}, left,
+                right, frames);
     const auto add = [&](OscillatorLanes& lanes, Waveform waveform, const LaneSmooth& line) {
       if (!audible(line)) return lanes.skip(I8{} + frames);
       add_draft(waveform, lanes, MovingGain{line}, left, right, frames);
     };
-    add(s.second, waveform2_, s.second_level);
+    add(s.second, of.second, s.second_level);
     add(s.sub, Waveform::square, s.sub_level);
   }
 
@@ -318,11 +358,8 @@ class Poly final : public Instrument {
 
   Sources* sources_ = nullptr;
   const BlepTable* table_ = nullptr;
-  Waveform waveform_ = Waveform::saw, waveform2_ = Waveform::saw;
-  int groups_ = 0, unison_ = 1;
-  bool stereo_ = false, draft_ = false;
-  float place_[kMaxUnison]{};
-  Level level_[kMaxUnison]{};
+  Shapes shapes_[2];  // as they are, and as they were before an event
+  int groups_ = 0;
 };
 
 }  // namespace

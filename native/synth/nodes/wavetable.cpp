@@ -1,6 +1,8 @@
 // Node wavetable: single cycles that morph, read at every pitch without aliases.
 #include "synth/wavetable.h"
 
+#include <algorithm>
+
 #include "synth/dsp/instrument.h"
 #include "synth/nodes/catalog.h"
 
@@ -43,6 +45,13 @@ struct Reader {
   I8 offset;  // of the level that fits the pitch
   U8 bits;
 };
+// What configure() makes of the parameters.
+struct Shapes {
+  const float* samples = nullptr;
+  int unison = 1;
+  bool stereo = false;
+  float place[kMaxUnison]{}, left[kMaxUnison]{}, right[kMaxUnison]{};
+};
 struct Readers {
   Reader unison[kMaxUnison];
   LaneSmooth place;  // 0 .. kFrames - 1
@@ -63,58 +72,67 @@ class Wavetable final : public Instrument {
     const std::size_t bytes = static_cast<std::size_t>(groups) * sizeof(Readers);
     readers_ = reinterpret_cast<Readers*>(arena().floats(bytes / sizeof(float)));
     stride_ = static_cast<int>(WaveSet::samples_per_frame());
-    if (whole(kTable) == 0) own_cycle_ = arena().floats(WaveSet::samples_per_frame());
+    if (whole(kTable) == 0)
+      for (float*& cycle : own_cycles_) cycle = arena().floats(WaveSet::samples_per_frame());
     table_ = whole(kTable);
   }
 
   // The set is chosen when the graph is compiled: others may not be in memory.
   void configure() noexcept override {
-    if (own_cycle_)
+    Shapes& s = shapes_[0];
+    if (draws())
       build_own();
     else
-      samples_ = wave_set(table_);
-    unison_ = whole(kUnison);
-    const float share = 1.0f / std::sqrt(static_cast<float>(unison_));
-    for (int u = 0; u < unison_; ++u) {
-      place_[u] = unison_ == 1 ? 0.0f : 2.0f * static_cast<float>(u) / static_cast<float>(unison_ - 1) - 1.0f;
-      const float side = param(kSpread) * (std::min(u, unison_ - 1 - u) % 2 == 0 ? place_[u] : -place_[u]);
-      left_[u] = share * std::sqrt(1.0f - side);
-      right_[u] = share * std::sqrt(1.0f + side);
+      s.samples = wave_set(table_);
+    s.unison = whole(kUnison);
+    s.stereo = s.unison > 1 && param(kSpread) > 0.0f;
+    const float share = 1.0f / std::sqrt(static_cast<float>(s.unison));
+    for (int u = 0; u < s.unison; ++u) {
+      s.place[u] =
+          s.unison == 1 ? 0.0f : 2.0f * static_cast<float>(u) / static_cast<float>(s.unison - 1) - 1.0f;
+      const float side = param(kSpread) * (std::min(u, s.unison - 1 - u) % 2 == 0 ? s.place[u] : -s.place[u]);
+      s.left[u] = share * std::sqrt(1.0f - side);
+      s.right[u] = share * std::sqrt(1.0f + side);
     }
   }
+
+  void keep_settings() noexcept override { shapes_[1] = shapes_[0]; }
+  void copy(int from, int to) noexcept override { readers_[to] = readers_[from]; }
 
   void wake(int g, int lane, bool fresh) noexcept override {
     if (!fresh) return;
     for (Reader& r : readers_[g].unison)
-      r.phase[lane] = unison_ == 1 ? 0u : static_cast<std::uint32_t>(random_.bits());
+      r.phase[lane] = shapes_[0].unison == 1 ? 0u : static_cast<std::uint32_t>(random_.bits());
   }
 
   bool tune(int g, const Modulation& m) noexcept override {
     Readers& readers = readers_[g];
-    for (int u = 0; u < unison_; ++u) {
-      F8 note = m.note + splat(0.01f * place_[u] * param(kDetune));
+    const Shapes& of = shapes_[is_old(g)];
+    for (int u = 0; u < of.unison; ++u) {
+      F8 note = m.note + splat(0.01f * of.place[u] * param(kDetune));
       if (voice_param(kDrift) > 0.0f) note += drift(g, u);
       Reader& r = readers.unison[u];
       r.increment = increments(note);
       for (int lane = 0; lane < kLanes; ++lane) fit(r, lane);
     }
-    const float frames = own_cycle_ ? 0.0f : WaveSet::kFrames - 1;
+    const float frames = draws() ? 0.0f : WaveSet::kFrames - 1;
     readers.place.aim(clamp(splat(param(kPosition)) + m.shape, 0.0f, 1.0f) * splat(frames), m.frames);
     return readers.place.moves;
   }
 
-  void start(int g, int lane) noexcept override { readers_[g].place.arrive(lane); }
+  void start(int g, int lane, bool) noexcept override { readers_[g].place.arrive(lane); }
 
   bool fill(int g, F8* left, F8* right, int frames) noexcept override {
     Readers& readers = readers_[g];
-    const bool stereo = unison_ > 1 && param(kSpread) > 0.0f;
+    const Shapes& of = shapes_[is_old(g)];
+    const bool stereo = of.stereo;
     std::fill_n(left, frames, F8{});
     if (stereo) std::fill_n(right, frames, F8{});
-    for (int u = 0; u < unison_; ++u) {
+    for (int u = 0; u < of.unison; ++u) {
       Reader& r = readers.unison[u];
-      const F8 to_left = splat(left_[u]), to_right = splat(right_[u]);
+      const F8 to_left = splat(of.left[u]), to_right = splat(of.right[u]);
       for (int i = 0; i < frames; ++i) {
-        const F8 x = read(r, readers.place.at(i));
+        const F8 x = read(of.samples, r, readers.place.at(i));
         left[i] = fma(to_left, x, left[i]);
         if (stereo) right[i] = fma(to_right, x, right[i]);
         r.phase += r.increment;
@@ -127,16 +145,23 @@ class Wavetable final : public Instrument {
  private:
   void build_own() noexcept {
     Spectrum spectrum{};
-    bool changed = !samples_;
+    const float*& samples = shapes_[0].samples;
+    bool changed = !samples;
     for (int n = 0; n < kOwnHarmonics; ++n) {
       const auto i = static_cast<std::size_t>(n);
       spectrum[i] = param(kHarmonic1 + n);
       changed |= spectrum[i] != built_from_[i];
       built_from_[i] = spectrum[i];
     }
-    if (changed) WaveSet::build(spectrum, own_cycle_);
-    samples_ = own_cycle_;
+    if (!changed) return;
+    // Neither what sounds nor what still fades out.
+    float* const free =
+        *std::find_if(std::begin(own_cycles_), std::end(own_cycles_),
+                      [&](const float* cycle) { return cycle != samples && cycle != shapes_[1].samples; });
+    WaveSet::build(spectrum, free);
+    samples = free;
   }
+  [[nodiscard]] bool draws() const noexcept { return own_cycles_[0]; }
 
   static void fit(Reader& r, int lane) noexcept {
     const auto& levels = WaveSet::levels();
@@ -149,15 +174,16 @@ class Wavetable final : public Instrument {
 
   // Four neighbours per voice, morphed as they are loaded and then turned into lanes, meet Lagrange's
   // weights: less work than eight gathers.
-  [[nodiscard]] SYNTH_INLINE F8 read(const Reader& r, const F8& place) const noexcept {
+  [[nodiscard]] SYNTH_INLINE F8 read(const float* samples, const Reader& r, const F8& place) const noexcept {
+    const bool morphs = !draws();
     const I8 frame = to_int(min(place, splat(WaveSet::kFrames - 2)));
     const I8 index = r.offset + reinterpret_cast<I8>(r.phase >> (32u - r.bits)) + frame * stride_;
     const F8 morph = place - to_float(frame);
     F4 near[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) {
-      const float* const at = samples_ + index[lane];
+      const float* const at = samples + index[lane];
       near[lane] = load4(at);
-      if (!own_cycle_) near[lane] += morph[lane] * (load4(at + stride_) - near[lane]);
+      if (morphs) near[lane] += morph[lane] * (load4(at + stride_) - near[lane]);
     }
     F8 rows[4];
     for (int i = 0; i < 4; ++i)
@@ -177,11 +203,10 @@ class Wavetable final : public Instrument {
   }
 
   Readers* readers_ = nullptr;
-  const float* samples_ = nullptr;
-  float* own_cycle_ = nullptr;
+  float* own_cycles_[3]{};
   std::array<float, kOwnHarmonics> built_from_{};
-  int stride_ = 0, unison_ = 1, table_ = 1;
-  float place_[kMaxUnison]{}, left_[kMaxUnison]{}, right_[kMaxUnison]{};
+  Shapes shapes_[2];  // as they are, and as they were before an event
+  int stride_ = 0, table_ = 1;
 };
 
 }  // namespace
