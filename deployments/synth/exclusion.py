@@ -26,7 +26,7 @@ def banned_by(reading: Reading, negative_prompt: str) -> set[str]:
         for mention in reading.mentions
         if mention.words not in scenic
         and mention.words not in SCENES
-        and not any(_means(mention, phrase) for phrase in reading.denied)
+        and not any(_means(mention, phrase) for phrase in (*reading.denied, *reading.refused))
     ]
     ids = {preset.id for preset in library().values() if _is_ruled_out(preset, reading, asked)}
     ids |= {id_ for id_ in _alike(reading.refused) if not _is_asked(library()[id_], asked)}
@@ -35,6 +35,12 @@ def banned_by(reading: Reading, negative_prompt: str) -> set[str]:
         ids |= {preset.id for preset in library().values() if _is_ruled_out(preset, negative, ())}
         ids |= _alike(negative.refused)
     return ids
+
+
+def is_taken_back(mention: Mention, reading: Reading) -> bool:
+    """Whether the very thing that is mentioned is ruled out elsewhere: "piano, but no piano"."""
+    said = _said(mention.words)
+    return bool(said) and any(_said(phrase) == said for phrase in (*reading.denied, *reading.refused))
 
 
 def _alike(refused: Sequence[str]) -> set[str]:

@@ -10,9 +10,12 @@ from deployments.synth.arrange import GROUND, MUSICAL, Place, arrange, without_r
 from deployments.synth.change import Change, total
 from deployments.synth.compose import Song
 from deployments.synth.lexicon import ROLE_SOUNDS
+from deployments.synth.musical import read_terms
+from deployments.synth.notes import of_fields, of_rivals
 from deployments.synth.presets import library
 from deployments.synth.request import SynthRequest
 from deployments.synth.roles import ROLES, role_name
+from deployments.synth.spelling import plain
 from deployments.synth.theory import Tonality, scale_name
 from deployments.synth.understand import Interpretation, Layer, understand
 
@@ -56,8 +59,12 @@ def interpret(request: SynthRequest, seed: int, usual: Usual | None = None) -> D
     key = request.key.strip().capitalize() if request.key is not None else meaning.key or usual.key
     scale = scale_name(request.scale) if request.scale is not None else meaning.scale or usual.scale
     tempo_bpm = float(request.tempo_bpm or meaning.tempo_bpm or usual.tempo_bpm)
-    layers = without_rivals(_demanded(meaning, request))
-    meaning = replace(meaning, layers=layers, tempo_bpm=tempo_bpm, key=key, scale=scale)
+    demanded = _demanded(meaning, request)
+    layers = without_rivals(demanded)
+    sounds = [[layer.sound for layer in each] for each in (demanded, layers)]
+    kept = meaning.notes if meaning.layers[:1] == demanded[:1] else ()  # what a field demands is no guess
+    notes = (*kept, *of_rivals(*sounds), *of_fields(request, read_terms(plain(request.prompt))))
+    meaning = replace(meaning, layers=layers, tempo_bpm=tempo_bpm, key=key, scale=scale, notes=notes)
     places = arrange(layers)
     song = Song(
         tonality=Tonality(key, scale),

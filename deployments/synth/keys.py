@@ -8,14 +8,14 @@ _NAMES = sorted({*SCALES, *OTHER_SCALE_NAMES} - {"maj", "min"}, key=len, reverse
 _SCALE = "|".join(name.replace("_", r"[\s-]") for name in _NAMES)
 _SIGN = r"(?:\s?(#|♯|♭|b(?![a-z]))|[\s-]?((?i:sharp|flat)))?"
 _NOTE = rf"(?<![\w#♯♭'])([A-Ga-g]){_SIGN}(?![\w#♯♭'])"
-_SCALE_NOUN = r"(?:\s+(?i:scale|mode|tonality|maqam))?"
+_SCALE_NOUN = r"(?:\s+(?i:scale|mode|tonality|maqam|ra+ga?|thaat))?"
 _KEY = re.compile(
     r"(?:\b(?:in|key of|key:)\s+(?:the key of\s+)?)?"
     rf"(?<![#♯♭'])\b([A-Ga-g]){_SIGN}(?![a-zA-Z#])[\s-]+((?i:{_SCALE}|maj|min))\b\.?{_SCALE_NOUN}"
 )
 _SCALE_ON = re.compile(
     rf"\b((?i:{_SCALE})){_SCALE_NOUN}\s+(?i:(?:(?:starting|beginning|built|based|rooted|centered|centred)\s+)?"
-    rf"(?:on|from|of|at)|with root)\s+{_NOTE}"
+    rf"(?:on|from|of|at|in)|with root)\s+{_NOTE}"
 )
 _SHORT_KEY = re.compile(r"\b(?:([A-G])(#|♯|♭|b)?|([a-g])(#|♯))(m|[Mm]aj|[Mm]in)(?:[679]|11|13)?\b")
 _ROOT = re.compile(
@@ -31,7 +31,7 @@ _AS_ROOT = re.compile(
 _KEY_ALONE = re.compile(rf"\b(?i:in|(?:in )?the key of|key of|key:)\s+{_NOTE}")
 _TONALITY = re.compile(r"\s+(?:key|scale|mode|mood|tonality)\b", re.IGNORECASE)
 _SCALE_ALONE = re.compile(
-    rf"\b(?:in\s+)?(?:an?\s+|the\s+)?(?:maqam\s+)?({_SCALE})\b(?:\s+(?:scale|mode|key|chords?|harmony|maqam))?",
+    rf"\b(?:in\s+)?(?:an?\s+|the\s+)?(?:(?:maqam|ra+ga?)\s+)?({_SCALE})\b(?:\s+(?:scale|mode|key|chords?|harmony|maqam))?",
     re.IGNORECASE,
 )
 _GERMAN = re.compile(r"\b(?:in\s+)?([a-h])(is|es|s)?[\s-]?(moll|dur)\b", re.IGNORECASE)

@@ -55,9 +55,9 @@ _SOUNDS = {
     "bowl": "bowl|singing bowl|tibetan bowl|gong|tibetan singing bowl",
     # rhythm
     "drums": "drum|drums|beat|percussion|rhythm|groove|drum loop|drum machine|breakbeat|drum kit|snare|clap|backbeat"
-    "|schlagzeug|batterie",
+    "|909|707|606|schlagzeug|batterie",
     "kick": "kick|kick drum|bass drum|four on the floor|pulse|taiko",
-    "heartbeat": "heartbeat|heart beat",
+    "heartbeat": "heartbeat|heart beat|heart beating|beating heart|pulse of a heart",
     "hats": "hat|hi hat|hihat|cymbal|shaker|maraca|tambourine|ride cymbal",
 }
 SOUNDS: Mapping[str, str] = {phrase: sound for sound, line in _SOUNDS.items() for phrase in line.split("|")}
@@ -176,7 +176,7 @@ _NEGATIONS = (
     "|everything but|all but|everything except|instead of|rather than|don't|dont|lacking|skip|not any|devoid of"
     "|nothing|nothing with|nothing that has|nothing involving|nothing containing|nothing like|no more|without any"
     "|other than|apart from|aside from|save for|non|sans|ohne|kein|keine|senza|sin|w/o|none of|in the absence of"
-    "|do without|get rid of|hate|i hate|dislike|can't stand|cannot stand|can't bear|can't have"
+    "|nor|do without|get rid of|hate|i hate|dislike|can't stand|cannot stand|can't bear|can't have"
 )
 NEGATIONS = frozenset(_NEGATIONS.split("|"))
 # A stop ends a clause: modifiers and negations do not reach over it.
@@ -197,7 +197,7 @@ _FILLERS = (
     "|plays|playing|struck|hit|hits|stroke|strokes|strike|strikes|drop|drops|droplets|away|other|each|goes|going"
     "|two|three|waltz|waltzes|different|first|next|finally|lot|lots|mostly|mainly|half|start|starts|onset|attack|attacks|beginning|hour|hours|minute|minutes"
     "|second|seconds|time|times|must|do|does|did|shall|may|might|was|were|between|them|they|their"
-    "|can't|cannot|couldn't|won't|wouldn't|i'm|i'd|i'll|i've|you're|we're|let's|that's|there's|keep|keeps|keeping|kept"
+    "|somewhere|anywhere|elsewhere|can't|cannot|couldn't|won't|wouldn't|i'm|i'd|i'll|i've|you're|we're|let's|that's|there's|keep|keeps|keeping|kept"
 )
 FILLERS = frozenset(_FILLERS.split("|"))
 

@@ -55,7 +55,8 @@ def referred(mentions: Sequence[Mention]) -> list[Mention]:
     """Give what is said of "the bell" to the church bell that was mentioned before."""
     kept: list[Mention] = []
     for mention in mentions:
-        bare = not mention.strange and all(word in CHANGES or word == mention.words for word in mention.query)
+        named = {mention.words, *(mention.words.split() if mention.kind is None else ())}
+        bare = named.issuperset(mention.strange) and all(word in CHANGES or word in named for word in mention.query)
         again = mention.article == "the" or (mention.article != "a" and mention.change.level_db)
         earlier = next((other for other in reversed(kept) if is_same(mention, other)), None) if bare and again else None
         if earlier is None:

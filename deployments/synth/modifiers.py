@@ -25,6 +25,7 @@ _DEGREE_LINES: Mapping[float, str] = {
     "|intensely|decidedly|unusually|strikingly|even|so much|many times|ten times|twice as",
     1.15: "so|more|most|the most|pretty|quite a bit|that|increasingly|ever",
     0.9: "quite|rather|reasonably",
+    -1.0: "half as|a third as|a quarter as",
     0.7: "fairly|moderately|relatively|almost|nearly|half|semi|comparatively|mostly",
     0.5: "slightly|somewhat|a bit|a little|a little bit|kind of|sort of|kinda|sorta|a tad|a touch|a shade|mildly|partly"
     "|lightly|modestly|a hint of|a trace|a trifle",
@@ -67,7 +68,7 @@ _ONSET_WORDS: Mapping[str, float] = {
     "tongued": -1.0, "abrupt": -1.0, "soft": 1.0, "smooth": 1.0, "weak": 1.0, "slurred": 1.0,
     "maximum": 1.0, "late": 1.0,
 }  # fmt: skip
-_HARDLY = ("hardly ", "scarcely ")
+_HARDLY = ("hardly ", "scarcely ", "only just ", "just about ", "almost not ")
 # What looks like a form of a word of the table and is none.
 _NO_FORMS = frozenset({"hardly", "barely", "scarcely", "nearly", "number", "damper", "timber", "piper", "hammer"})
 
@@ -100,8 +101,9 @@ def _change(phrase: str) -> Change | None:
         return WORDS[phrase]
     if " " not in phrase:
         return _form(phrase)
-    if phrase.startswith(_HARDLY) and f"barely {phrase.partition(' ')[2]}" in WORDS:
-        return WORDS[f"barely {phrase.partition(' ')[2]}"]
+    hardly = next((f"barely {phrase.removeprefix(way)}" for way in _HARDLY if phrase.startswith(way)), "")
+    if hardly in WORDS:
+        return WORDS[hardly]
     told = _timed(phrase) or _levelled(phrase) or of_a_band(phrase) or of_quality(phrase) or _onset(phrase)
     return told or _likeness(phrase) or _to_a_degree(phrase)
 

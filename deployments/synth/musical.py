@@ -76,6 +76,14 @@ _METRE = re.compile(r"\b(?:[2-9]/[48]|in three|three[\s-]four|triple met(?:re|er
 _THREE = re.compile(r"\b(?:waltz(?:es)?|3/4|6/8|three[\s-]four|in three|triple met(?:re|er))\b", re.IGNORECASE)
 _SWING = re.compile(r"\b(?:swing|swung|swinging|shuffle|shuffled|jazzy|bluesy)\b", re.IGNORECASE)
 _SLOWEST, _FASTEST = 20.0, 300.0
+# Tempo marks, at the middle of their usual range on a metronome.
+_MARKS = {
+    "prestissimo": 208.0, "presto": 184.0, "vivacissimo": 176.0, "vivace": 160.0, "allegretto": 116.0, "allegro": 132.0,
+    "moderato": 108.0, "andantino": 92.0, "andante": 84.0, "adagietto": 74.0, "adagio": 68.0, "larghetto": 63.0,
+    "lento": 54.0, "largo": 50.0, "larghissimo": 40.0,
+}  # fmt: skip
+_MARK = re.compile(rf"\b({'|'.join(_MARKS)})\b", re.IGNORECASE)
+_MACHINES = frozenset({"303", "505", "606", "707", "727", "808", "909"})  # "808s" are drum machines
 _UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -110,7 +118,8 @@ def _tempo(text: str) -> tuple[str, float | None]:
                 continue
             numbers = [float(number) for number in match.groups() if number]
             return _without(match, text), min(_FASTEST, max(_SLOWEST, sum(numbers) / len(numbers)))
-    return text, None
+    mark = _MARK.search(text)
+    return text, None if mark is None else _MARKS[mark[1].lower()]
 
 
 def _length(text: str) -> tuple[str, float | None]:
@@ -131,7 +140,8 @@ def _is_length(match: re.Match[str], text: str) -> bool:
     if match["parts"] is None or not re.fullmatch(r"\d+s", match["parts"], re.IGNORECASE):
         return True
     number = match["parts"][:-1]
-    if len(number) > 3 or before.rstrip().lower().endswith(("the", "early", "late", "mid", "mid-")):
+    decade = before.rstrip().lower().endswith(("the", "early", "late", "mid", "mid-"))
+    if decade or len(number) > 3 or number in _MACHINES:
         return False
     said = bool(_LONG_ENOUGH.match(after) or _SAID_LONG.search(match[0][: match[0].index(number)]))
     if number in {"50", "60", "70", "80", "90"}:

@@ -27,6 +27,20 @@ def is_natural(kind: str | None) -> bool:
     return kind is not None and (kind in NATURE | NOISE or (kind in library() and library()[kind].role in _SCENERY))
 
 
+@lru_cache(maxsize=4096)
+def is_heard(word: str) -> bool:
+    """Whether a word, or its singular, is one for a sound: in the lexicon, or a preset's id or name."""
+    forms = {word, singular(word)}
+    return not forms.isdisjoint(SOUNDS) or not forms.isdisjoint(_called())
+
+
+@cache
+def _called() -> frozenset[str]:
+    """The presets' ids and names, and their singulars."""
+    names = [name for preset in library().values() for name in _names(preset)]
+    return frozenset([*names, *map(singular, names)])
+
+
 def without_articles(tokens: Sequence[str]) -> str:
     """The phrase as `compounds` has it."""
     return " ".join(token for token in tokens if token not in ARTICLES)

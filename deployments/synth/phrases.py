@@ -15,9 +15,11 @@ _TOKEN = re.compile(r"[a-z0-9#♯♭'/]+|[,.;:!?()]")
 _IN_TABLES = 4  # words in a phrase of the tables
 PUNCTUATION = frozenset(",.;:!?()")
 THAN = frozenset({"than", "compared to", "compared with", "relative to"})
+# Behind a thing these say what it is like; that is not heard itself.
+LIKENING = frozenset({"like", "resembling", "as if", "as though", "reminiscent of", "colour of", "color of"})
 # After "nothing percussive" these say what is meant to be there; "besides" alone rules nothing out.
 EXCEPTIONS = frozenset({"besides", "except", "except for", "other than", "apart from", "aside from", "save for"})
-_TABLES = (SOUNDS, CHANGES, SCENES, GROUPS, MOOD_SCALES, NEGATIONS, STOPS, QUANTITIES, EXCEPTIONS, THAN)
+_TABLES = (SOUNDS, CHANGES, SCENES, GROUPS, MOOD_SCALES, NEGATIONS, STOPS, QUANTITIES, EXCEPTIONS, THAN, LIKENING)
 
 
 def split(text: str) -> Iterator[tuple[str, str]]:

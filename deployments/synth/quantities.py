@@ -80,6 +80,7 @@ _QUANTITY_LINES: tuple[tuple[Change, str], ...] = (
     (_LESS.times(1.6), "much less|far less|way less|a lot less|even less|very little|very few"),
     (_MORE, "more|some more|additional|lots more"),
     (_MORE.times(0.6), "a bit more|a little more|slightly more|somewhat more|a little bit more"),
+    (Change(level_db=3), "mostly|mainly|primarily|predominantly|chiefly|above all|first and foremost"),
     (_MORE.times(1.5), "much more|far more|way more|a lot more|even more"),
     (Change(level_db=3, intensity=0.8), "lots of|a lot of|plenty of|loads of|tons of|heaps of|masses of|full of"
      "|so much"),

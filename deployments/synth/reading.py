@@ -5,34 +5,29 @@ stands before, or behind in its clause; a clause of modifiers alone belongs to w
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
 from deployments.synth import lexicon
+from deployments.synth.clauses import SOFT, Clause, clauses
 from deployments.synth.lexicon import (
-    DETERMINERS,
     EFFECTS,
     FILLERS,
     GROUPS,
     NEGATIONS,
-    OBJECTS,
     PREPOSITIONS,
     SCENES,
     SOUNDS,
-    STOPS,
     VAGUE,
     Scene,
 )
 from deployments.synth.mentions import Mention, Reading, is_same, referred, singular
 from deployments.synth.modifiers import CHANGES, TRAILING, Change, is_of_an_onset, total
-from deployments.synth.names import ARTICLES, compounds, is_natural
-from deployments.synth.phrases import EXCEPTIONS, PUNCTUATION, THAN, split
+from deployments.synth.names import ARTICLES, compounds, is_heard, is_natural
+from deployments.synth.phrases import EXCEPTIONS, LIKENING, THAN, split
+from deployments.synth.presets import library
 from deployments.synth.quantities import QUANTITIES, of_quality
 
 __all__ = ["Mention", "Reading", "read", "singular"]
 
-_SOFT = frozenset({",", "and", "(", ""})  # what may stand between a modifier and its thing
-_ENDS = frozenset({".", ";", ":", "!", "?", ")"})
 _KEPT_BESIDE = frozenset({"besides"})
 # "Everything in mono" and "narrow stereo, please" are said of the whole.
 _WHOLE = frozenset(
@@ -47,25 +42,14 @@ _RELATIVES = frozenset({"that", "which", "who"})
 _TURNED_AROUND = -0.8
 
 
-@dataclass
-class _Clause:
-    """The phrases between two stops: (phrase as in the tables, words as written)."""
-
-    phrases: list[tuple[str, str]]
-    joint: str  # the stop before it
-    bracket: bool = False  # within brackets
-    next_joint: str = "."
-    next_phrase: str = ""
-
-
 def read(text: str) -> Reading:
     """Take a prompt apart. Any text can be read."""
     phrases = list(split(text))
     reading = Reading(phrases=[phrase for phrase, _ in phrases])
     carried: list[Change] = []
     negation = ""
-    for clause in _clauses(phrases):
-        if negation and not _goes_on(clause):
+    for clause in clauses(phrases):
+        if negation and not clause.goes_on():
             negation = ""
         carried, negation = _Reader(reading, clause, carried, negation).read()
     reading.everywhere += carried
@@ -73,39 +57,10 @@ def read(text: str) -> Reading:
     return reading
 
 
-def _clauses(phrases: Sequence[tuple[str, str]]) -> list[_Clause]:
-    """Split at stops and at "and"; "no bass a pad" is split at "a"."""
-    clauses: list[_Clause] = []
-    clause, bracket = _Clause([], ""), False
-    for phrase, words in phrases:
-        article = phrase in {"a", "an", "the", "only", "just"} and any(p in NEGATIONS for p, _ in clause.phrases[:-1])
-        if phrase in STOPS or phrase in PUNCTUATION or phrase == "and" or article:
-            bracket = phrase == "(" or (bracket and phrase != ")")
-            if clause.phrases or phrase in NEGATIONS:
-                clauses.append(clause)
-                clause = _Clause([], phrase, bracket)
-            else:
-                clause.joint = clause.joint if clause.joint and phrase == "," else phrase
-                clause.bracket = bracket
-        else:
-            clause.phrases.append((phrase, words))
-    clauses += [clause] if clause.phrases else []
-    for one, after in pairwise(clauses):
-        one.next_joint, one.next_phrase = after.joint, after.phrases[0][0] if after.phrases else ""
-    return clauses
-
-
-def _goes_on(clause: _Clause) -> bool:
-    """Whether a negation reaches into this clause: "no bass, drums or bells", "no drums and bass"."""
-    if clause.joint == "and":
-        return True
-    return clause.joint == "," and any(phrase in {"or", "nor"} for phrase, _ in clause.phrases)
-
-
 class _Reader:
     """Reads one clause into the reading."""
 
-    def __init__(self, reading: Reading, clause: _Clause, carried: list[Change], negation: str) -> None:
+    def __init__(self, reading: Reading, clause: Clause, carried: list[Change], negation: str) -> None:
         self.reading, self.clause, self.negation = reading, clause, negation
         self.pending = list(carried)
         self.run: list[str] = []  # words that no table knows
@@ -120,30 +75,32 @@ class _Reader:
         self.article = ""
         self.scenes: list[tuple[str, Scene]] = []
         self.beside: str | None = None  # the phrase of a thing that stands directly before
+        self.likened = False  # after "like" behind a thing: what follows is not heard itself
 
     def read(self) -> tuple[list[Change], str]:
         """Return the modifiers that wait for the next clause, and the negation that reaches into it."""
         for at, (phrase, words) in enumerate(self.clause.phrases):
-            self.placed = self._is_object(at)
-            if phrase in EXCEPTIONS and (phrase in _KEPT_BESIDE or (self.negation and (self.refused or self.turned))):
+            self.placed = self.clause.is_object(at)
+            if self._is_exception(phrase):
                 self._close()
                 self.negation = ""
             elif phrase in NEGATIONS:
                 self._close()
                 self.negation, self.refused = phrase, False
-            elif phrase.startswith(("no ", "without ")) and phrase in CHANGES and self._is_before_a_thing(at + 1):
+            elif phrase.startswith(("no ", "without ")) and phrase in CHANGES and self.clause.is_before_a_thing(at + 1):
                 self._close()  # "without reverb drenched drums" is without drums
                 self.negation, self.refused = phrase.split(" ")[0], False
             elif phrase in THAN:
                 self._compare()
             elif phrase in _WHOLE and any(change.width for change in self.pending):
                 self.whole = True  # "narrow stereo" is not stereo
-            elif phrase in QUANTITIES and not self.negation and self._is_before_a_thing(at + 1):
+            elif phrase in QUANTITIES and not self.negation and self.clause.is_before_a_thing(at + 1):
                 self.pending.append(QUANTITIES[phrase])
             else:
                 self._take(phrase, words)
             if not self.negation:
                 self.reading.wanted.append(words)
+            self.likened = self.likened or (phrase in LIKENING and self._is_thing_before())
             if phrase in ARTICLES:
                 self.article = "the" if phrase == "the" else "a"
             self.previous = phrase
@@ -156,12 +113,19 @@ class _Reader:
         self.reading.scenes += [(words, scene, not coloured) for words, scene in self.scenes]
         return carried, self.negation
 
+    def _is_exception(self, phrase: str) -> bool:
+        return phrase in EXCEPTIONS and (
+            phrase in _KEPT_BESIDE or (bool(self.negation) and (self.refused or bool(self.turned)))
+        )
+
     def _take(self, phrase: str, words: str) -> None:
         group = GROUPS.get(phrase) or GROUPS.get(singular(phrase))
         if self.negation and group is not None:
             if self._only_turned(phrase, words):
                 return
             self._exclude(words, {kind: "" for kind in (*group, *([SOUNDS[phrase]] if phrase in SOUNDS else []))})
+        elif self.likened and self._is_likeness(phrase):
+            self.query.append(words)
         else:
             self._take_word(phrase, words)
 
@@ -185,6 +149,19 @@ class _Reader:
                 self.run.append(words)
         if scenic and phrase not in SOUNDS and not self.negation and not self._is_name(phrase):
             self._scene(phrase, words)
+
+    def _is_thing_before(self) -> bool:
+        """Whether something that has a sound of its own is likened: not "a tone like a bell", "nature like birds"."""
+        before = self.mentions or (self.reading.mentions if self.clause.joint == "with" else [])
+        last = before[-1] if before else None
+        return last is not None and last.words not in lexicon.GENERIC and last.words not in {*VAGUE, *SCENES}
+
+    def _is_likeness(self, phrase: str) -> bool:
+        """Whether it is a thing that is not heard itself, as it would be in "percussion like shakers"."""
+        kind, last = SOUNDS.get(phrase) or compounds().get(phrase), (self.mentions or self.reading.mentions)[-1].kind
+        if kind is None or last is None or is_natural(kind) or last not in library():
+            return kind is not None or phrase in SCENES
+        return library()[kind].role != library()[last].role
 
     def _is_name(self, phrase: str) -> bool:
         return phrase in compounds() and not self.negation
@@ -215,7 +192,7 @@ class _Reader:
             first = self.mentions[-1].words
             self._compound(kind)  # "gated snare drums"
             self.query.remove(first)
-        elif self.mentions and self._absorbed(phrase, words, kind):
+        elif self.mentions and (self._said_twice(words, kind) or self._absorbed(phrase, words, kind)):
             return
         mention = Mention(words, kind, [*self.query, words], self.pending, self.run, self.apart, self.article)
         self.pending, self.run, self.query, self.apart, self.article = [], [], [], [], ""
@@ -235,6 +212,17 @@ class _Reader:
         if last.words in lexicon.GENERIC and last.kind in lexicon.NOISE and not is_natural(kind):
             self._compound(kind)
         return False
+
+    def _said_twice(self, words: str, kind: str) -> bool:
+        """Read one thing in "crackling fire" and "howling wind"."""
+        last = self.mentions[-1]
+        if self.beside is None or last.kind != kind or kind not in lexicon.NATURE:
+            return False
+        last.words = words if words == kind else last.words
+        last.query.append(words)
+        last.changes += self.pending
+        self.pending = []
+        return True
 
     def _compound(self, kind: str) -> None:
         """In "bass drone" and "synth pad" the last word is the thing; the first only colours it."""
@@ -285,27 +273,13 @@ class _Reader:
 
     def _compare(self) -> None:
         """End what is compared: in "rain louder than the pad" all before is said of the rain, nothing of the pad."""
+        if self.run and not self.mentions and is_heard(self.run[-1]):
+            self._unknown(self.run, [*self.query])
         before = self.mentions or self.reading.mentions
         if before:
             before[-1].changes += self.pending
             self.pending = []
         self.compared, self.run, self.query = True, [], []
-
-    def _is_before_a_thing(self, at: int) -> bool:
-        """Whether a thing or a scene is next, whatever is said of it: "a bit of the rain", "more soft bells"."""
-        following = (phrase for phrase, _ in self.clause.phrases[at:])
-        next_ = next((phrase for phrase in following if phrase not in {*ARTICLES, "of"} and phrase not in CHANGES), "")
-        return next_ in SOUNDS or next_ in SCENES or next_ in compounds()
-
-    def _is_object(self, at: int) -> bool:
-        """Whether a word for a style is a thing here: "in an old house", "waves on the rocks"."""
-        phrase, words = self.clause.phrases[at]
-        following = next(iter(self.clause.phrases[at + 1 :]), ("", ""))[0]
-        if phrase not in OBJECTS or (following not in PREPOSITIONS and following not in {"", "of"}):
-            return False
-        before = [other for other, _ in self.clause.phrases[:at]]
-        near = max((i for i, other in enumerate(before) if other in PREPOSITIONS or other in SOUNDS), default=-1)
-        return words != phrase or not DETERMINERS.isdisjoint(before[near + 1 :])
 
     def _is_mentioned(self, thing: Mention) -> bool:
         return any(is_same(thing, mention) for mention in self.reading.mentions)
@@ -336,7 +310,7 @@ class _Reader:
                 self.reading.refused.append(" ".join(run))
             return []
         if self.compared:
-            run = []
+            run = self._compared_with(run)
         if self.mentions:
             last = self.mentions[-1]
             last.changes += pending
@@ -346,36 +320,37 @@ class _Reader:
         if self._goes_back(run, query, pending):
             return []
         if run and not self.whole:
-            mention = Mention(" ".join(run), None, query, pending, run)
-            self.mentions.append(mention)
-            self.reading.mentions.append(mention)
+            self._unknown(run, query, pending)
             return []
         begun = any(phrase in ARTICLES for phrase, _ in self.clause.phrases)  # "with a low, dark pad"
-        if not self.whole and (begun or self.clause.joint in _SOFT) and self.clause.next_joint in _SOFT:
+        placed = self.clause.next_joint == "," and any(change.level_db or change.distance for change in pending)
+        if not self.whole and (begun or placed or self.clause.joint in SOFT) and self.clause.next_joint in SOFT:
             return pending
         self.reading.everywhere += pending
         return []
+
+    def _compared_with(self, run: Sequence[str]) -> list[str]:
+        """Mention the owl of "wind louder than the owl", if nothing else has; nothing is said of it."""
+        thing = Mention(" ".join(run), None, list(run), [], list(run))
+        if run and is_heard(run[-1]) and not self._is_mentioned(thing):
+            self.mentions.append(thing)
+            self.reading.mentions.append(thing)
+        return []
+
+    def _unknown(self, run: Sequence[str], query: Sequence[str], changes: Sequence[Change] = ()) -> None:
+        """Mention what only a search can find."""
+        mention = Mention(" ".join(run), None, list(query), list(changes), list(run))
+        self.mentions.append(mention)
+        self.reading.mentions.append(mention)
 
     def _goes_back(self, run: Sequence[str], query: Sequence[str], pending: Sequence[Change]) -> bool:
         """Give the last thing what belongs to it: "piano (loud)", "a guitar with heavy distortion"."""
         bracket = not run and self.clause.bracket
         effect = bool(run) and EFFECTS.issuperset(map(singular, run))
         if not self.reading.mentions or not (
-            bracket or effect or (not run and not self.whole and self._stands_behind())
+            bracket or effect or (not run and not self.whole and self.clause.stands_behind())
         ):
             return False
         self.reading.mentions[-1].query += query
         self.reading.mentions[-1].changes += pending
         return True
-
-    def _stands_behind(self) -> bool:
-        """Whether a clause of modifiers alone ends what was said of a thing: "rain, very far away, and a piano"."""
-        if any(phrase in {"it", "them"} for phrase, _ in self.clause.phrases):
-            return True
-        if self.clause.joint == "with" and self.clause.next_joint in _ENDS:
-            return True
-        if self.clause.joint not in {",", "and"} or any(phrase in ARTICLES for phrase, _ in self.clause.phrases):
-            return False
-        if self.clause.next_joint in _SOFT:
-            return self.clause.next_phrase in ARTICLES
-        return self.clause.next_joint not in _ENDS

@@ -45,7 +45,9 @@ _PICTURES = {
 _SIGNS = (
     (re.compile(r"\br\s?(?:&|'?n'?)\s?b\b", re.IGNORECASE), "rnb"),
     (re.compile(r"\bdrums?\s?(?:&|'?n'?)\s?bass\b|\bd\s?&\s?b\b", re.IGNORECASE), "drum and bass"),
-    (re.compile(r"\b\d+(?:\.\d+)?\s?%"), " "),
+    (re.compile("[\u2018\u2019\u00b4`]"), "'"),
+    (re.compile(r"\bw/(?=\s|[a-z])(?!o(?:ut)?\b)", re.IGNORECASE), "with "),
+    (re.compile(r"(?<=[a-z]{3})/(?=[a-z]{3})", re.IGNORECASE), ", "),
     (re.compile(r"\s*[+|]\s*|\s+/\s+"), ", "),
     (re.compile(r"\s*&\s*"), " and "),
 )

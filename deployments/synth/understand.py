@@ -12,11 +12,12 @@ from typing import Any
 
 from deployments.synth import lexicon
 from deployments.synth.axes import axes
-from deployments.synth.exclusion import banned_by, is_of, named
+from deployments.synth.exclusion import banned_by, is_of, is_taken_back, named
 from deployments.synth.lexicon import FILLERS, GENERIC, HOURS, NATURE, NOISE, SCENES, SOUNDS, Scene
 from deployments.synth.modifiers import CHANGES, Change, total
 from deployments.synth.musical import Terms, read_terms
-from deployments.synth.names import called_by, is_natural
+from deployments.synth.names import called_by, is_heard, is_natural
+from deployments.synth.notes import of_left_out, of_nothing_found
 from deployments.synth.presets import Preset, library
 from deployments.synth.reading import Mention, Reading, read
 from deployments.synth.scenery import add_scenery
@@ -73,6 +74,7 @@ class Interpretation:
     excluded: tuple[str, ...] = ()
     not_understood: tuple[str, ...] = ()
     understood: bool = True
+    notes: tuple[str, ...] = ()  # where what is played is not what was asked for, in plain words
 
     def facts(self) -> dict[str, Any]:
         """The interpretation as JSON."""
@@ -85,6 +87,7 @@ class Interpretation:
             "excluded": list(self.excluded),
             "not_understood": list(self.not_understood),
             "understood": self.understood,
+            "notes": list(self.notes),
         }
 
 
@@ -95,7 +98,9 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
     reading = read(terms.rest)
     banned = banned_by(reading, negative_prompt)
     scene_bpm, scene_scale = add_scenery(reading)
-    mentions = _merged([part for mention in reading.mentions for part in _less(mention, banned)])
+    taken_back = [mention.words for mention in reading.mentions if is_taken_back(mention, reading)]
+    asked = [mention for mention in reading.mentions if mention.words not in taken_back]
+    mentions = _merged([part for mention in asked for part in _less(mention, banned)])
     layers, missing = _found(mentions, banned)
     if missing and all(mention.kind is None for mention in mentions):
         layers = []  # a scene in many words: no part of it says more than the whole
@@ -104,8 +109,11 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
     if layers:
         common = total(reading.everywhere)
         layers = [replace(layer, change=total([layer.change, common])) for layer in layers]
+        notes = tuple(of_left_out([layer.sound for layer in layers], _MOST_LAYERS))
     else:
-        layers = _nearest(" ".join(reading.wanted), banned, total(everything))
+        wanted = " ".join(words for words in reading.wanted if words not in taken_back)
+        layers = _nearest(wanted, banned, total(everything))
+        notes = (of_nothing_found([layer.sound for layer in layers], taken_back, bool(banned), missing),)
     pace = _strongest_tempo(total(everything).tempo, layers)
     return Interpretation(
         layers=tuple(layers[:_MOST_LAYERS]),
@@ -119,6 +127,7 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
         excluded=tuple(sorted(banned)),
         not_understood=tuple(missing),
         understood=understood,
+        notes=notes,
     )
 
 
@@ -155,6 +164,7 @@ def _merged(mentions: Sequence[Mention]) -> list[Mention]:
         if same is None:
             merged.append(mention)
         else:
+            same.words = mention.words if mention.words == mention.kind else same.words  # a crackling fire is a fire
             same.query += mention.query
             same.changes += mention.changes
     return merged
@@ -189,6 +199,9 @@ def _less(mention: Mention, banned: set[str]) -> list[Mention]:
 
 def _parted(mentions: Sequence[Mention], banned: set[str]) -> list[Mention]:
     """The mentions, and before them what stood apart from them and is a thing: "frogs" in "frogs in the rain"."""
+    for mention in mentions:
+        if mention.words in HOURS:
+            mention.apart = mention.apart or [word for word in mention.strange if is_heard(word)]  # "night city"
     apart = [m for m in mentions if m.apart and not all(word.endswith("ing") for word in m.apart)]
     found = preset_search().search_many([" ".join(m.apart) for m in apart], 1) if apart else []
     things = {id(m): hits[0] for m, hits in zip(apart, found, strict=True) if hits[0].score >= _APART_FITS}
@@ -276,6 +289,8 @@ def _is_meant(best: Hit, own: Hit, mention: Mention) -> bool:
     Newsroom keys hammering are a typewriter's, a blues harp is a harmonica.
     """
     ahead = best.score - own.score
+    if mention.words not in SCENES and all(word == mention.words or word in CHANGES for word in mention.query):
+        return False  # "hushed strings" are strings
     if best.score < _MEANT_FITS or (mention.words in SCENES and not _is_one(best.preset, SCENES[mention.words])):
         return False
     colours = {word for phrase in mention.query if phrase in SOUNDS for word in words(phrase)}

@@ -16,7 +16,8 @@ _LINES: tuple[tuple[Change, str], ...] = (
     (Change(level_db=-6, brightness=-0.3), """
         soft softly quiet quietly subtle hushed faint faintly whispering whispered muted low_volume unobtrusive
         dulcet pianissimo sotto_voce hush_hush bashful tiptoeing gossamer low_key modest murmuring half_heard
-        scarcely_audible dampened softened toned_down turned_down faded wispy meek shy reticent noiseless
+        scarcely_audible barely_noticeable barely_perceptible
+        barely_discernible barely_heard dampened softened toned_down turned_down faded wispy meek shy reticent noiseless
         under_the_breath discreet barely_audible understated restrained feeble inaudible silent murmured hush
         diffident mousy mousey tenuous inconspicuous imperceptible soundless tacit taciturn unassuming demure weak
         frail mezza_voce subtly discreetly timorous low_level at_low_volume on_tiptoe like_a_whisper"""),
@@ -37,7 +38,9 @@ _LINES: tuple[tuple[Change, str], ...] = (
         vicious furious rabid untamed tempestuous turbulent raw merciless ruthless punishing heavily fiercely
         violently wildly intensely furiously hell_for_leather vehement impetuous belligerent warlike hostile lashing
         pelting battering beating_down blustery squally seething"""),
-    (Change(level_db=-7), "barely_there tucked_away low_in_the_mix in_the_back at_the_back tucked_under"),
+    (Change(level_db=-7), """
+        barely_there tucked_away low_in_the_mix in_the_back at_the_back tucked_under tucked_underneath tucked_behind
+        tucked_beneath"""),
     # near and far
     (Change(level_db=-8, brightness=-0.7, distance=1), """
         distant distantly outlying half_a_mile_away over_the_hills beyond_the_hills behind_the_hill down_the_valley
@@ -445,6 +448,8 @@ _LIKENESSES: tuple[tuple[Change, str], ...] = (
     (Change(brightness=1.9, level_db=1), """
         razor razors knife knives scalpel blade blades sandpaper nails chainsaw drill siren buzzsaw wire barbed_wire
         acid vinegar saw hornet wasp"""),
+    (Change(level_db=-9), "whisper sigh feather feathers falling_snow falling_feather pin_drop heartbeat murmur"),
+    (Change(level_db=5), "thunder cannon cannons jet jet_engine stadium foghorns explosion explosions rock_concert"),
     (Change(register=-1, brightness=-0.4), """
         earthquake elephant whale whales mountain abyss giant giants walrus bear bull foghorn tuba cave_bear
         tectonic_plates ship's_engine"""),

@@ -14,8 +14,9 @@ from deployments.synth.spelling import corrected, plain
         ("drum n bass", "drum and bass"),
         ("R&B", "rnb"),
         ("F♯ dorian, B♭", "F♯ dorian, B♭"),
-        ("rain 20%", "rain  "),
+        ("rain w/ bells, w/o drums", "rain with  bells, w/o drums"),
         ("🎸", ", guitar, "),
+        ("rain/piano/vinyl, 3/4", "rain, piano, vinyl, 3/4"),
     ],
 )
 def test_plain(text: str, said: str) -> None:
