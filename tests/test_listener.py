@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from serve_app import ingress
-from serve_app.ingress import Listener
+from serve_app.ingress import Listener, bind
 from serve_app.launch import UNASKED_PORTS, free_port
 from tests.support.service import HANGS_S
 
@@ -48,6 +48,11 @@ async def test_a_stop_that_is_held_up_cuts_off_one_at_most(monkeypatch: pytest.M
     for thread in threads:
         await asyncio.to_thread(thread.join)
     assert ends["ConnectError"] >= CLIENTS - 1, ends
+
+
+def test_a_taken_address_leaves_no_socket_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+        bind("127.0.0.1", taken.getsockname()[1])  # a socket left open would fail the test as a warning
 
 
 def test_a_port_that_is_bound_later_is_none_that_the_system_gives_away() -> None:
