@@ -9,6 +9,7 @@ import synth_native
 from pydantic import ValidationError
 
 from deployments.contract import Context, InvalidInput, Samples
+from deployments.synth.instrument import instrument, number
 from deployments.synth.interpret import Usual, interpret
 from deployments.synth.model import Synth, piece
 from deployments.synth.perform import DEFAULT_BLOCK, SAMPLE_RATE_HZ, Piece, perform, whole
@@ -30,6 +31,8 @@ class _Text(str):
 
 _TEMPO, _KEY, _SCALE, _DURATION = _Number(120.0), _Text("C"), _Text("major"), _Number(10.0)
 _LEAST_CPU, _LEAST_LATENCY_MS = 1e-4, 0.37  # the engine's limits: 16 frames are its shortest block
+_MOST_LATENCY_MS = 10_000.0
+_SHOWN = 60  # characters of a wrong value
 
 
 def generate_audio(  # noqa: PLR0913 - the published signature
@@ -51,18 +54,16 @@ def generate_audio(  # noqa: PLR0913 - the published signature
     `max_latency` in ms bounds the engine's block. Without a seed one is drawn. Raises InvalidInput, which names the
     argument.
     """
-    if not 0 < max_cpu <= 1:
-        raise InvalidInput(f"max_cpu is {max_cpu}; give a share of one core over 0 and up to 1", "/max_cpu")
-    if not max_latency > 0:
-        raise InvalidInput(f"max_latency is {max_latency} ms; give more than 0", "/max_latency")
+    max_cpu = max(_LEAST_CPU, number("max_cpu", max_cpu, 0, 1, "of a core", over=True))
+    max_latency = max(_LEAST_LATENCY_MS, number("max_latency", max_latency, 0, _MOST_LATENCY_MS, "ms", over=True))
     given = {"tempo_bpm": tempo, "key": key, "scale": scale, "duration_s": duration}
     fields = {name: value for name, value in given.items() if not isinstance(value, _Number | _Text)}
     request = _request({"prompt": prompt, "role": role, "seed": seed, **fields})
     drawn = int(np.random.default_rng().integers(2**32)) if request.seed is None else request.seed
     score = replace(
         piece(interpret(request, drawn, Usual(_TEMPO, _KEY, _SCALE)), DEFAULT_BLOCK),
-        max_cpu=max(_LEAST_CPU, max_cpu),
-        max_latency_ms=max(_LEAST_LATENCY_MS, max_latency),
+        max_cpu=max_cpu,
+        max_latency_ms=max_latency,
     )
     return whole(perform(score, Context(seed=drawn)), score.frames)
 
@@ -70,28 +71,27 @@ def generate_audio(  # noqa: PLR0913 - the published signature
 def generate_from_preset(
     preset_params: Mapping[str, Any], duration: float = 2.0, sample_rate: float = 44100.0
 ) -> Samples:
-    """Return float32 (2, frames) of a graph, or of one instrument that holds middle C.
+    """Return float32 (2, frames) of a preset, of a graph, or of one instrument, that hold middle C.
 
-    A graph is {"nodes", "output"} with optional "events" (times in frames) and "seed". Anything else is
-    taken as the parameters of node type `poly`, flat, with optional "note" (MIDI, or a list for a chord)
-    and "velocity". Times may also be given as *_ms, frequencies as *_khz. Raises InvalidInput, which names
+    A preset is an object as in native/presets/, of which "graph" and "level_db" are read, in any unit. A graph is
+    {"nodes", "output"} with optional "events" (times in frames). Anything else is taken as the parameters of node
+    type `poly`, flat; their times may also be given as *_ms, frequencies as *_khz. Presets and instruments take an
+    optional "note" (MIDI, or a list for a chord) and "velocity", all three "seed". Raises InvalidInput, which names
     the field.
     """
-    if not 0 < duration <= MAX_DURATION_S:
-        raise InvalidInput(f"duration is {duration} s; give more than 0 and at most {MAX_DURATION_S:g}", "/duration")
-    if not 8_000 <= sample_rate <= 192_000:
-        raise InvalidInput(f"sample_rate is {sample_rate} Hz; give 8000 to 192000", "/sample_rate")
+    seconds = number("duration", duration, 0, MAX_DURATION_S, "s", over=True)
+    rate_hz = number("sample_rate", sample_rate, 8_000, 192_000, "Hz")
+    frames = round(seconds * rate_hz)
+    if not isinstance(preset_params, Mapping):
+        what = type(preset_params).__name__
+        raise InvalidInput(f"preset_params is of type {what}; give an object", "/preset_params")
+    if not frames:
+        raise InvalidInput(f"duration is {seconds:g} s, shorter than one frame", "/duration")
     params = dict(preset_params)
-    seed = int(params.pop("seed", 0))
-    frames = round(duration * sample_rate)
-    events = params.pop("events", None)
-    if "nodes" in params:
-        graph = params
-        timed = [{"time_s": event["frame"] / sample_rate, **_without(event, "frame")} for event in events or []]
-    else:
-        graph, timed = _instrument(params, duration)
+    seed = int(number("seed", params.pop("seed", 0), 0, 2**32 - 1))
+    graph, timed = instrument(params, seconds, rate_hz)
     score = [(event["time_s"], (event,)) for event in sorted(timed, key=lambda event: float(event["time_s"]))]
-    held = Piece(graph, score, frames, min(0.05, 0.25 * duration), sample_rate)
+    held = Piece(graph, score, frames, min(0.05, 0.25 * seconds), rate_hz)
     try:
         return whole(perform(held, Context(seed=seed)), frames)
     except (ValueError, TypeError, KeyError) as error:
@@ -119,35 +119,6 @@ def _request(fields: dict[str, Any]) -> SynthRequest:
     except ValidationError as error:
         first = error.errors()[0]
         field = {"tempo_bpm": "tempo", "duration_s": "duration"}.get(str(first["loc"][0]), str(first["loc"][0]))
-        raise InvalidInput(f"{field}: {first['msg']}, got {first['input']!r}", f"/{field}") from error
-
-
-def _instrument(params: dict[str, Any], duration: float) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Turn flat parameters into a graph of one poly node and a chord that is held nearly to the end."""
-    notes = params.pop("note", 60)
-    velocity = float(params.pop("velocity", 0.8))
-    normal = dict(_normalised(name, value) for name, value in params.items())
-    known = synth_native.describe()["poly"]["params"]
-    names = {p["name"] for p in known} if not isinstance(known, Mapping) else set(known)
-    for name in normal:
-        if name not in names:
-            raise InvalidInput(f"a preset has no '{name}'; it has {', '.join(sorted(names))}", f"/{name}")
-    graph = {"nodes": [{"id": "voice", "type": "poly", "params": normal}], "output": "voice"}
-    release = min(float(normal.get("release_s", 0.3)), 0.4 * duration)
-    events: list[dict[str, Any]] = []
-    for note in notes if isinstance(notes, list | tuple) else [notes]:
-        events.append({"time_s": 0.0, "type": "note_on", "node": "voice", "note": note, "velocity": velocity})
-        events.append({"time_s": duration - release, "type": "note_off", "node": "voice", "note": note})
-    return graph, events
-
-
-def _normalised(name: str, value: Any) -> tuple[str, Any]:
-    """Return name and value in SI units: attack_ms -> attack_s, cutoff_khz -> cutoff_hz."""
-    for unit, instead, factor in (("_ms", "_s", 1e-3), ("_khz", "_hz", 1e3)):
-        if name.endswith(unit) and isinstance(value, int | float):
-            return name.removesuffix(unit) + instead, value * factor
-    return name, value
-
-
-def _without(event: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in event.items() if key != name}
+        given = repr(first["input"])
+        shown = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}... ({len(first['input'])} characters)"
+        raise InvalidInput(f"{field}: {first['msg']}, got {shown}", f"/{field}") from error

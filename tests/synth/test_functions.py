@@ -1,5 +1,6 @@
 """The published Python functions."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from deployments.contract import InvalidInput
 from deployments.synth import generate_audio, generate_from_preset, get_status
+from deployments.synth.presets import folder
 from tests.synth.listen import pitch_classes
 
 
@@ -119,6 +121,47 @@ def test_duration_and_rate_are_checked(argument: str, value: Any) -> None:
     with pytest.raises(InvalidInput) as caught:
         generate_from_preset({}, **{argument: value})
     assert caught.value.pointer == f"/{argument}"
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [("max_cpu", "much"), ("max_cpu", None), ("max_latency", float("inf")), ("max_latency", "x")]
+)
+def test_what_is_no_number_is_named(argument: str, value: Any) -> None:
+    with pytest.raises(InvalidInput, match=argument):
+        generate_audio("pad", duration=0.1, **{argument: value})
+
+
+def test_an_error_does_not_repeat_a_long_prompt() -> None:
+    with pytest.raises(InvalidInput, match=r"4000 characters.*10000 characters") as caught:
+        generate_audio("a" * 10_000)
+    assert len(str(caught.value)) < 200
+
+
+_VOICE = {"nodes": [{"id": "v", "type": "poly"}], "output": "v"}
+
+
+@pytest.mark.parametrize(
+    ("preset", "pointer"),
+    [(None, "/preset_params"), ([1], "/preset_params"), ({"note": "x"}, "/note"), ({"note": [60, 400]}, "/note"),
+     ({"velocity": 5}, "/velocity"), ({"seed": "x"}, "/seed"), ({"seed": -1}, "/seed"),
+     ({**_VOICE, "events": "x"}, "/events"), ({**_VOICE, "events": [{}]}, "/events/0/frame"),
+     ({**_VOICE, "events": [{"frame": float("nan"), "type": "note_on"}]}, "/events/0/frame"),
+     ({"graph": {"nodes": []}}, "/graph/nodes"), ({"graph": _VOICE, "level_db": "loud"}, "/graph")],
+)  # fmt: skip
+def test_a_wrong_field_of_a_preset_is_named(preset: Any, pointer: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        generate_from_preset(preset)
+    assert caught.value.pointer == pointer
+
+
+@pytest.mark.parametrize("id_", ["pad", "rain", "techno_drums", "vibraphone"])
+def test_a_preset_file_plays(id_: str) -> None:
+    file = next(folder().rglob(f"{id_}.json"))
+    preset = json.loads(file.read_text(encoding="utf-8"))
+    audio = generate_from_preset(preset, duration=1.0)
+    assert np.abs(audio).max() > 0.01
+    softer = generate_from_preset({**preset, "level_db": "-40 dB"}, duration=1.0)
+    assert np.abs(softer).max() < 0.1 * np.abs(audio).max()
 
 
 def test_status() -> None:
