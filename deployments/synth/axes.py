@@ -23,6 +23,7 @@ Vectors = NDArray[np.float32]
 _RIDGE = 0.1
 _NEUTRAL = 0.3  # how much a noun weighs beside a modifier
 _CERTAIN = 0.12  # a smaller share of a strong change is noise
+_TOLD = 0.25  # the same of a whole clause, which may say something else altogether
 _BOOST = 1.6  # what a regression takes from extremes, given back
 
 
@@ -31,7 +32,7 @@ class Axes:
 
     def __init__(self, embedder: Embedder, nouns: Sequence[str], kept_in: Path | None = None) -> None:
         self.embedder = embedder
-        taught_by = {phrase: change for phrase, change in WORDS.items() if " " not in phrase}
+        taught_by = WORDS
         plain = [noun for noun in nouns if noun not in taught_by]
         texts = [_framed(phrase) for phrase in (*taught_by, *plain)]
         self.known = vectors_of(texts, embedder, kept_in)
@@ -48,10 +49,14 @@ class Axes:
         vectors = self.embedder.encode([_framed(phrase) for phrase in phrases])
         return np.asarray(_kernel(vectors, self.known) @ self.weights, np.float64)
 
-    def _change(self, phrase: str) -> Change:
+    def told(self, clause: str) -> Change:
+        """What a clause that names no sound says of one: nothing but what is beyond doubt."""
+        return self._change(clause, _TOLD)
+
+    def _change(self, phrase: str, certain: float = _CERTAIN) -> Change:
         """What a phrase does to a sound: nothing where no field stands out."""
         shares = self.strengths([phrase])[0]
-        shares[np.abs(shares) < max(_CERTAIN, 0.5 * float(np.abs(shares).max()))] = 0
+        shares[np.abs(shares) < max(certain, 0.5 * float(np.abs(shares).max()))] = 0
         values = _BOOST * shares * self.scale
         rounded = np.clip(values, -self.scale, self.scale).round(1)  # what a vector's last digits say is not heard
         return Change(**dict(zip(NAMES, rounded.tolist(), strict=True)))
@@ -64,7 +69,7 @@ def _kernel(a: Vectors, b: Vectors) -> NDArray[np.float64]:
 
 def _framed(phrase: str) -> str:
     """A word in the company that shows how it is meant."""
-    return f"a {phrase} sound"
+    return f"a sound {phrase}" if " " in phrase else f"a {phrase} sound"
 
 
 @cache

@@ -22,6 +22,7 @@ class Mention:
     strange: list[str] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
     article: str = ""
+    clause: str = ""  # all words of it, where no table knows what is meant
 
     @property
     def change(self) -> Change:

@@ -46,6 +46,7 @@ _LIKE = (
 _ENDINGS: Mapping[str, float] = {"est": 1.4, "er": 1.15, "ish": 0.6, "ly": 1.0}
 _ATTACK = re.compile(r"(\d+) (ms|milliseconds?|s|secs?|seconds?) (?:attack|onset|fade in|swell)")
 _DECIBELS = re.compile(r"(\d+) decibels (up|down)")
+_OCTAVES = re.compile(r"([123]) octaves (up|down)")
 _USUAL_ATTACK_S, _PER_OCTAVE = 0.12, 0.6
 _ONSETS = (
     "attack",
@@ -104,8 +105,41 @@ def _change(phrase: str) -> Change | None:
     hardly = next((f"barely {phrase.removeprefix(way)}" for way in _HARDLY if phrase.startswith(way)), "")
     if hardly in WORDS:
         return WORDS[hardly]
-    told = _timed(phrase) or _levelled(phrase) or of_a_band(phrase) or of_quality(phrase) or _onset(phrase)
+    told = (
+        _timed(phrase)
+        or _inflected(phrase)
+        or _transposed(phrase)
+        or _levelled(phrase)
+        or of_a_band(phrase)
+        or of_quality(phrase)
+        or _onset(phrase)
+    )
     return told or _likeness(phrase) or _to_a_degree(phrase)
+
+
+def _transposed(phrase: str) -> Change | None:
+    """Read "2 octaves up"."""
+    match = _OCTAVES.fullmatch(phrase)
+    return None if match is None else Change(register=float(match[1]) * (1 if match[2] == "up" else -1))
+
+
+def _inflected(phrase: str) -> Change | None:
+    """Read "creep up on" where the table has "creeps up on", and "stealing in" where it has "steal in"."""
+    first, _, rest = phrase.partition(" ")
+    return next((WORDS[f"{form} {rest}"] for form in _forms(first) if f"{form} {rest}" in WORDS), None)
+
+
+@lru_cache(maxsize=1024)
+def _forms(verb: str) -> tuple[str, ...]:
+    """The forms that a verb may have, with some that no verb has."""
+    roots = {verb}
+    for ending in ("ing", "ed", "es", "s"):
+        root = verb.removesuffix(ending)
+        if root != verb and len(root) > 2:
+            roots |= {root, root + "e", *([root[:-1]] if root[-1] == root[-2] else [])}
+    formed = {root + ending for root in roots for ending in ("", "s", "es", "ing")}
+    formed |= {root[:-1] + "ing" for root in roots if root.endswith("e")}
+    return tuple(sorted(formed - {verb}))
 
 
 def _levelled(phrase: str) -> Change | None:

@@ -47,8 +47,14 @@ _LENGTHS = re.compile(
 )
 _BARE = re.compile(r"\b(?:length|duration)\s*(?:of|is|:|=)?\s*(\d+(?:\.\d+)?)(?![\d.:]|\s*[a-z%])", re.IGNORECASE)
 # A length beside one of these is of a part of the sound, or a time.
+BEGINNING = (
+    r"(?:open(?:s|ing)?|ris(?:es?|ing)|fad(?:es?|ing) (?:in|up)|com(?:es?|ing) (?:in|up)|swell(?:s|ing)?"
+    r"|bloom(?:s|ing)?|build(?:s|ing)?(?: up)?|speak(?:s|ing)?|peak(?:s|ing)?|grow(?:s|ing)?"
+    r"|eas(?:es?|ing)(?: itself| themselves)? in"
+    r"|reach(?:es|ing)? (?:its |their )?(?:full|peak|maximum)(?: level| volume| loudness)?)"
+)
 _PART_BEFORE = re.compile(
-    r"\b(?:attack|onset|release|decay|delay|echo|reverb|tail|swell|rise|ramps?"
+    rf"\b(?:{BEGINNING}|attack|onset|release|decay|delay|echo|reverb|tail|swell|rise|ramps?"
     r"|fad(?:e|es|ed|ing)(?:[\s-](?:in|out|up|away|down))?|takes?|taking|needs?"
     r"|after|first|last|final|next|every|each|within|until|past|than|wait|just a|per|once|twice|times"
     r"|hang on|before)(?:\s+(?:time|of|is|the|about|around|over|for|to|in|up|within|on))*[\s:=]*$",
@@ -70,6 +76,12 @@ _SAID_LONG = re.compile(r"\b(?:for|lasting|lasts?|length|duration|about|around)[
 
 _EVERY = re.compile(
     r"\b(?:every|each)\s+(?:\d+(?:\.\d+)?|an?|few|couple of)\s+(?:seconds?|minutes?|bars?)(?:\s+or so)?\b",
+    re.IGNORECASE,
+)
+_NUMBERS = {"once": 1, "twice": 2, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "thrice": 3}
+_RATE = re.compile(
+    r"\b(?:(once|twice|thrice)|(one|two|three|four|five|[1-5])(?:\s+(?:times|hits?|beats?|strokes?|notes?|strikes?|ticks?"
+    r"|taps?|steps?|pulses?))?)\s+(?:an?|per|each|every)\s+second\b(?!\s+(?:beat|bar|note))",
     re.IGNORECASE,
 )
 _METRE = re.compile(r"\b(?:[2-9]/[48]|in three|three[\s-]four|triple met(?:re|er))\b", re.IGNORECASE)
@@ -102,12 +114,19 @@ class Terms:
 
 def read_terms(prompt: str) -> Terms:
     """Find "70 bpm", "in D minor", "f# dorian", "rooted on D", "a waltz", "a minute and a half"."""
+    prompt = _RATE.sub(_per_minute, prompt)
     rest, tempo_bpm = _tempo(_EVERY.sub("now and then", in_figures(_EVERY.sub("now and then", prompt))))
     rest, duration_s = _length(rest)
     rest, key, scale = read_key(rest)
     beats = 3 if _THREE.search(rest) else 4
     swing = 0.55 if _SWING.search(rest) else 0.0
     return Terms(_METRE.sub(",", rest), tempo_bpm, key, scale, duration_s, beats, swing)
+
+
+def _per_minute(match: re.Match[str]) -> str:
+    """Read "twice a second" as a tempo."""
+    said = (match[1] or match[2]).lower()
+    return f"at {60 * (int(said) if said.isdigit() else _NUMBERS[said]):g} bpm"
 
 
 def _tempo(text: str) -> tuple[str, float | None]:

@@ -12,7 +12,7 @@ _QUALITY_LINES: tuple[tuple[Change, str], ...] = (
     (Change(brightness=-1.3), "darkness|gloom|murk|dullness|mud|muddiness"),
     (Change(intensity=-1.2), "gaps|gap|rests|pauses|pause|breaks|silence|silences|breathing room|stillness|empty space"
                              "|interruption|interruptions"),
-    (_DENSE, "notes|activity|events|busyness|density"),
+    (_DENSE, "notes|hits|strokes|strikes|plucks|taps|activity|events|busyness|density"),
     (Change(attack=2.2), "delay|hesitation|fade|fade in|ramp|lag"),
     (Change(attack=-2.2), "punch|snap|attack|bang|click|clicks|transient|transients|accents|edge|edges"),
     (Change(width=1), "stereo|stereo image|stereo field|width|stereo width|spread|panning"),
@@ -50,6 +50,10 @@ _BANDS: Mapping[str, Change] = {
     **dict.fromkeys(
         ("lows", "low end", "bottom end", "bass frequencies", "low frequencies", "bass end"), Change(brightness=-1.0)
     ),
+    "stereo width": Change(width=1),
+    "tempo": Change(tempo=0.55, intensity=0.6, attack=-0.8),
+    "density": Change(intensity=1.3),
+    "attack time": Change(attack=2.2),
 }  # fmt: skip
 _TURNS: Mapping[float, str] = {
     1.0: "cranked|cranked up|boosted|pushed|pushed up|raised|lifted|turned up|up|dialled up|dialed up|emphasised"

@@ -24,7 +24,7 @@ from deployments.synth.modifiers import CHANGES, TRAILING, Change, is_of_an_onse
 from deployments.synth.names import ARTICLES, compounds, is_heard, is_natural
 from deployments.synth.phrases import EXCEPTIONS, LIKENING, THAN, split
 from deployments.synth.presets import library
-from deployments.synth.quantities import QUANTITIES, of_quality
+from deployments.synth.quantities import QUANTITIES, of_a_band, of_quality
 
 __all__ = ["Mention", "Reading", "read", "singular"]
 
@@ -249,7 +249,7 @@ class _Reader:
             else:
                 self.turned.append(CHANGES[phrase])
             return
-        self.query.append(words)
+        self.query += [words] if of_a_band(words) is None else []  # a setting is no sound
         behind = self.mentions or (self.reading.mentions if self.clause.joint == "with" and of_quality(phrase) else [])
         if (phrase in TRAILING or " " in phrase) and behind and (not self.run or is_of_an_onset(phrase)):
             behind[-1].changes.append(CHANGES[phrase])
@@ -339,7 +339,8 @@ class _Reader:
 
     def _unknown(self, run: Sequence[str], query: Sequence[str], changes: Sequence[Change] = ()) -> None:
         """Mention what only a search can find."""
-        mention = Mention(" ".join(run), None, list(query), list(changes), list(run))
+        mention = Mention(" ".join(run), None, list(query), list(changes), list(run), article=self.article)
+        mention.clause = " ".join(words for _, words in self.clause.phrases)
         self.mentions.append(mention)
         self.reading.mentions.append(mention)
 

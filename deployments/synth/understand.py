@@ -36,6 +36,7 @@ _MEANT_FITS = 0.4
 _APART_FITS = 0.5
 _NAMESAKES = 8  # how far down a preset of the very name is preferred
 _COLOUR = 0.4  # the weight of what is said of a thing, beside the thing with it
+_LIKE = frozenset({"like", "as"})  # what comes after is no thing that is heard
 _MOST_LAYERS = 6
 _NOTHING_SAID = "calm music"
 _USUAL_BPM = 90.0
@@ -174,11 +175,12 @@ def _found(mentions: Sequence[Mention], banned: set[str]) -> tuple[list[Layer], 
     """A layer for each mention that something fits, and the words that nothing fits."""
     mentions = _parted(mentions, banned)
     layers: dict[str, Layer] = {}
-    missing = []
+    missing, told = [], []
     for mention, hits in zip(mentions, _hits(mentions), strict=True):
         hit = _best(mention, [hit for hit in hits if hit.preset.id not in banned], banned)
         if hit is None:
             missing += [] if mention.kind is not None else [mention.words]
+            told += [(next(reversed(layers), ""), mention)] if _tells(mention) else []
             continue
         id_, change = hit.preset.id, total([mention.change, *_judged(mention, hit.preset)])
         rougher = _rougher(hit.preset, mentions, layers) if mention.kind is None else None
@@ -187,7 +189,24 @@ def _found(mentions: Sequence[Mention], banned: set[str]) -> tuple[list[Layer], 
         if id_ in layers:
             change = total([layers[id_].change, change])
         layers[id_] = Layer(id_, mention.words, change, min(1.0, hit.score))
+    for id_, mention in told if layers else ():
+        layer = layers.get(id_) or next(iter(layers.values()))
+        layers[layer.sound] = replace(layer, change=total([layer.change, _told(mention)]))
     return list(layers.values()), missing
+
+
+def _tells(mention: Mention) -> bool:
+    """Whether words in which no sound is found say how another sounds: "bells, too many to count"."""
+    said = mention.clause.split()
+    return mention.kind is None and bool(said) and (mention.article != "a" or said[0] in _LIKE) and len(said) > 1
+
+
+def _told(mention: Mention) -> Change:
+    """What such words do: those that the tables know, and where these do nothing, what is judged of them all."""
+    judge = axes()
+    if judge is None or any(vars(mention.change).values()):
+        return mention.change
+    return judge.told(mention.clause)
 
 
 def _less(mention: Mention, banned: set[str]) -> list[Mention]:

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping
 
+from deployments.synth.knobs import settled
 from deployments.synth.loudness_words import levelled
+from deployments.synth.musical import BEGINNING
 from deployments.synth.refusals import ruled_out
 
 # No negation and no quantity is meant, whatever it looks like.
@@ -22,6 +24,7 @@ _TIME = r"(\d+(?:\.\d+)?)[\s-]*(ms|milliseconds?|s|secs?|seconds?)\b"
 _ATTACK = re.compile(
     rf"\b(?:attack|onset|rise|fade[\s-]in)(?:\s+time)?(?:\s+(?:of|is)|\s*[:=])?\s+{_TIME}"
     rf"|\btak(?:es?|ing)\s+{_TIME}\s+to\s+(?:come in|come up|fade in|swell|open|bloom|start|build|rise|speak)\b"
+    rf"|\b{BEGINNING}(?:\s+\w+)?\s+(?:in|over|within|after|across|during)\s+(?:about\s+|around\s+|some\s+)?{_TIME}"
 )
 
 
@@ -30,10 +33,10 @@ def plainly(text: str) -> str:
     text = text.lower()
     for idiom, instead in _IDIOMS.items():
         text = re.sub(rf"\b(?:{idiom})\b" if not idiom.startswith("^") else idiom, instead, text)
-    return ruled_out(levelled(_ATTACK.sub(_attack, text)))
+    return ruled_out(levelled(settled(_ATTACK.sub(_attack, text))))
 
 
 def _attack(match: re.Match[str]) -> str:
     """Read "attack of 1.5 s" and "takes three seconds to come in"."""
-    number, unit = (match[1], match[2]) if match[1] else (match[3], match[4])
+    number, unit = [group for group in match.groups() if group][:2]
     return f"{max(1, round(float(number) * (1 if unit.startswith('m') else 1000)))} ms attack"

@@ -15,7 +15,7 @@ _KITS = (
     {"kick": "X.........x.....", "snare": "........X......o", "hat": "x...x...x...x.o."},
 )
 _CALM = {"kick": "X...............", "snare": "........x.......", "hat": "....x.......x..."}
-# Where a tempo is asked for every beat is as clear as the next: hat and a soft snare join the kick, and little is between.
+# Where a tempo is asked for all beats are alike: hat and a soft snare join the kick, and little is between.
 _PULSES = (
     {"kick": "X.......X.....o.", "snare": "s...x...s...x...", "hat": "X.g.x.g.X.g.x.g."},
     {"kick": "X...X...X...X...", "snare": "s...s...s...s...", "hat": "X.g.X.g.X.g.X.g."},

@@ -13,7 +13,8 @@ from deployments.synth.theory import lead_voices
 _LONGEST = 3  # chords that a common tone is held over before it is struck again
 _RESTS = -1.0  # a pace at which every second chord is left out
 
-_PULSED = (tuple((float(beat), 0.75) for beat in range(4)),)
+_Rhythm = tuple[tuple[float, float], ...]  # (beat, length in beats)
+_PULSED: tuple[_Rhythm, ...] = (tuple((float(beat), 0.75) for beat in range(4)),)
 
 Voicing = tuple[Chord, tuple[int, ...]]
 
@@ -99,9 +100,10 @@ def stabs(song: Song, player: Player) -> Iterator[Event]:
         ((0, 2), (2, 1.5)), ((1, 0.5), (3, 0.5)), ((0, 0.5), (0.75, 0.5), (2, 1)),
     )  # fmt: skip
     calm = (((0, 3.8),), ((0, 2.0), (2, 1.8)), ((0, 3.0), (3, 0.9)))
-    choices = calm if player.pace < -0.5 else rhythms
-    choices = _PULSED if song.pulse and song.beats == 4 else choices
-    patterns: dict[int, tuple[tuple[float, float], ...]] = {}
+    choices: tuple[_Rhythm, ...] = calm if player.pace < -0.5 else rhythms
+    if song.pulse and song.beats == 4:
+        choices = _PULSED
+    patterns: dict[int, _Rhythm] = {}
     step = player.step_s(song, 1.0) if player.speed > 1 else song.beat_s
     for chord, voices in _voicings(song, player):
         pattern = patterns.setdefault(chord.section.theme, choices[int(random.integers(len(choices)))])
