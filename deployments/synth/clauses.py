@@ -10,6 +10,7 @@ from deployments.synth.names import ARTICLES, compounds, is_heard
 from deployments.synth.phrases import PUNCTUATION
 
 SOFT = frozenset({",", "and", "(", ""})  # what may stand between a modifier and its thing
+_BEGINNING = frozenset({"a", "an", "some", "only", "just"})  # "no birds, and a flute" asks for the flute
 _ENDS = frozenset({".", ";", ":", "!", "?", ")"})
 
 
@@ -26,7 +27,7 @@ class Clause:
     def goes_on(self) -> bool:
         """Whether a negation reaches into this clause: "no bass, drums or bells", "no drums and bass"."""
         if self.joint == "and":
-            return True
+            return not any(phrase in _BEGINNING for phrase, _ in self.phrases[:1])
         return self.joint == "," and any(phrase in {"or", "nor"} for phrase, _ in self.phrases)
 
     def is_before_a_thing(self, at: int) -> bool:

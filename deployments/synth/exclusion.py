@@ -62,7 +62,7 @@ def _is_asked(preset: Preset, asked: Sequence[Mention]) -> bool:
     """Whether a thing that is mentioned may be this preset."""
     for mention in asked:
         if mention.kind is None:
-            if _said(mention.words) & called(preset.id):
+            if _said(mention.words) & named(preset.id):
                 return True
         elif _said(mention.words.split()[-1]) <= named(preset.id) and is_of(preset, mention.kind):
             return True

@@ -23,6 +23,7 @@ _SOME = re.compile(
     rf"\b(?:an?[\s-]+)?(half[\s-]+an?[\s-]+dozen|couple|few|dozen)[\s-]+(?:of[\s-]+)?(?={_UNITS})", re.IGNORECASE
 )
 _SOME_VALUES = {"couple": 2, "few": 3, "dozen": 12}
+_ONE_AND = re.compile(rf"\ban?[\s-]+(minute|hour)(?=,?\s+(?:and\s+)?\d+[\s-]*{_LENGTHS}\b)", re.IGNORECASE)
 _PLAIN = re.compile(rf"({_NUMBER})(?=[\s-]+{_UNITS})", re.IGNORECASE)
 
 
@@ -32,7 +33,7 @@ def in_figures(text: str) -> str:
     text = _BEHIND.sub(lambda m: f"{_figure(_value(m[1]) + _PARTS[m[3].lower()])} {m[2]}", text)
     text = _OF_ONE.sub(lambda m: f"{_figure((3 if m[1] else 1) * _PARTS[m[2].lower()])} ", text)
     text = _SOME.sub(lambda m: f"{_SOME_VALUES.get(m[1].lower(), 6)} ", text)
-    return _PLAIN.sub(lambda m: _figure(_value(m[1])), text)
+    return _ONE_AND.sub(r"1 \1", _PLAIN.sub(lambda m: _figure(_value(m[1])), text))
 
 
 def _value(words: str) -> float:

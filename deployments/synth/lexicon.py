@@ -47,7 +47,7 @@ _SOUNDS = {
     "distorted_guitar": "distorted guitar|electric guitar solo|rock guitar|metal guitar|lead guitar|heavy guitar"
     "|overdriven guitar|shredding guitar",
     "pluck": "pluck|plucked|guitar|acoustic guitar|harp|lute|koto|sitar|banjo|ukulele|zither|mandolin|plucks"
-    "|gitarre|guitare|guitarra|chitarra",
+    "|six string|twelve string|gitarre|guitare|guitarra|chitarra",
     "mallet": "marimba|kalimba|xylophone|vibraphone|mallet|thumb piano|music box|glockenspiel"
     "|celesta|steel drum"
     "|steelpan|hang drum|handpan",
@@ -197,7 +197,7 @@ _FILLERS = (
     "|plays|playing|struck|hit|hits|stroke|strokes|strike|strikes|drop|drops|droplets|away|other|each|goes|going"
     "|two|three|waltz|waltzes|different|first|next|finally|lot|lots|mostly|mainly|half|start|starts|onset|attack|attacks|beginning|hour|hours|minute|minutes"
     "|second|seconds|time|times|must|do|does|did|shall|may|might|was|were|between|them|they|their"
-    "|somewhere|anywhere|elsewhere|can't|cannot|couldn't|won't|wouldn't|i'm|i'd|i'll|i've|you're|we're|let's|that's|there's|keep|keeps|keeping|kept"
+    "|carries|carrying|carry|takes|taking|leads|leading|sings|rest|others|somewhere|anywhere|elsewhere|can't|cannot|couldn't|won't|wouldn't|i'm|i'd|i'll|i've|you're|we're|let's|that's|there's|keep|keeps|keeping|kept"
 )
 FILLERS = frozenset(_FILLERS.split("|"))
 

@@ -63,6 +63,14 @@ _SOME = re.compile(
     r"\b(?:an?\s+|some\s+)?(?:hints?|touch(?:es)?|traces?|undertones?|undercurrent|sprinkling|splash|dusting|whiff|sliver|glimmer"
     r"|smattering|tinge|sprinkles?|echo)\s+of\b(?!\s+(?:the\s+past|old))"
 )
+_SHARED = re.compile(
+    r"\b((?:half|twice|a third|a quarter|not|not quite|nearly|almost|\w+ times) as (?:loud|quiet|soft)) as\b"
+)
+_KEPT = re.compile(
+    r"\b(?:keep|keeping|set|mix|have)\s+(the\s+[a-z]+|[a-z]+)\s+"
+    r"(?:(?:really|very|quite|rather|pretty|nice and|fairly|so)\s+)?(low|down|back|high|up)\b"
+    r"(?!\s+(?:pitched|and dry|note|register))"
+)
 _EQUALLY = re.compile(
     r"\b(?:exactly\s+|just\s+)?(?:as|equally)\s+loud\s+as\s+the\s+[a-z]+\b|\bat equal (?:volume|level)s?\b"
 )
@@ -76,7 +84,10 @@ def levelled(text: str) -> str:
         text,
     )
     text = _ANY_SHARE.sub(" ", _SHARE.sub(_at_a_share, text))
-    text = _EQUALLY.sub(" ", text)
+    text = _EQUALLY.sub(" ", _SHARED.sub(r"\1 than", text))
+    text = _KEPT.sub(
+        lambda match: _turned(match, match[1], {"low": "down", "high": "up"}.get(match[2], match[2])), text
+    )
     text = _IN_THE_MIX.sub(lambda match: "in the back" if match[1] else "up front", text)
     text = _EMPHASIS.sub(lambda match: f"prominent {match[1]}" if is_heard(match[2]) else match[0], text)
     text = _ROLE.sub("in the background", text)

@@ -162,6 +162,13 @@ def is_of_an_onset(phrase: str) -> bool:
     return phrase.rpartition(" ")[2] in _ONSETS and phrase in CHANGES
 
 
+@lru_cache(maxsize=4096)
+def is_turned_around(phrase: str) -> bool:
+    """Whether a phrase says that something is not so, like "not distorted"."""
+    parts = phrase.split(" ")
+    return any(DEGREES.get(" ".join(parts[:at]), 0.0) < 0 for at in range(1, len(parts)))
+
+
 def _onset(phrase: str) -> Change | None:
     """Read "a slow entrance" and "zero rise time": what is said of how a note begins is its attack, no tempo."""
     for noun in _ONSETS:

@@ -27,7 +27,7 @@ _TEMPI = tuple(
         rf"\b(?:quarter|crotchet)[\s,-]*(?:note)?[\s,]*=\s*{_NUMBER}\b",
         rf"(?:\bat|@)\s*(?:(?:about|around|roughly)\s+)?([4-9]\d|1\d\d|2[01]\d){_END}",
         # Bare after a style: not the round numbers that are decades.
-        rf"(?<=\w)(?<=(?!\d)\w)\s+(?<![\d.:])(?!60|70|80|90)([6-9]\d|1\d\d|2[01]\d){_END}",
+        rf"(?<=\w)(?<=(?!\d)\w),?\s+(?<![\d.:])(?!60|70|80|90)([6-9]\d|1\d\d|2[01]\d){_END}",
     )
 )
 _STYLE_BEFORE = re.compile(rf"\b(?:{_PACED}|drums?|beats?|groove)$", re.IGNORECASE)

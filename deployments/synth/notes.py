@@ -9,7 +9,8 @@ from deployments.synth.request import MAX_DURATION_S, SynthRequest
 
 def of_nothing_found(played: Sequence[str], taken_back: Sequence[str], ruled_out: bool, missing: Sequence[str]) -> str:
     """Why something near is played instead of what was asked for; `played` are presets' ids."""
-    instead = f"{_listed([_name(id_) for id_ in played]) or 'Nothing'} is played instead."
+    names = [_name(id_) for id_ in played]
+    instead = f"{_listed(names) or 'nothing'} {'are' if len(names) > 1 else 'is'} played instead."
     if taken_back:
         return f"All that is asked for is ruled out as well ({_listed(taken_back)}): {instead}"
     if missing:

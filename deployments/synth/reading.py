@@ -20,7 +20,7 @@ from deployments.synth.lexicon import (
     Scene,
 )
 from deployments.synth.mentions import Mention, Reading, is_same, referred, singular
-from deployments.synth.modifiers import CHANGES, TRAILING, Change, is_of_an_onset, total
+from deployments.synth.modifiers import CHANGES, TRAILING, Change, is_of_an_onset, is_turned_around, total
 from deployments.synth.names import ARTICLES, compounds, is_heard, is_natural
 from deployments.synth.phrases import EXCEPTIONS, LIKENING, THAN, split
 from deployments.synth.presets import library
@@ -124,9 +124,7 @@ class _Reader:
             if self._only_turned(phrase, words):
                 return
             self._exclude(words, {kind: "" for kind in (*group, *([SOUNDS[phrase]] if phrase in SOUNDS else []))})
-        elif self.likened and self._is_likeness(phrase):
-            self.query.append(words)
-        else:
+        elif not (self.likened and self._is_likeness(phrase)):
             self._take_word(phrase, words)
 
     def _take_word(self, phrase: str, words: str) -> None:
@@ -144,7 +142,7 @@ class _Reader:
         elif phrase in PREPOSITIONS:
             self.apart = list(self.run)
         elif phrase not in FILLERS and not scenic and len(phrase) > 1:
-            self.query.append(words)
+            self.query += [] if self.likened else [words]
             if not self.placed and not self.purpose and not any(letter.isdigit() for letter in phrase):
                 self.run.append(words)
         if scenic and phrase not in SOUNDS and not self.negation and not self._is_name(phrase):
@@ -180,6 +178,9 @@ class _Reader:
                 self._exclude(words, {kind: words})
             return
         if self.compared and self._is_mentioned(Mention(words, kind)):
+            return
+        if kind == "lead" and phrase in VAGUE and self.mentions and self.mentions[-1].kind in lexicon.TONAL:
+            self.query.append(words)  # "a cello that carries the melody"
             return
         if self.beside is not None and self.mentions and {kind, self.mentions[-1].kind} <= lexicon.TONAL:
             if phrase in VAGUE or singular(phrase) in VAGUE:
@@ -235,7 +236,8 @@ class _Reader:
             self.pending.append(Change(register=-1))
 
     def _exclude(self, words: str, sounds: Mapping[str, str]) -> None:
-        self.reading.denied.add(words)
+        if not any(phrase in {"other", "another"} for phrase, _ in self.clause.phrases):
+            self.reading.denied.add(words)  # "sleigh bells, no other bells" keeps them
         self.reading.excluded |= sounds
         self.refused = True
         self.pending, self.run, self.query = [], [], []
@@ -249,7 +251,8 @@ class _Reader:
             else:
                 self.turned.append(CHANGES[phrase])
             return
-        self.query += [words] if of_a_band(words) is None else []  # a setting is no sound
+        if of_a_band(words) is None and not is_turned_around(phrase):  # a setting is no sound
+            self.query.append(words)
         behind = self.mentions or (self.reading.mentions if self.clause.joint == "with" and of_quality(phrase) else [])
         if (phrase in TRAILING or " " in phrase) and behind and (not self.run or is_of_an_onset(phrase)):
             behind[-1].changes.append(CHANGES[phrase])

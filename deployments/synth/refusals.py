@@ -37,20 +37,23 @@ _NOT_HAD = re.compile(
 )
 _DISMISSED = re.compile(
     r"(?:(?<=[,.;:!?(])\s*|^\s*|\b(?:and|but|please|so|then)\s+)"
-    r"(hold|lose|ditch|mute|scrap|forget|kill|cut|drop|silence|spare(?: me)?)\s+(?:the|all|any)\s+([a-z]+)\b"
+    r"(hold|lose|ditch|mute|scrap|forget|kill|cut|drop|silence|spare(?: me)?)\s+(?:the|all|any)\s+"
+    r"([a-z]+)(?:[\s-]([a-z]+))?\b"
 )
+_PIECE = r"(?:it|this|that|here|the\s+(?:mix|track|music|song|piece|sound|picture|arrangement|whole|recording))"
 _LEFT_OUT = re.compile(
     rf"\b(?:leave|leaving|keep|keeping|take|turn|switch)\s+{_WORDS}\s+(?:out|off|away)\b"
-    r"(?:\s+of\s+(?:it|this|that|here|the\s+(?:mix|track|music|song|piece|sound))\b|(?!\s+of))"
+    rf"(?:\s+of\s+{_PIECE}\b|(?!\s+of))"
 )
 _REFUSED = re.compile(
     r"([^,.;:!?()]+?)\s*(?:[?!:,.;]+\s*|\s-\s*|\s+(?:is|are)\s+)?"
     r"\b(?:no,? thanks|no,? thank you|not for me|rather not(?=\s*(?:[,.;:!?)]|$))|not wanted|unwanted|not needed"
-    r"|excluded|forbidden|not allowed|left out|omitted|banned|prohibited|off limits)\b"
+    r"|excluded|forbidden|not allowed|left out|omitted|banned|prohibited|off limits"
+    r"|neither(?=\s*(?:[,.;:!?)]|$)))\b"
 )
 _REMOVED = re.compile(
-    r"([^,.;:!?()]+?)\s+(?:(?:is|are|being)\s+)?"
-    rf"(removed|muted|silenced|taken out|taken away|left off|switched off|turned off|cut out|absent){_END}"
+    r"([^,.;:!?()]+?)\s+(?:(?:is|are)\s+out|(?:(?:is|are|being)\s+)?"
+    rf"(removed|muted|silenced|taken out|taken away|left off|switched off|turned off|cut out|absent)){_END}"
 )
 _DENIED = re.compile(r"([a-z][a-z' -]*?)\s*[:?=]\s*(?:none|nope|nah|never|off|no(?: way)?)\b(?=\s*(?:[,.;:!?)]|$))")
 _TAKEN_BACK = re.compile(
@@ -80,11 +83,13 @@ def _each(words: str) -> str:
 
 
 def _dismissed(match: re.Match[str]) -> str:
-    """Read "hold the piano" as "without the piano", but not "hold the note" or "cut the power"."""
-    word = match[2].removesuffix("s")
-    kind = SOUNDS.get(match[2]) or SOUNDS.get(word)
-    vague = match[2] in VAGUE or word in VAGUE or (match[1] == "hold" and kind in _HELD)
-    return match[0] if vague or not (is_heard(match[2]) or word in GROUPS) else f" without {match[2]} "
+    """Read "hold the piano" and "mute the hi-hats" as "without" them, but not "hold the note" or "cut the power"."""
+    both = f"{match[2]} {match[3]}"
+    said, rest = (both, "") if match[3] and is_heard(both) else (match[2], match[3] or "")
+    word = said.removesuffix("s")
+    kind = SOUNDS.get(said) or SOUNDS.get(word)
+    vague = said in VAGUE or word in VAGUE or (match[1] == "hold" and kind in _HELD)
+    return match[0] if vague or not (is_heard(said) or word in GROUPS) else f" without {said} {rest}"
 
 
 def _moved(pattern: re.Pattern[str], text: str, negated: Callable[[re.Match[str]], tuple[str, str] | None]) -> str:

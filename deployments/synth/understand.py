@@ -103,7 +103,7 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
     asked = [mention for mention in reading.mentions if mention.words not in taken_back]
     mentions = _merged([part for mention in asked for part in _less(mention, banned)])
     layers, missing = _found(mentions, banned)
-    if missing and all(mention.kind is None for mention in mentions):
+    if missing and all(mention.kind is None for mention in mentions) and not any(map(_is_called, layers)):
         layers = []  # a scene in many words: no part of it says more than the whole
     understood = bool(layers)
     everything = [*reading.everywhere, *(mention.change for mention in reading.mentions)]
@@ -315,7 +315,11 @@ def _is_meant(best: Hit, own: Hit, mention: Mention) -> bool:
     colours = {word for phrase in mention.query if phrase in SOUNDS for word in words(phrase)}
     if _is_named(best.preset, mention) and not colours & set(words(best.preset.id.replace("_", " "))):
         return ahead >= _NAMED  # a bell pad is no bell
-    used = mention.words in HOURS or set(words(mention.words)[-1:]) <= set(words(best.preset.text()))
+    used = (
+        mention.words in HOURS
+        or mention.words.endswith("ing")
+        or set(words(mention.words)[-1:]) <= set(words(best.preset.text()))
+    )
     return used and ahead >= _MEANT and (best.preset.role != own.preset.role or is_natural(best.preset.id))
 
 
@@ -344,6 +348,11 @@ def _placed(change: Change) -> Change:
 def _is_named(preset: Preset, mention: Mention) -> bool:
     """Whether all words of a preset's id were said: a spooky theremin is a theremin."""
     return set(words(preset.id.replace("_", " "))) <= set(words(" ".join(mention.query)))
+
+
+def _is_called(layer: Layer) -> bool:
+    """Whether what was said names the very preset."""
+    return set(words(layer.sound.replace("_", " "))) <= set(words(layer.words))
 
 
 def _is_known_for(preset: Preset, mention: Mention) -> bool:

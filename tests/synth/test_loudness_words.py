@@ -11,6 +11,7 @@ LOUDER = (
     "|{a} overpowering the {b}|{a}, plus {b} but quieter|{a}, plus {b} but not as loud|{a}; somewhere far off, {b}"
     "|focus on the {a}, {b} only as a backdrop|{b} at half the volume of {a}|{a} with undertones of {b}"
     "|{a} and {b}, turn the {b} down|{b} as loud as a whisper, {a}"
+    "|{a} and {b}; the {b} half as loud as the {a}|{a} and {b}, keep the {b} really low"
 )
 
 

@@ -27,7 +27,12 @@ def test_a_refusal_in_many_words(prompt: str) -> None:
     ("prompt", "sounds"),
     [("a harp - no, wait, make it a koto", {"koto"}), ("an owl, sorry, wolves", {"wolves"}),
      ("rain and a piano, I mean a harp", {"rain", "harp"}), ("a beat, but leave the hats and claps off", {"drums"}),
-     ("wolves without the owl", {"wolves"}), ("wolves, owl-free", {"wolves"})],
+     ("a house beat but hold the hi hats", {"house_drums"}),
+     ("rain, leave the drums and bass out of the picture", {"rain"}),
+     ("sleigh bells, no other bells", {"sleigh_bells"}),
+     ("congas, no drum kit", {"hand_drums"}), ("a pad. Vocals are out.", {"pad"}),
+     ("a pad, no birds, and a whistle", {"pad", "whistle"}), ("wolves without the owl", {"wolves"}),
+     ("wolves, owl-free", {"wolves"})],
 )  # fmt: skip
 def test_what_is_taken_back_leaves_the_rest(prompt: str, sounds: set[str]) -> None:
     assert {layer.sound for layer in understand(prompt).layers} == sounds
