@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.live import TONE, Service, config_file, fetched, running
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

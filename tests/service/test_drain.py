@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.live import TONE, Service, config_file, fetched, running
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
 CLIENTS = 16
 LIMITS = {"queued_jobs": 60, "queued_jobs_per_owner": 60}

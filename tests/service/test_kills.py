@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.live import TONE, Service, config_file, running
+from tests.support.live import TONE, Service, config_file, running, wait_for
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
 JOBS = 200
 
@@ -32,6 +32,12 @@ def submit(service: Service, number: int) -> str:
         assert answer.status_code in (429, 503), answer.text
         time.sleep(0.2)
     raise AssertionError(f"job {number} was never accepted")
+
+
+def at_work(service: Service) -> list[str]:
+    """The jobs that run, those among them whose replica or ingress was just killed."""
+    found = httpx.get(f"{service.url}/v1/jobs", params={"status": "running", "limit": "100"}, timeout=70)
+    return [job["id"] for job in found.raise_for_status().json()["results"]]
 
 
 def wait_all(service: Service, ids: list[str], timeout_s: float = 240) -> list[dict[str, Any]]:
@@ -63,10 +69,11 @@ def test_200_jobs_outlive_three_kills_of_ingress_and_model(tmp_path: Path) -> No
         recovery_s: list[float] = []
         for _round in range(3):
             for victim in ("tone", "ingress"):
-                time.sleep(1.0)
+                wait_for(lambda: at_work(service), bool)
                 killed.append((victim, service.kill(victim)))
                 if victim == "ingress":
                     recovery_s.append(service.wait_ready())
+                wait_all(service, at_work(service))  # a job that meets all three kills of the model would rightly fail
         submitter.join(240)
         assert len(ids) == len(set(ids)) == JOBS
         jobs = wait_all(service, ids)

@@ -15,7 +15,7 @@ from serve_app.database import Database
 from serve_app.launch import free_port
 from tests.support.live import TONE, config_file, fetched, running, wait_for
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
 WEBHOOKS = {"allow": ["127.0.0.0/8"], "allow_http": True, "retry_s": [1.0] * 60}
 

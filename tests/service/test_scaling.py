@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.live import TONE, Service, config_file, fetched, running, wait_for
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def entry(name: str, *, options: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from tests.support.checkpoints import clap
 from tests.support.live import config_file, fetched, running, wait_for
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 PATH = "deployments.clap:Clap"
 
 

@@ -13,7 +13,7 @@ from tests.support.live import TONE, Service, config_file, running, wait_for
 from tests.support.postgres import Postgres
 from tests.support.s3_servers import moto_server
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.postgres]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.postgres]
 
 JOBS = 60
 

@@ -15,7 +15,7 @@ from tests.support.fault_proxy import FaultProxy
 from tests.support.live import TONE, Service, config_file, fetched, running
 from tests.support.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server, moto_server, radosgw_server
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
 JOBS = 8
 S3_KEYS = {
