@@ -65,6 +65,8 @@ def _layer(nodes: list[dict[str, Any]], place: Place, song: Song, presence: Pres
     after += motion.level(place)
     if needed(place):
         after.append((swell.PART, "gain", {"gain_db": swell.CLOSED_DB}))
+    if swell.sudden(place):
+        after.append((swell.FRONT, "gain", {"gain_db": swell.front_db(place)}))
     if place.preset.role in stage.WEATHER and not presence.throughout:
         after.append((stage.PART, "gain", {"gain_db": 0.0 if presence.spans_s[0][0] == 0 else stage.AWAY_DB}))
     after.append(("out.level", "gain", {"gain_db": place.gain_db}))
@@ -105,6 +107,8 @@ def _timed(graph: Graph, place: Place, song: Song, presence: Presence) -> Iterat
     played = staged(compose(song, player), _part(place), presence, song)
     if needed(place):
         played = swelled(played, place, song)
+    if swell.sudden(place):
+        played = swell.fronted(played)
     score: Iterator[Event] = heapq.merge(played, evolve(song, place, known), key=lambda event: event.start_s)
     for event in score:
         node = f"{place.name}.{event.part}"

@@ -40,6 +40,7 @@ _OTHERS = frozenset(
 )
 _RELATIVES = frozenset({"that", "which", "who"})
 _TURNED_AROUND = -0.8
+_IDIOM = 3  # words
 
 
 def read(text: str) -> Reading:
@@ -251,7 +252,8 @@ class _Reader:
             else:
                 self.turned.append(CHANGES[phrase])
             return
-        if of_a_band(words) is None and not is_turned_around(phrase):  # a setting is no sound
+        idiom = len(words.split()) >= _IDIOM and not CHANGES[phrase].distance  # "bit by bit" seeks no bits
+        if not idiom and of_a_band(words) is None and not is_turned_around(phrase):  # a setting is no sound
             self.query.append(words)
         behind = self.mentions or (self.reading.mentions if self.clause.joint == "with" and of_quality(phrase) else [])
         if (phrase in TRAILING or " " in phrase) and behind and (not self.run or is_of_an_onset(phrase)):

@@ -1,7 +1,8 @@
-"""Who asks for a tempo can measure it: the beat is the strongest period of what one hears."""
+"""Who asks for a tempo or a start can measure it: the beat is the strongest period, the front the loudest moment."""
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import scipy.signal
 
 from deployments.synth import generate_audio
@@ -27,3 +28,19 @@ def strongest_period_s(signal: Signal) -> float:
 def test_the_beat_that_is_asked_for_is_the_strongest_period(prompt: str, tempo_bpm: int) -> None:
     made = generate_audio(f"{prompt} at {tempo_bpm} bpm", duration=12.0, seed=5).mean(axis=0, dtype=np.float64)
     assert strongest_period_s(made) == pytest.approx(60 / tempo_bpm, rel=0.04)
+
+
+def rise_s(signal: Signal) -> float:
+    """From a tenth to nine tenths of the greatest level of all."""
+    level = np.sqrt(np.maximum(0, scipy.ndimage.uniform_filter1d(signal**2, HOP)))
+    return float(np.argmax(level >= 0.9 * level.max()) - np.argmax(level >= 0.1 * level.max())) / RATE_HZ
+
+
+@pytest.mark.parametrize("sound", ["organ", "flute", "strings", "drone", "choir", "bell", "saxophone"])
+def test_a_sudden_start_is_the_loudest_moment(sound: str) -> None:
+    sudden, slow = (
+        rise_s(generate_audio(f"{sound} with a {way} attack", duration=10.0, seed=3).mean(axis=0, dtype=np.float64))
+        for way in ("sudden", "slow")
+    )
+    assert sudden < 0.25
+    assert slow > 2 * sudden
