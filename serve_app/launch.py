@@ -124,7 +124,7 @@ def check_storage(args: Args) -> None:
     """Raise ConfigError for a wrong bucket, wrong credentials, a bad directory; what is only away may come back."""
     config = args.storage
     if isinstance(config, S3StorageConfig):
-        config = config.model_copy(update={"deadline_s": 3.0})
+        config = config.model_copy(update={"deadline_s": 10.0})
     try:
         store = open_storage(config)
     except ContinuoError as error:
