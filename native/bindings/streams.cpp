@@ -79,7 +79,13 @@ class PyLimiter {
     });
     return out.array;
   }
-  FloatArray flush() { return process(silence(limiter_.channels(), limiter_.latency())); }
+  FloatArray flush() {
+    {
+      const Claim claim(busy_);
+      limiter_.end();
+    }
+    return process(silence(limiter_.channels(), limiter_.latency()));
+  }
   [[nodiscard]] std::size_t latency() const { return limiter_.latency(); }
   [[nodiscard]] double limited_db() const { return limiter_.limited_db(); }
 

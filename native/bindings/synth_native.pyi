@@ -146,7 +146,8 @@ class Limiter:
         """As many frames as are given, those of `latency` frames ago; silence at first. Raises NotFinite."""
 
     def flush(self) -> NDArray[np.float32]:
-        """The last `latency` frames, shape (channels, latency): what process() gives for as much silence."""
+        """The last `latency` frames, shape (channels, latency): what process() gives for as much silence,
+        but that a sound that ends loud fades out over its last 32 frames, so that nothing rings on behind them."""
 
 @final
 class Crossfader:

@@ -7,6 +7,7 @@
 #include "synth/finish/dither.h"
 #include "synth/finish/duck.h"
 #include "synth/finish/fade.h"
+#include "synth/finish/finish.h"
 #include "synth/finish/limiter.h"
 #include "synth/finish/meter.h"
 #include "synth/random.h"
@@ -273,4 +274,86 @@ TEST(the_streaming_limiter_holds_what_no_short_meter_reads) {
       CHECK(peak_db <= -1.0);
       if (peak_db > -1.0) std::printf("%s: %.3f dBTP\n", name, peak_db);
     }
+}
+
+namespace {
+
+// 16 points for each sample, with what rings before and behind the sound.
+double ringing_db(const Samples& x) {
+  std::vector<float> padded(x.size() + 1024);
+  std::copy(x.begin(), x.end(), padded.begin() + 512);
+  return sound::true_peak_db(padded, 0, padded.size());
+}
+
+Samples burst(double hz, double phase, std::size_t begin, std::size_t end) {
+  Samples x(12000);
+  for (std::size_t i = begin; i < end; ++i)
+    x[i] =
+        static_cast<float>(std::sin(2.0 * std::numbers::pi * (hz / kRate * static_cast<double>(i) + phase)));
+  return x;
+}
+
+std::vector<Samples> cut_off() {
+  std::vector<Samples> all;
+  for (const double hz : {997.0, 5000.0, 12000.0, 17000.0, 19000.0, 20000.0, 20500.0})
+    for (const double phase : {0.05, 0.25, 0.6})
+      for (const std::size_t length : {1, 12, 3000}) {
+        all.push_back(burst(hz, phase, 12000 - length, 12000));
+        all.push_back(burst(hz, phase, 0, length));
+      }
+  for (const std::size_t begin : {0, 9000}) {
+    Samples x(12000), square(12000), alternating(12000);
+    const Samples hiss = noise(1.0, 3000, 4);
+    std::copy(hiss.begin(), hiss.end(), x.begin() + static_cast<std::ptrdiff_t>(begin));
+    for (std::size_t i = 0; i < 3000; ++i) square[begin + i] = i / 7 % 2 == 0 ? 1.0f : -1.0f;
+    for (std::size_t i = 0; i < 500; ++i) alternating[begin + i] = i % 2 == 0 ? 1.0f : -1.0f;
+    for (const Samples& one : {x, square, alternating}) all.push_back(one);
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST(a_streams_ceiling_holds_where_the_sound_is_cut_off) {
+  for (const double gain_db : {0.0, 6.0, 12.0})
+    for (const Samples& given : cut_off()) {
+      synth::Limiter limiter(kRate, 1, gain_db, -1.0);
+      Samples x = given, end(limiter.latency());
+      in_pieces(x.size(), 7, [&](std::size_t at, std::size_t n) {
+        One piece(x, at, n);
+        limiter.process(piece.in(), piece.out());
+      });
+      limiter.end();
+      One rest(end, 0, end.size());
+      limiter.process(rest.in(), rest.out());
+      x.insert(x.end(), end.begin(), end.end());
+      CHECK(ringing_db(x) < -1.0);
+      // The same from its first frame on.
+      CHECK(ringing_db(Samples(x.begin() + static_cast<std::ptrdiff_t>(limiter.latency()), x.end())) < -1.0);
+    }
+}
+
+TEST(a_finished_sounds_ceiling_holds_where_it_is_cut_off) {
+  std::vector<Samples> all = cut_off();
+  for (const double lufs : {-16.0, -6.0})
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      Samples x = all[i];
+      One whole(x, 0, x.size());
+      synth::finish(whole.in(), whole.out(), lufs, -1.0);
+      const double db = ringing_db(x);
+      if (!(db < -1.0)) std::printf("sound %zu to %g LUFS: %.2f dBTP\n", i, lufs, db);
+      CHECK(db < -1.0);
+    }
+}
+
+TEST(a_quiet_end_keeps_its_bits) {
+  Samples x = sine(400.0, 0.3, 12000);
+  synth::Limiter limiter(kRate, 1, 0.0, -1.0);
+  Samples y = x, end(limiter.latency());
+  One all(y, 0, y.size()), rest(end, 0, end.size());
+  limiter.process(all.in(), all.out());
+  limiter.end();
+  limiter.process(rest.in(), rest.out());
+  y.insert(y.end(), end.begin(), end.end());
+  CHECK(std::equal(x.begin(), x.end(), y.begin() + static_cast<std::ptrdiff_t>(limiter.latency())));
 }

@@ -28,6 +28,7 @@ void Faults::look(const Place& place, float sample_peak) noexcept {
   }
   // The quick answer for almost every hop.
   const float here = place.bends[2];
+  largest_bend_ = std::max(largest_bend_, here);
   if (here >= kLeastBend && here > kContrast * std::max(place.bends[0], place.bends[4]))
     look_for_click(place);
 }

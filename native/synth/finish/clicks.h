@@ -23,6 +23,8 @@ class Faults {
 
   [[nodiscard]] long clipped_samples() const noexcept { return clipped_; }
   [[nodiscard]] long clicks() const noexcept { return clicks_; }
+  // Of all; four times what a tone at half the rate reaches.
+  [[nodiscard]] float largest_bend() const noexcept { return largest_bend_; }
 
  private:
   void close_run() noexcept {
@@ -31,6 +33,7 @@ class Faults {
   }
   void look_for_click(const Place& place) noexcept;
 
+  float largest_bend_ = 0.0f;
   long clipped_ = 0, run_ = 0, clicks_ = 0;
   std::int64_t last_click_ = -1000;
 };

@@ -81,7 +81,9 @@ Limiter::Limiter(double sample_rate_hz, std::size_t channels, double gain_db, do
     : line_(sample_rate_hz, linear(gain_db), linear(true_peak_dbtp - kStreamMarginDb)),
       given_(channels, latency_of(line_)),
       buffer_(channels, latency_of(line_)),
-      ceiling_(linear(true_peak_dbtp - kStreamMarginDb - gain_db)) {}
+      ceiling_(linear(true_peak_dbtp - kStreamMarginDb - gain_db)),
+      begins_(channels),
+      ends_(channels) {}
 
 void Limiter::process(const AudioView& audio, std::span<float* const> out) {
   const FlushDenormals flush;
@@ -89,15 +91,36 @@ void Limiter::process(const AudioView& audio, std::span<float* const> out) {
     const std::size_t frames = std::min(HopBuffer::kMost, audio.frames - done);
     given_.add(audio.channels, done, frames);
     buffer_.add(frames);
+    frames_ += static_cast<std::int64_t>(frames);
     const auto hops = static_cast<int>(given_.hops() - searched_);
     float peaks[SoundSoftener::kMost];
     softener_.process(
         hops, channels(), ceiling_, [&](std::size_t c, std::int64_t hop) { return given_.hop(c, hop); },
-        [&](std::size_t c, std::int64_t hop) { return buffer_.hop(c, hop); }, peaks);
+        [&](std::size_t c, std::int64_t hop) { return buffer_.hop(c, hop); },
+        [&](std::size_t c, std::int64_t hop, int count, const float* lost) {
+          fade_rims(c, hop, count, lost);
+        },
+        peaks);
     ride(searched_ - SoundSoftener::kBehind - line_.delay() - 1, hops, peaks);
     searched_ += hops;
     buffer_.take(out, done, frames);
     done += frames;
+  }
+}
+
+// What is softened rings a little before and behind the sound, where nobody may hear it.
+void Limiter::fade_rims(std::size_t channel, std::int64_t first, int hops, const float* lost) noexcept {
+  for (int j = 0; j < hops; ++j) {
+    const std::int64_t frame = (first + j) * kHop, left = end_ - frame;
+    const bool begins = frame < kRise, ends = left < kFall + kHop && left > -kFall;
+    if (!begins && !ends) continue;
+    if (frame <= 0 && lost[j] != 0.0f) begins_[channel] = true;
+    if (ends && left > 0 && lost[j] != 0.0f) ends_[channel] = true;
+    float* const x = buffer_.hop(channel, first + j);
+    for (int i = 0; i < kHop; ++i) {
+      if (begins && begins_[channel]) x[i] *= rim(frame + i, kRise);
+      if (ends && ends_[channel]) x[i] *= rim(left - 1 - i, kFall);
+    }
   }
 }
 
@@ -107,10 +130,9 @@ void Limiter::ride(std::int64_t first, int hops, const float* peaks) {
   knots[0] = knot_;
   for (int j = 0; j < hops; ++j) knots[j + 1] = line_.push(peaks[j]);
   knot_ = knots[hops];
-  const int before = static_cast<int>(std::clamp<std::int64_t>(-first, 0, hops));  // hops before the first
   for (std::size_t c = 0; c < buffer_.channels(); ++c) {
-    float* x = buffer_.hop(c, first + before);
-    isa().finish.ride(x, knots + before, static_cast<long>(hops - before) * kHop, x);
+    float* x = buffer_.hop(c, first);
+    isa().finish.ride(x, knots, static_cast<long>(hops) * kHop, x);
   }
 }
 

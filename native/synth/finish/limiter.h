@@ -1,6 +1,8 @@
 // A look-ahead true-peak limiter: the gain that it asks for, hop by hop, and a stream that gets it.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "synth/finish/hop_buffer.h"
@@ -49,6 +51,11 @@ class Limiter {
 
   // As many frames as come in, those of latency() frames ago. `out` may be the same samples.
   void process(const AudioView& audio, std::span<float* const> out);
+  // What came so far is all, but for latency() frames of silence that bring out the last of it.
+  void end() noexcept {
+    end_ = frames_;
+    std::fill(ends_.begin(), ends_.end(), false);
+  }
   [[nodiscard]] std::size_t latency() const noexcept { return buffer_.latency(); }
   [[nodiscard]] std::size_t channels() const noexcept { return buffer_.channels(); }
   // Most that was taken away so far, from 0 up.
@@ -56,13 +63,16 @@ class Limiter {
 
  private:
   void ride(std::int64_t first, int hops, const float* peaks);
+  void fade_rims(std::size_t channel, std::int64_t first, int hops, const float* lost) noexcept;
 
   GainLine line_;
   HopBuffer given_, buffer_;  // what came, and what goes
   SoundSoftener softener_;
   float ceiling_;              // before the gain
   std::int64_t searched_ = 0;  // hops
-  float knot_ = 1.0f;          // the latest
+  std::int64_t frames_ = 0, end_ = std::numeric_limits<std::int64_t>::max();
+  std::vector<bool> begins_, ends_;  // whether they fade, by channel
+  float knot_ = 1.0f;                // the latest
 };
 
 // The gain at the start of each hop and at the end of the last.

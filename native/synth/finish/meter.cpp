@@ -141,6 +141,12 @@ double Meter::silence_ratio(double gain) const {
   return static_cast<double>(count) / static_cast<double>(windows_.size());
 }
 
+float Meter::largest_bend() const noexcept {
+  float largest = 0.0f;
+  for (const auto& channel : channels_) largest = std::max(largest, channel.faults.largest_bend());
+  return largest;
+}
+
 Report Meter::report() const {
   Meter ended(*this);
   ended.trace_ = nullptr;

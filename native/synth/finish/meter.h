@@ -56,6 +56,7 @@ class Meter {
 
   [[nodiscard]] const Loudness& loudness() const noexcept { return loudness_; }
   [[nodiscard]] double true_peak() const noexcept { return static_cast<double>(true_peak_); }
+  [[nodiscard]] float largest_bend() const noexcept;
   [[nodiscard]] double sample_peak() const noexcept { return static_cast<double>(sample_peak_); }
   [[nodiscard]] std::int64_t frames() const noexcept { return frames_; }
   [[nodiscard]] std::size_t channels() const noexcept { return channels_.size(); }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <numbers>
 
 #include "synth/finish/kernels.h"
 #include "synth/shared.h"
@@ -14,6 +16,18 @@ namespace synth {
 // within 6 dB, by the samples; the rest of the sound keeps its bits.
 inline constexpr float kLoud = 0.5f, kNoEdge = 1e-3f;   // of the ceiling
 inline constexpr int kSoftBefore = 1, kSoftAfter = 12;  // hops around a loud one
+
+// A loud sound that begins or ends at once has an edge of its own there: the frames over which it fades. Of
+// its end a stream learns no earlier.
+inline constexpr int kRise = 6 * kHop, kFall = 2 * kHop;
+// Of the way from silence over `length`, `frames` and a half from it.
+inline float rim(std::int64_t frames, int length) noexcept {
+  if (frames < 0 || frames >= length) return frames < 0 ? 0.0f : 1.0f;
+  const float turn =
+      std::numbers::pi_v<float> * (static_cast<float>(frames) + 0.5f) / static_cast<float>(length);
+  const float way = 0.5f - 0.5f * std::cos(turn);
+  return way * way;
+}
 
 // Asked hop by hop in order: is a loud one near?
 class Nearby {
@@ -40,8 +54,10 @@ class Softener {
   // That many hops more have come whole at from(channel, hop), which counts from 0. Those kSoftened earlier
   // are written to to(channel, hop). Gives the true peaks of those kBehind earlier, over all channels, exact
   // where they are above the ceiling.
-  template <class From, class To>
-  SYNTH_SHARED void process(int hops, std::size_t channels, float ceiling, From from, To to,
+  // rims(channel, hop, hops, lost) may do more to what was softened, and lost that energy, before it is
+  // searched.
+  template <class From, class To, class Rims>
+  SYNTH_SHARED void process(int hops, std::size_t channels, float ceiling, From from, To to, Rims rims,
                             float* peaks) noexcept {
     float samples[kMost], found[kMost], shares[kMost + 1], lost[kMost];
     for (int j = 0; j < hops; ++j) loud(hops_ + j) = false;
@@ -56,6 +72,7 @@ class Softener {
     share_ = shares[hops];
     for (std::size_t c = 0; c < channels; ++c) {
       Kernels::soften(from(c, softened), shares, hops, kNoEdge * ceiling, to(c, softened), lost);
+      rims(c, softened, hops, lost);
       const float* x = to(c, searched);
       Kernels::sample_peaks(x, hops, samples);
       Kernels::strict_peaks(x, hops, ceiling, samples, found);

@@ -111,7 +111,8 @@ class Limiter final : public Node {
     float peaks[kMost];
     softener_.process(
         hops, 2, ceiling_, [this](std::size_t side, std::int64_t hop) { return hop_of(x_[side], hop); },
-        [this](std::size_t side, std::int64_t hop) { return hop_of(soft_[side], hop); }, peaks);
+        [this](std::size_t side, std::int64_t hop) { return hop_of(soft_[side], hop); },
+        [](std::size_t, std::int64_t, int, const float*) {}, peaks);
     for (int j = 0; j < hops; ++j) knots_[known_++ % kKnots] = line_.push(peaks[j], ceiling_, share_);
   }
   void give(const Stereo& out, int frames) noexcept {
