@@ -47,8 +47,11 @@ def binaries() -> Path:
     """The folder of initdb and postgres. Installs Debian's package when we may; skips without, but not in CI."""
     found = _find()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "install", "-y", "-qq", "postgresql"], check=False, capture_output=True, timeout=280)
-        found = _find()
+        for words in (["install", "postgresql"], ["update"], ["install", "postgresql"]):  # lists of packages grow old
+            command = ["apt-get", "-y", "-qq", "-o", "DPkg::Lock::Timeout=120", *words]
+            subprocess.run(command, check=False, capture_output=True, timeout=280)
+            if (found := _find()) is not None:
+                break
     if found is None:
         reason = "PostgreSQL is not installed (apt-get install postgresql)"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
