@@ -31,34 +31,37 @@ _SOUNDS = {
     # held tones
     "pad": "pad|soundscape|chord|texture|synth|synthesizer|atmosphere|wash|swell|ambience|harmony|chords",
     "drone": "drone|tone|hum|om|buzz|tanpura|tambura|didgeridoo|shruti",
-    "choir": "choir|voice|voices|vocal|choral|angelic|chant|singing|chor|choeur|coro",
+    "choir": "choir|vocoder|opera singer|voice|voices|vocal|choral|angelic|chant|singing|chor|choeur|coro",
     "strings": "string|string section|string ensemble|orchestra|orchestral|violin|viola|cello|symphony|symphonic"
     "|streicher|cuerdas",
-    "organ": "organ|accordion|harmonium|church organ",
+    "organ": "organ|bandoneon|bandonion|melodeon|accordion|harmonium|church organ",
     # single lines
     "bass": "bass|bassline|bass line|sub|sub bass|bass guitar|upright bass|double bass|808",
     "lead": "lead|melody|solo|theme|synth lead|tune|lead line|saw lead",
-    "flute": "flute|recorder|shakuhachi|whistle|pan flute|clarinet|oboe|woodwind|ocarina",
-    "brass": "brass|horn|trumpet|trombone|fanfare|saxophone|tuba",
+    "flute": "flute|tin whistle|fife|ney|duduk|bansuri|quena|recorder|shakuhachi|whistle|pan flute"
+    "|clarinet|oboe|woodwind|ocarina",
+    "brass": "brass|cornet|flugelhorn|euphonium|bugle|horn|trumpet|trombone|fanfare|saxophone|tuba",
     "arp": "arp|arpeggio|arpeggiated|sequence|sequencer|arpeggiator|ostinato",
     # struck and plucked
-    "keys": "keys|keyboard|piano|grand piano|upright piano|klavier",
+    "keys": "keys|spinet|keyboard|piano|grand piano|upright piano|klavier",
     "electric_piano": "electric piano|rhodes|wurlitzer|epiano|e piano|clavinet",
     "distorted_guitar": "distorted guitar|electric guitar solo|rock guitar|metal guitar|lead guitar|heavy guitar"
     "|overdriven guitar|shredding guitar",
-    "pluck": "pluck|plucked|guitar|acoustic guitar|harp|lute|koto|sitar|banjo|ukulele|zither|mandolin|plucks"
+    "pluck": "pluck|balalaika|shamisen|bouzouki|guzheng|pipa|plucked|guitar|acoustic guitar|harp|lute|koto"
+    "|sitar|banjo|ukulele|zither|mandolin|plucks"
     "|six string|twelve string|gitarre|guitare|guitarra|chitarra",
     "mallet": "marimba|kalimba|xylophone|vibraphone|mallet|thumb piano|music box|glockenspiel"
     "|celesta|steel drum"
     "|steelpan|hang drum|handpan",
-    "bell": "bell|chime|wind chime|church bell|tubular bell|crystal|glocke|cloche|campana",
+    "bell": "bell|triangle|crotale|chime|wind chime|church bell|tubular bell|crystal|glocke|cloche|campana",
     "bowl": "bowl|singing bowl|tibetan bowl|gong|tibetan singing bowl",
     # rhythm
-    "drums": "drum|drums|beat|percussion|rhythm|groove|drum loop|drum machine|breakbeat|drum kit|snare|clap|backbeat"
+    "drums": "drum|tom|toms|tom tom|cajon|bodhran|timbale|drums|beat|percussion|rhythm|groove|drum loop"
+    "|drum machine|breakbeat|drum kit|snare|clap|backbeat"
     "|909|707|606|schlagzeug|batterie",
     "kick": "kick|kick drum|bass drum|four on the floor|pulse|taiko",
     "heartbeat": "heartbeat|heart beat|heart beating|beating heart|pulse of a heart",
-    "hats": "hat|hi hat|hihat|cymbal|shaker|maraca|tambourine|ride cymbal",
+    "hats": "castanet|cowbell|guiro|agogo|hat|hi hat|hihat|cymbal|shaker|maraca|tambourine|ride cymbal",
 }
 SOUNDS: Mapping[str, str] = {phrase: sound for sound, line in _SOUNDS.items() for phrase in line.split("|")}
 

@@ -63,6 +63,7 @@ _ONSETS = (
     "edge",
     "edges",
 )
+_NONE_IS_SOFT = frozenset({"attack", "onset", "edge", "edges", "start"})  # but no rise time is sudden
 _ONSET = 2.2  # octaves that slow and fast are
 _ONSET_WORDS: Mapping[str, float] = {
     "zero": -1.0, "no": -1.0, "minimal": -1.0, "minimum": -1.0, "crisp": -1.0, "hard": -1.0, "sharp": -1.0,
@@ -174,6 +175,8 @@ def _onset(phrase: str) -> Change | None:
     for noun in _ONSETS:
         how = phrase.removesuffix(f" {noun}")
         if how != phrase:
+            if how == "no" and noun in _NONE_IS_SOFT:
+                return Change(attack=_ONSET)
             octaves = _ONSET_WORDS.get(how) or (WORDS[how].attack if how in WORDS else 0.0)
             return Change(attack=math.copysign(_ONSET, octaves)) if octaves else None
     return None

@@ -22,9 +22,9 @@ _TEMPI = tuple(
         rf"(?:\b(?:at|between|from|with|tempo|speed|pace|bpm){_ABOUT})?{_NUMBER}(?:\s*bpm)?\s*(?:-|\u2013|to|and)\s*"
         rf"{_NUMBER}[\s-]*{_BPM}",
         rf"(?:\bat\s+)?(?:\b(?:tempo|speed|pace){_ABOUT})?{_NUMBER}[\s-]*{_BPM}",
-        rf"\b(?:tempo|bpm|metronome|speed|pace|beats per minute){_ABOUT}{_NUMBER}\b"
+        rf"\b(?:tempo|bpm|metronome|speed|pace|beats per minute|m\.?\s?m\.?){_ABOUT}{_NUMBER}\b"
         r"(?!\s*(?:%|percent|k?hz|db|ms|s\b|sec|min))",
-        rf"\b(?:quarter|crotchet)[\s,-]*(?:note)?[\s,]*=\s*{_NUMBER}\b",
+        rf"(?:\b(?:quarter|crotchet)[\s,-]*(?:note)?|♩)[\s,]*=\s*{_NUMBER}\b",
         rf"(?:\bat|@)\s*(?:(?:about|around|roughly)\s+)?([4-9]\d|1\d\d|2[01]\d){_END}",
         # Bare after a style: not the round numbers that are decades.
         rf"(?<=\w)(?<=(?!\d)\w),?\s+(?<![\d.:])(?!60|70|80|90)([6-9]\d|1\d\d|2[01]\d){_END}",

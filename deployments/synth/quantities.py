@@ -14,7 +14,9 @@ _QUALITY_LINES: tuple[tuple[Change, str], ...] = (
                              "|interruption|interruptions"),
     (_DENSE, "notes|hits|strokes|strikes|plucks|taps|activity|events|busyness|density"),
     (Change(attack=2.2), "delay|hesitation|fade|fade in|ramp|lag"),
-    (Change(attack=-2.2), "punch|snap|attack|bang|click|clicks|transient|transients|accents|edge|edges"),
+    (Change(attack=-2.2), "punch|snap|attack|bang|click|clicks|transient|transients|accents"),
+    (Change(attack=-1.2, brightness=0.9), "edge|edges"),
+    (Change(brightness=-0.9), "warmth|roundness|mellowness|body"),
     (Change(width=1), "stereo|stereo image|stereo field|width|stereo width|spread|panning"),
     (Change(distance=0.6, width=0.3), "reverb|echo|echoes|reverberation|ambience"),
     (Change(level_db=5), "volume|loudness|force"),
@@ -98,9 +100,21 @@ _QUANTITY_LINES: tuple[tuple[Change, str], ...] = (
 QUANTITIES: Mapping[str, Change] = {words: change for change, line in _QUANTITY_LINES for words in line.split("|")}
 
 
+# Of these no more must be said than that they are there: "with bite", "with edge".
+_ALONE = frozenset(
+    (
+        "sheen", "sparkle", "glitter", "gleam", "shine", "shimmer", "brilliance", "brightness", "bite", "harshness",
+        "sizzle", "presence", "darkness", "gloom", "murk", "dullness", "hesitation", "punch", "snap", "edge", "edges",
+        "urgency", "haste", "warmth", "roundness", "mellowness", "body", "width",
+    )
+)  # fmt: skip
+
+
 def of_quality(phrase: str) -> Change | None:
     """What "hardly any highs" and "plenty of punch" do; None where it is no quantity of a quality."""
     parts = phrase.split(" ")
+    if parts[0] == "with" and parts[-1] in _ALONE and len(parts) == 2:
+        return QUALITIES[parts[1]]
     for at in range(1, len(parts)):
         share = _SHARE_OF.get(" ".join(parts[:at]))
         quality = QUALITIES.get(" ".join(parts[at:]))

@@ -17,6 +17,7 @@ from deployments.synth.lexicon import FILLERS, GENERIC, HOURS, NATURE, NOISE, SC
 from deployments.synth.modifiers import CHANGES, Change, total
 from deployments.synth.musical import Terms, read_terms
 from deployments.synth.names import called_by, is_heard, is_natural
+from deployments.synth.nearest import nearest
 from deployments.synth.notes import of_left_out, of_nothing_found
 from deployments.synth.presets import Preset, library
 from deployments.synth.reading import Mention, Reading, read
@@ -24,11 +25,8 @@ from deployments.synth.scenery import add_scenery
 from deployments.synth.search import Hit, preset_search, words
 from deployments.synth.spelling import plain
 
-_HITS = 40  # how far down the list of presets a kind's own is looked for
 _FITS = 0.42  # a search without a kind: less is no understanding
 _KIND_FITS = 0.3  # of a kind's presets the best, if it is at least this; else the one that the kind is named after
-_WHOLE_FITS = 0.25  # of a prompt in which nothing is named: unrelated words reach 0.2 to 0.29
-_CLOSE = 0.9  # the share of the best score that makes the next one as good
 _STANDS_OUT = 0.05  # by how much another preset fits better than those of a kind that says little
 _MEANT = 0.15  # by how much more of what is said fits a preset of another kind
 _NAMED = 0.1  # the same, where its name is said
@@ -38,7 +36,6 @@ _NAMESAKES = 8  # how far down a preset of the very name is preferred
 _COLOUR = 0.4  # the weight of what is said of a thing, beside the thing with it
 _LIKE = frozenset({"like", "as"})  # what comes after is no thing that is heard
 _MOST_LAYERS = 6
-_NOTHING_SAID = "calm music"
 _USUAL_BPM = 90.0
 _PACED = 0.3  # octaves of the tempo: less is a mood
 _SPACE = 1.2  # octaves of the shared reverb for a wholly distant mix
@@ -113,7 +110,9 @@ def understand(prompt: str, negative_prompt: str = "") -> Interpretation:
         notes = tuple(of_left_out([layer.sound for layer in layers], _MOST_LAYERS))
     else:
         wanted = " ".join(words for words in reading.wanted if words not in taken_back)
-        layers = _nearest(wanted, banned, total(everything))
+        told = [_told(mention) for mention in asked[1:] if _tells(mention) and not any(vars(mention.change).values())]
+        change = total([*everything, *told])
+        layers = [Layer(hit.preset.id, "", change, hit.score) for hit in nearest([wanted, *missing[:1]], banned)]
         notes = (of_nothing_found([layer.sound for layer in layers], taken_back, bool(banned), missing),)
     pace = _strongest_tempo(total(everything).tempo, layers)
     return Interpretation(
@@ -386,18 +385,3 @@ def _judged(mention: Mention, preset: Preset) -> list[Change]:
     known = set(words(preset.text()))
     strange = [word for word in mention.strange if word not in FILLERS and not set(words(word)) <= known]
     return [judge.change(phrase) for phrase in (strange if len(strange) <= 2 else [" ".join(strange)])]
-
-
-def _nearest(prompt: str, banned: set[str], change: Change) -> list[Layer]:
-    """Nothing is named: what the prompt as a whole is about, else what can carry a piece and comes nearest to it."""
-    said = bool(words(prompt))
-    found = preset_search().search(prompt if said else _NOTHING_SAID, _HITS)
-    hits = [hit for hit in found if hit.preset.id not in banned]
-    if said and hits and hits[0].score >= _WHOLE_FITS:
-        next_ = [hit for hit in hits[1:2] if hit.preset.role != hits[0].preset.role]
-        chosen = [hits[0], *(hit for hit in next_ if hit.score >= _CLOSE * hits[0].score)]
-    else:
-        pads = [hit for hit in hits if hit.preset.role in {"PAD", "STRINGS", "DRONE"}]
-        others = [hit for hit in hits if hit.preset.role in {"KEYS", "PLUCK", "BELL", "ARP", "LEAD"}]
-        chosen = [*pads[:1], *others[:1]] or hits[:1]
-    return [Layer(hit.preset.id, "", change, hit.score) for hit in chosen]

@@ -19,6 +19,9 @@ _IDIOMS: Mapping[str, str] = {
     r"nothing (?:else|more|further|extra|added)": " ", r"(?:in )?no (?:hurry|rush)": "unhurried",
     r"(?:absolutely )?nothing (?:but|except(?: for)?|besides|other than|apart from)": "only",
     r"^nothing$": " ", r"off[\s-]beat": "syncopated",
+    r"once in a blue moon": "rarely",
+    r"by the (?:dozen|score|hundred|thousand|million|bucket(?:ful)?|(?:cart|truck|lorry)[\s-]?load)s?": "in abundance",
+    r"(?:just |only )?the odd (?:one|note|hit|stroke|drop)(?= *(?:$|[,.;:!?)]))": "now and then",
 }  # fmt: skip
 _TIME = r"(\d+(?:\.\d+)?)[\s-]*(ms|milliseconds?|s|secs?|seconds?)\b"
 _ATTACK = re.compile(

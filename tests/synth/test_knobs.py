@@ -23,6 +23,11 @@ from deployments.synth.understand import understand
         ("cello that comes in over four seconds", "attack", True),
         ("cello that fades in within 10 ms", "attack", False),
         ("cellos that take their time", "attack", True),
+        ("oboe with no onset at all", "attack", True),
+        ("oboe with bite", "brightness", True),
+        ("oboe with much roundness", "brightness", False),
+        ("toms by the bucketful", "intensity", True),
+        ("bongos, just the odd one", "intensity", False),
     ],
 )
 def test_what_is_set_moves_that_way(prompt: str, aspect: str, up: bool) -> None:
@@ -37,7 +42,13 @@ def test_what_is_no_setting_stays(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "tempo_bpm"), [("a kick drum twice a second", 120), ("claps, three beats per second", 180)]
+    ("prompt", "tempo_bpm"),
+    [
+        ("a kick drum twice a second", 120),
+        ("claps, three beats per second", 180),
+        ("organ, M.M. 66", 66),
+        ("organ, MM = 66", 66),
+    ],
 )
 def test_strokes_a_second_are_a_tempo(prompt: str, tempo_bpm: float) -> None:
     assert understand(prompt).tempo_bpm == tempo_bpm

@@ -70,7 +70,9 @@ def offbeats(song: Song, player: Player) -> Iterator[Event]:
     """Eighths, louder between the beats: hats and shakers."""
     random = song.random(player.name)
     for index, start in song.grid(player.step_s(song, 0.5), 0.05):
-        if index % 2 or random.random() < player.fill:
+        if song.pulse and index % 2 and player.speed <= 1:
+            continue
+        if index % 2 or song.pulse or random.random() < player.fill:
             loud = index % 2 == (0 if song.pulse else 1)
             soft = 0.1 if song.pulse else 0.4
             yield Note(start, 0.05, _NOTES["hat"], (0.7 if loud else soft) + 0.12 * float(random.random()))
