@@ -19,7 +19,8 @@ _WITHOUT = re.compile(
 )
 _HELD = frozenset({"pad", "drone", "strings", "organ", "choir"})  # "hold the strings" asks for them
 _MUTES = frozenset({"brass", "pluck", "strings", "distorted_guitar"})  # "a trumpet muted" has a mute in it
-_WORD = r"(?:(?:the|any|all|that|those|my|an?)\s+)*[a-z'-]+(?:\s+(?!(?:down|up|back|forward|out|off|away)\b)[a-z'-]+)?"
+_AWAY = "down|up|back|forward|out|off|away|aside|behind|at"
+_WORD = rf"(?:(?:the|any|all|that|those|my|an?)\s+)*[a-z'-]+(?:\s+(?!(?:{_AWAY})\b)[a-z'-]+)?"
 _WORDS = rf"({_WORD}(?:(?:\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+){_WORD})*?)"
 _END = r"(?=\s*(?:[,.;:!?)]|$)|\s+(?:and|but|please|completely|entirely|altogether)\b)"
 _HELPERS = re.compile(r"\b(do|does|did|should|must|shall|need|has|have|is|are)n'?t\b")
@@ -42,7 +43,7 @@ _DISMISSED = re.compile(
 )
 _PIECE = r"(?:it|this|that|here|the\s+(?:mix|track|music|song|piece|sound|picture|arrangement|whole|recording))"
 _LEFT_OUT = re.compile(
-    rf"\b(?:leave|leaving|keep|keeping|take|turn|switch)\s+{_WORDS}\s+(?:out|off|away)\b"
+    rf"\b(?:leave|leaving|keep|keeping|take|turn|switch)\s+{_WORDS}\s+(?:out|off|away|aside|behind(?!\s+[a-z])|at\s+home)\b"
     rf"(?:\s+of\s+{_PIECE}\b|(?!\s+of))"
 )
 _REFUSED = re.compile(

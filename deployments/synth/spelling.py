@@ -48,7 +48,7 @@ _SIGNS = (
     (re.compile("[\u2018\u2019\u00b4`]"), "'"),
     (re.compile(r"\bw/(?=\s|[a-z])(?!o(?:ut)?\b)", re.IGNORECASE), "with "),
     (re.compile(r"(?<=[a-z]{3})/(?=[a-z]{3})", re.IGNORECASE), ", "),
-    (re.compile(r"\s*[+|]\s*|\s+/\s+"), ", "),
+    (re.compile(r"\s*[+|]\s*|\s+/\s+|(?<=[a-z!?.)])\s+[-\u2013]+\s+(?=[a-z])|\s*\u2014\s*", re.IGNORECASE), ", "),
     (re.compile(r"\s*&\s*"), " and "),
 )
 

@@ -284,16 +284,15 @@ def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None
         return Hit(library()[name], 1.0)
     if mention.kind is None:
         called = [hit for hit in hits[:_NAMESAKES] if hit.score >= _KIND_FITS and _is_named(hit.preset, mention)]
+        called = called or [hit for hit in hits[:_NAMESAKES] if _is_tagged(hit.preset, mention)]
         return next(iter(called or [hit for hit in hits[:1] if hit.score >= _FITS]), None)
     known = (hit for hit in hits if hit.score >= _KIND_FITS and _suits(hit.preset, mention))
-    hits = [*[hit for hit in known if _is_known_for(hit.preset, mention)][:1], *hits]
+    best, hits = hits[:1], [*[hit for hit in known if _is_known_for(hit.preset, mention)][:1], *hits]
     generic = mention.words in GENERIC and [mention.words] != mention.query
     for hit in hits:
         if _suits(hit.preset, mention):
-            if generic and hit.score + _STANDS_OUT < hits[0].score:
-                return hits[0]
-            if _is_meant(hits[0], hit, mention):
-                return hits[0]
+            if (generic and hit.score + _STANDS_OUT < best[0].score) or _is_meant(best[0], hit, mention):
+                return best[0]
             if hit.score >= _KIND_FITS:
                 return hit
             break
@@ -312,14 +311,15 @@ def _is_meant(best: Hit, own: Hit, mention: Mention) -> bool:
     if best.score < _MEANT_FITS or (mention.words in SCENES and not _is_one(best.preset, SCENES[mention.words])):
         return False
     colours = {word for phrase in mention.query if phrase in SOUNDS for word in words(phrase)}
-    if _is_named(best.preset, mention) and not colours & set(words(best.preset.id.replace("_", " "))):
+    both = _is_named(own.preset, mention)
+    if _is_named(best.preset, mention) and not both and not colours & set(words(best.preset.id.replace("_", " "))):
         return ahead >= _NAMED  # a bell pad is no bell
     used = (
         mention.words in HOURS
         or mention.words.endswith("ing")
         or set(words(mention.words)[-1:]) <= set(words(best.preset.text()))
     )
-    return used and ahead >= _MEANT and (best.preset.role != own.preset.role or is_natural(best.preset.id))
+    return used and ahead >= _MEANT
 
 
 def _is_one(preset: Preset, scene: Scene) -> bool:
@@ -347,6 +347,12 @@ def _placed(change: Change) -> Change:
 def _is_named(preset: Preset, mention: Mention) -> bool:
     """Whether all words of a preset's id were said: a spooky theremin is a theremin."""
     return set(words(preset.id.replace("_", " "))) <= set(words(" ".join(mention.query)))
+
+
+def _is_tagged(preset: Preset, mention: Mention) -> bool:
+    """Whether what was said, less what changes a sound, is one of a preset's tags: a mournful duduk."""
+    said = words(" ".join(word for word in mention.query if word not in CHANGES))
+    return bool(said) and any(words(tag) == said for tag in preset.tags)
 
 
 def _is_called(layer: Layer) -> bool:

@@ -137,3 +137,10 @@ def test_a_style_in_a_clause_of_its_own_colours_what_is_named() -> None:
     assert sounds("jazz, bass and drums") == ["upright_bass", "brush_drums"]
     assert sounds("jazz with a harp") == ["harp"]
     assert "claps" in sounds("deep house with warm bass, claps and rhodes chords")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sound"), [("Baghdad fretless lute", "oud"), ("a lute", "lute"), ("a mournful duduk", "oboe")]
+)
+def test_what_is_said_of_an_instrument_tells_which_is_meant(prompt: str, sound: str) -> None:
+    assert [layer.sound for layer in understand(prompt).layers] == [sound]

@@ -32,6 +32,7 @@ def test_a_refusal_in_many_words(prompt: str) -> None:
      ("sleigh bells, no other bells", {"sleigh_bells"}),
      ("congas, no drum kit", {"hand_drums"}), ("a pad. Vocals are out.", {"pad"}),
      ("a pad, no birds, and a whistle", {"pad", "whistle"}), ("wolves without the owl", {"wolves"}),
+     ("surf with ukulele - leave the seagulls at home", {"surf", "ukulele"}),
      ("wolves, owl-free", {"wolves"})],
 )  # fmt: skip
 def test_what_is_taken_back_leaves_the_rest(prompt: str, sounds: set[str]) -> None:

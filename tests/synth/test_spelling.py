@@ -17,6 +17,7 @@ from deployments.synth.spelling import corrected, plain
         ("rain w/ bells, w/o drums", "rain with  bells, w/o drums"),
         ("🎸", ", guitar, "),
         ("rain/piano/vinyl, 3/4", "rain, piano, vinyl, 3/4"),
+        ("rain - a harp—bells, 80 - 90 bpm, -6 dB", "rain, a harp, bells, 80 - 90 bpm, -6 dB"),
     ],
 )
 def test_plain(text: str, said: str) -> None:
