@@ -11,7 +11,7 @@ _NOTE = rf"(?<![\w#♯♭'])([A-Ga-g]){_SIGN}(?![\w#♯♭'])"
 _SCALE_NOUN = r"(?:\s+(?i:scale|mode|tonality|maqam|ra+ga?|thaat))?"
 _KEY = re.compile(
     r"(?:\b(?:in|key of|key:)\s+(?:the key of\s+)?)?"
-    rf"(?<![#♯♭'])\b([A-Ga-g]){_SIGN}(?![a-zA-Z#])[\s-]+((?i:{_SCALE}|maj|min))\b\.?{_SCALE_NOUN}"
+    rf"(?<![#♯♭'])\b([A-Ga-g]){_SIGN}(?![a-zA-Z#])(?:[\s-]+|\s*[,:(/]\s*)((?i:{_SCALE}|maj|min))\b\.?{_SCALE_NOUN}"
 )
 _SCALE_ON = re.compile(
     rf"\b((?i:{_SCALE})){_SCALE_NOUN}\s+(?i:(?:(?:starting|beginning|built|based|rooted|centered|centred)\s+)?"

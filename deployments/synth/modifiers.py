@@ -62,8 +62,13 @@ _ONSETS = (
     "starts",
     "edge",
     "edges",
+    "front",
+    "fronts",
+    "beginning",
+    "beginnings",
 )
 _NONE_IS_SOFT = frozenset({"attack", "onset", "edge", "edges", "start"})  # but no rise time is sudden
+_COLOURED = frozenset({"edge", "edges", "front", "fronts", "onset", "onsets"})
 _ONSET = 2.2  # octaves that slow and fast are
 _ONSET_WORDS: Mapping[str, float] = {
     "zero": -1.0, "no": -1.0, "minimal": -1.0, "minimum": -1.0, "crisp": -1.0, "hard": -1.0, "sharp": -1.0,
@@ -178,6 +183,8 @@ def _onset(phrase: str) -> Change | None:
             if how == "no" and noun in _NONE_IS_SOFT:
                 return Change(attack=_ONSET)
             octaves = _ONSET_WORDS.get(how) or (WORDS[how].attack if how in WORDS else 0.0)
+            if not octaves and noun in _COLOURED:  # "a velvet edge", "a razor front"
+                octaves = -(WORDS.get(how) or LIKENESSES.get(how) or Change()).brightness
             return Change(attack=math.copysign(_ONSET, octaves)) if octaves else None
     return None
 

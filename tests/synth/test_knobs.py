@@ -24,6 +24,8 @@ from deployments.synth.understand import understand
         ("cello that fades in within 10 ms", "attack", False),
         ("cellos that take their time", "attack", True),
         ("oboe with no onset at all", "attack", True),
+        ("oboe with a velvet front", "attack", True),
+        ("oboe with a steel front", "attack", False),
         ("oboe with bite", "brightness", True),
         ("oboe with much roundness", "brightness", False),
         ("toms by the bucketful", "intensity", True),

@@ -88,7 +88,8 @@ def test_a_tempo_in_words_leaves_no_beats_behind() -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "key", "scale"),
-    [("pad, C# min", "C#", "minor"), ("pad in f# min", "F#", "minor"), ("pad, G maj", "G", "major"), ("pad Gmaj7",
+    [("pad on F, mixolydian", "F", "mixolydian"), ("pad in E flat (minor)", "Eb", "minor"),
+     ("pad, C# min", "C#", "minor"), ("pad in f# min", "F#", "minor"), ("pad, G maj", "G", "major"), ("pad Gmaj7",
      "G", "major"),
      ("pad, F#m", "F#", "minor"), ("harp, c#m", "C#", "minor"), ("a pad rooted on D", "D", None), ("root note E",
      "E", None),
