@@ -71,7 +71,7 @@ void Node::set(int param, float value, float ramp_s) noexcept {
   }
   p.base = value;
   values_[param] = p.now();
-  glides_ = 2 + static_cast<int>(kGlideS / block_s());
+  glides_ = 12 + static_cast<int>(2.0f * kGlideS / block_s());
   control();
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <new>
 #include <span>
@@ -102,12 +103,18 @@ class Node {
     else
       smooth.aim(target, block());
   }
-  // The same for a level, which clicks when it is quick: behind a set() it takes 16 ms for its whole range.
+  // The same for a level, which clicks when it is quick or starts at once: behind a set() it takes 16 ms for
+  // its whole range and some more for gathering speed and losing it.
   template <class Smooth>
   SYNTH_SHARED void follow_level(Smooth& smooth, float target) const noexcept {
     if (glides_ == 0 || fresh_) return follow(smooth, target);
-    const float now = smooth.now(), most = block_s() / kGlideS * std::max(std::max(1.0f, now), target);
-    follow(smooth, std::min(std::max(target, now - most), now + most));
+    const float now = smooth.now(), way = target - now,
+                most = block_s() / kGlideS * std::max(std::max(1.0f, now), target);
+    const float bend = most * std::min(0.25f, block_s() / (0.25f * kGlideS));
+    const float fast = std::min(most, std::sqrt(2.0f * bend * std::abs(way)));
+    const float speed = smooth.step() * static_cast<float>(block());
+    const float step = std::min(std::max(std::min(std::max(way, -fast), fast), speed - bend), speed + bend);
+    follow(smooth, now + step);
   }
   // The same for decibels, at most 1500 a second.
   template <class Smooth>

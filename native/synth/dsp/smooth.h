@@ -59,6 +59,39 @@ class FadeIn : public Smooth {
   }
 };
 
+// From 0 to 1 with neither slope nor curvature at the ends.
+inline float rounded(float u) noexcept { return u * u * u * (u * (6.0f * u - 15.0f) + 10.0f); }
+
+// What a word chooses among kCount parts of a sound, as weights that go to those of the next word in 5 ms.
+template <int kCount>
+class Blend {
+ public:
+  void prepare(const float (&weights)[kCount], float sample_rate_hz) noexcept {
+    length_ = age_ = static_cast<int>(0.005f * sample_rate_hz);
+    std::copy_n(weights, kCount, goal_);
+    std::copy_n(weights, kCount, from_);
+  }
+  void aim(const float (&weights)[kCount]) noexcept {
+    if (std::equal(weights, weights + kCount, goal_)) return;
+    for (int k = 0; k < kCount; ++k) from_[k] = at(k, share(-1));
+    std::copy_n(weights, kCount, goal_);
+    age_ = 0;
+  }
+  // Frames in which it still moves.
+  [[nodiscard]] int left() const noexcept { return length_ - age_; }
+  [[nodiscard]] float share(int frame) const noexcept {
+    return rounded(std::min(1.0f, static_cast<float>(age_ + frame + 1) / static_cast<float>(length_)));
+  }
+  [[nodiscard]] float at(int which, float share) const noexcept {
+    return from_[which] + share * (goal_[which] - from_[which]);
+  }
+  void advance(int frames) noexcept { age_ = std::min(age_ + frames, length_); }
+
+ private:
+  float from_[kCount] = {}, goal_[kCount] = {};
+  int age_ = 1, length_ = 1;
+};
+
 // From `now` to `goal`, by at most so much.
 inline float towards(float now, float goal, float most) noexcept {
   return now + std::clamp(goal - now, -most, most);

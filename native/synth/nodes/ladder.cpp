@@ -1,5 +1,6 @@
 // Node ladder: a saturating low-pass of 24 dB per octave and its relatives.
 #include "synth/dsp/filter.h"
+#include "synth/dsp/smooth.h"
 #include "synth/dsp/stereo.h"
 #include "synth/nodes/catalog.h"
 
@@ -33,9 +34,38 @@ SYNTH_INLINE F4 saturated(F4 x) noexcept {
 class Ladder final : public Node {
  public:
   void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
+    const int turning = std::min(frames, taps_.left());
+    if (turning > 0) {
+      run<true>(in, out, turning);
+      taps_.advance(turning);
+    }
+    if (turning < frames)
+      run<false>({in.left + turning, in.right + turning}, {out.left + turning, out.right + turning},
+                 frames - turning);
+  }
+
+ protected:
+  void prepare() override {
+    drive_db_ = param(kDrive);
+    taps_.prepare(kTaps[whole(kMode)], rate());
+  }
+  void advance() noexcept override { drive_db_ = towards(drive_db_, param(kDrive), 1500.0f * block_s()); }
+  void control() noexcept override {
+    taps_.aim(kTaps[whole(kMode)]);
+    const float g = std::tan(kPi * std::min(param(kCutoff) / rate(), 0.49f));
+    const float drive = gain_from_db(drive_db_);
+    follow(stage_, g / (1.0f + g));
+    follow(loop_, 4.3f * param(kResonance));
+    follow(drive_, drive);
+    follow(makeup_, 1.0f / drive);
+  }
+
+ private:
+  template <bool kTurning>
+  void run(const StereoView& in, const Stereo& out, int frames) noexcept {
     const float(&taps)[5] = kTaps[whole(kMode)];
-    const F4 t0 = splat4(taps[0]), t1 = splat4(taps[1]), t2 = splat4(taps[2]), t3 = splat4(taps[3]),
-             t4 = splat4(taps[4]);
+    F4 t0 = splat4(taps[0]), t1 = splat4(taps[1]), t2 = splat4(taps[2]), t3 = splat4(taps[3]),
+       t4 = splat4(taps[4]);
     F4 s0 = s_[0], s1 = s_[1], s2 = s_[2], s3 = s_[3];
     const F4 two = splat4(2.0f), one = splat4(1.0f);
     for (int i = 0; i < frames; ++i) {
@@ -47,6 +77,11 @@ class Ladder final : public Node {
       const F4 y0 = fma(g, u - s0, s0), y1 = fma(g, y0 - s1, s1), y2 = fma(g, y1 - s2, s2),
                y3 = fma(g, y2 - s3, s3);
       s0 = fma(two, y0, -s0), s1 = fma(two, y1, -s1), s2 = fma(two, y2, -s2), s3 = fma(two, y3, -s3);
+      if constexpr (kTurning) {
+        const float share = taps_.share(i);
+        t0 = splat4(taps_.at(0, share)), t1 = splat4(taps_.at(1, share)), t2 = splat4(taps_.at(2, share));
+        t3 = splat4(taps_.at(3, share)), t4 = splat4(taps_.at(4, share));
+      }
       const F4 y = splat4(makeup_.at(i)) * fma(t0, u, fma(t1, y0, fma(t2, y1, fma(t3, y2, t4 * y3))));
       out.left[i] = y[0];
       out.right[i] = y[1];
@@ -55,21 +90,9 @@ class Ladder final : public Node {
     for (Smooth* s : {&stage_, &loop_, &drive_, &makeup_}) s->advance(frames);
   }
 
- protected:
-  void prepare() override { drive_db_ = param(kDrive); }
-  void advance() noexcept override { drive_db_ = towards(drive_db_, param(kDrive), 1500.0f * block_s()); }
-  void control() noexcept override {
-    const float g = std::tan(kPi * std::min(param(kCutoff) / rate(), 0.49f));
-    const float drive = gain_from_db(drive_db_);
-    follow(stage_, g / (1.0f + g));
-    follow(loop_, 4.3f * param(kResonance));
-    follow(drive_, drive);
-    follow(makeup_, 1.0f / drive);
-  }
-
- private:
   F4 s_[4]{};
   Smooth stage_, loop_, drive_, makeup_;
+  Blend<5> taps_;
   float drive_db_ = 0.0f;
 };
 

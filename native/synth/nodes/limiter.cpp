@@ -1,5 +1,6 @@
 // Node limiter: no true peak above a ceiling.
 #include "synth/dsp/frames.h"
+#include "synth/dsp/smooth.h"
 #include "synth/finish/softener.h"
 #include "synth/kernels/finish.h"
 #include "synth/nodes/catalog.h"
@@ -78,17 +79,21 @@ class Limiter final : public Node {
   void prepare() override {
     for (float** x : {&x_[0], &x_[1], &soft_[0], &soft_[1]}) *x = arena().floats(kRoom + kSlack);
     end_ = kKept;
+    ceiling_db_ = param(kCeiling);
     line_.clear();
     std::fill(std::begin(knots_), std::end(knots_), 1.0f);
   }
+  void advance() noexcept override {
+    ceiling_db_ = towards(ceiling_db_, param(kCeiling), 600.0f * block_s());
+  }
   void control() noexcept override {
-    if (ceiling_db_ != param(kCeiling)) ceiling_db_ = param(kCeiling), ceiling_ = kMargin * gain(kCeiling);
+    ceiling_ = kMargin * gain_from_db(ceiling_db_);
     if (gain_db_ != param(kGain)) gain_db_ = param(kGain), level_ = gain(kGain);
     if (release_s_ != param(kRelease)) {
       release_s_ = param(kRelease);
       share_ = 1.0f - std::exp(-static_cast<float>(kHop) / (release_s_ * rate()));
     }
-    follow(gain_, level_);
+    follow_level(gain_, level_);
   }
 
  private:

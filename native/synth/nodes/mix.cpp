@@ -77,14 +77,17 @@ class Tremolo final : public Node {
   }
 
  protected:
+  void prepare() override { depth_ = param(kTremoloDepth); }
+  void advance() noexcept override { depth_ = towards(depth_, param(kTremoloDepth), block_s() / kGlideS); }
   void control() noexcept override {
     lfo_.set_rate(param(kTremoloRate), rate());
     const float wave = 0.5f - 0.5f * std::cos(2.0f * kPi * lfo_.turns(block()));
-    follow(gain_, 1.0f - param(kTremoloDepth) * wave);
+    follow(gain_, 1.0f - depth_ * wave);
   }
 
  private:
   Smooth gain_;
+  float depth_ = 0.0f;
   Lfo lfo_;
 };
 

@@ -1,4 +1,5 @@
 // Node svf.
+#include "synth/dsp/smooth.h"
 #include "synth/dsp/stereo_svf.h"
 #include "synth/nodes/catalog.h"
 
@@ -14,10 +15,29 @@ constexpr ParamSpec kSpec[] = {
     {"resonance", "", 0, 1, 0, "0 is Q 0.707, 1 is Q 12: Q = 0.7071 * 16.97^resonance"},
 };
 
+// What each response takes of the input, the band and the low-pass.
+constexpr float kParts[4][3] = {{0, 0, 1}, {1, -1, -1}, {0, 1, 0}, {1, -1, 0}};
+
 class SvfNode final : public Node {
  public:
   void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
     using Frame = StereoSvf::Frame;
+    const int turning = std::min(frames, parts_.left());
+    if (turning > 0) {
+      filter_.run(
+          turning, [&](int i) { return both(in.left[i], in.right[i]); },
+          [&](int i, const Frame& f) {
+            const float share = parts_.share(i);
+            const F4 y = splat4(parts_.at(0, share)) * f.in + splat4(parts_.at(1, share)) * f.band_pass() +
+                         splat4(parts_.at(2, share)) * f.low;
+            out.left[i] = y[0], out.right[i] = y[1];
+          });
+      parts_.advance(turning);
+      if (turning < frames)
+        process({in.left + turning, in.right + turning}, {out.left + turning, out.right + turning},
+                frames - turning);
+      return;
+    }
     switch (whole(kMode)) {
       case 0:
         return run(in, out, frames, [](const Frame& f) { return f.low; });
@@ -31,8 +51,14 @@ class SvfNode final : public Node {
   }
 
  protected:
-  void prepare() override { filter_.jump(design()); }
-  void control() noexcept override { filter_.aim(design(), block()); }
+  void prepare() override {
+    filter_.jump(design());
+    parts_.prepare(kParts[whole(kMode)], rate());
+  }
+  void control() noexcept override {
+    filter_.aim(design(), block());
+    parts_.aim(kParts[whole(kMode)]);
+  }
 
  private:
   const SvfCoefficients& design() noexcept {
@@ -50,6 +76,7 @@ class SvfNode final : public Node {
         });
   }
   StereoSvf filter_;
+  Blend<3> parts_;
   SvfCoefficients designed_;
   float cutoff_hz_ = 0.0f, resonance_ = 0.0f;
 };

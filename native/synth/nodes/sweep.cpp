@@ -97,21 +97,26 @@ struct AllPasses {
 class Phaser final : public Node {
  public:
   void process(const StereoView& in, const Stereo& out, int frames) noexcept override {
-    constexpr int kCounts[] = {4, 6, 8, 12};
-    const int stages = kCounts[whole(kStageCount)];
-    for (int i = 0; i < frames; ++i) {
-      const float mix = mix_.at(i), feedback = feedback_.at(i);
-      const float l = left_.step(in.left[i] + feedback * left_.last, pole_left_.at(i), stages);
-      const float r = right_.step(in.right[i] + feedback * right_.last, pole_right_.at(i), stages);
-      out.left[i] = in.left[i] + mix * (l - in.left[i]);
-      out.right[i] = in.right[i] + mix * (r - in.right[i]);
+    const int before_turn = std::min(frames, until_turn_);
+    run(in, out, 0, before_turn);
+    until_turn_ -= before_turn;
+    if (before_turn == frames) return;
+    if (stages_ != wanted()) {
+      stages_ = wanted();
+      left_ = right_ = {};
+      since_turn_ = 0;
     }
-    for (Smooth* s : {&mix_, &feedback_, &pole_left_, &pole_right_}) s->advance(frames);
-    lfo_.advance(frames);
+    run(in, out, before_turn, frames);
   }
 
  protected:
+  void prepare() override {
+    length_ = static_cast<int>(0.005f * rate());
+    since_turn_ = length_;
+    stages_ = wanted();
+  }
   void control() noexcept override {
+    if (stages_ != wanted() && until_turn_ == 0) until_turn_ = length_;
     lfo_.set_rate(param(kPhaserRate), rate());
     const float turns = lfo_.turns(block());
     follow(pole_left_, pole(std::sin(2.0f * kPi * turns)));
@@ -121,6 +126,32 @@ class Phaser final : public Node {
   }
 
  private:
+  [[nodiscard]] int wanted() const noexcept {
+    constexpr int kCounts[] = {4, 6, 8, 12};
+    return kCounts[whole(kStageCount)];
+  }
+  // Other stages are another chain: the copy goes away in 5 ms, and comes back from the new one without a
+  // past.
+  [[nodiscard]] float heard(int frame) const noexcept {
+    const float length = static_cast<float>(length_);
+    const auto share = [&](int frames) {
+      return rounded(std::min(1.0f, static_cast<float>(frames) / length));
+    };
+    return until_turn_ > 0 ? share(until_turn_ - frame - 1) : share(since_turn_ + frame + 1);
+  }
+  void run(const StereoView& in, const Stereo& out, int begin, int end) noexcept {
+    const int stages = stages_;
+    for (int i = begin; i < end; ++i) {
+      const float mix = mix_.at(i - begin) * heard(i - begin), feedback = feedback_.at(i - begin);
+      const float l = left_.step(in.left[i] + feedback * left_.last, pole_left_.at(i - begin), stages);
+      const float r = right_.step(in.right[i] + feedback * right_.last, pole_right_.at(i - begin), stages);
+      out.left[i] = in.left[i] + mix * (l - in.left[i]);
+      out.right[i] = in.right[i] + mix * (r - in.right[i]);
+    }
+    for (Smooth* s : {&mix_, &feedback_, &pole_left_, &pole_right_}) s->advance(end - begin);
+    lfo_.advance(end - begin);
+    since_turn_ = std::min(since_turn_ + end - begin, length_);
+  }
   // The coefficient that turns the phase by a quarter at the swept frequency.
   [[nodiscard]] float pole(float wave) const noexcept {
     const float hz = param(kCentre) * std::exp2(param(kOctaves) * wave);
@@ -128,6 +159,7 @@ class Phaser final : public Node {
     return (t - 1.0f) / (t + 1.0f);
   }
   AllPasses left_, right_;
+  int stages_ = 4, length_ = 1, until_turn_ = 0, since_turn_ = 1;
   Smooth pole_left_, pole_right_, mix_, feedback_;
   Lfo lfo_;
 };
