@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from functools import cache
 
 from deployments.synth.lexicon import GROUPS, NATURE, SCENES, SOUNDS
+from deployments.synth.mentions import Mention, Reading, singular
 from deployments.synth.presets import Preset, library
-from deployments.synth.reading import Mention, Reading, read, singular
+from deployments.synth.reading import read
 from deployments.synth.roles import ROLES
 from deployments.synth.search import preset_search, words
 from deployments.synth.spelling import plain

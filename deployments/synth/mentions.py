@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from deployments.synth.change import Change, total
 from deployments.synth.lexicon import Scene
-from deployments.synth.modifiers import CHANGES, Change, total
+from deployments.synth.modifiers import CHANGES
 
 
 @dataclass

@@ -8,11 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from deployments.synth.change import LIMITS, NAMES, Change, total
+from deployments.synth.change import Change
 from deployments.synth.quantities import of_a_band, of_quality
 from deployments.synth.vocabulary import LIKENESSES, WORDS
-
-__all__ = ["CHANGES", "LIMITS", "NAMES", "TRAILING", "Change", "total"]
 
 # These stand behind what they change ("a bell now and then"), and so do all phrases of several words.
 TRAILING = frozenset({"softly", "quietly", "gently", "slowly", "faintly", "sometimes", "occasionally", "rarely"})

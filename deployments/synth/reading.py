@@ -7,6 +7,7 @@ stands before, or behind in its clause; a clause of modifiers alone belongs to w
 from collections.abc import Mapping, Sequence
 
 from deployments.synth import lexicon
+from deployments.synth.change import Change, total
 from deployments.synth.clauses import SOFT, Clause, clauses
 from deployments.synth.lexicon import (
     EFFECTS,
@@ -20,13 +21,11 @@ from deployments.synth.lexicon import (
     Scene,
 )
 from deployments.synth.mentions import Mention, Reading, is_same, referred, singular
-from deployments.synth.modifiers import CHANGES, TRAILING, Change, is_of_an_onset, is_turned_around, total
+from deployments.synth.modifiers import CHANGES, TRAILING, is_of_an_onset, is_turned_around
 from deployments.synth.names import ARTICLES, compounds, is_heard, is_natural
 from deployments.synth.phrases import EXCEPTIONS, LIKENING, THAN, split
 from deployments.synth.presets import library
 from deployments.synth.quantities import QUANTITIES, of_a_band, of_quality
-
-__all__ = ["Mention", "Reading", "read", "singular"]
 
 _KEPT_BESIDE = frozenset({"besides"})
 # "Everything in mono" and "narrow stereo, please" are said of the whole.

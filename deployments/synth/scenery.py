@@ -1,9 +1,9 @@
 """What a place, a style or a mood adds to what is named: its band, its weather, its tempo and scale."""
 
 from deployments.synth.lexicon import HOURS, RHYTHM
+from deployments.synth.mentions import Mention, Reading, singular
 from deployments.synth.names import is_natural
 from deployments.synth.presets import library
-from deployments.synth.reading import Mention, Reading, singular
 from deployments.synth.search import preset_search
 
 _ANY_MUSIC = frozenset(

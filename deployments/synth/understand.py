@@ -12,28 +12,22 @@ from typing import Any
 
 from deployments.synth import lexicon
 from deployments.synth.axes import axes
-from deployments.synth.exclusion import banned_by, is_of, is_taken_back, named
-from deployments.synth.lexicon import FILLERS, GENERIC, HOURS, NATURE, NOISE, SCENES, SOUNDS, Scene
-from deployments.synth.modifiers import CHANGES, Change, total
+from deployments.synth.change import Change, total
+from deployments.synth.choice import best_of, hits_of, own_name, suits
+from deployments.synth.exclusion import banned_by, is_taken_back
+from deployments.synth.lexicon import FILLERS, HOURS, NATURE, SCENES, SOUNDS
+from deployments.synth.mentions import Mention, Reading
 from deployments.synth.musical import Terms, read_terms
-from deployments.synth.names import called_by, is_heard, is_natural
+from deployments.synth.names import is_heard, is_natural
 from deployments.synth.nearest import nearest
 from deployments.synth.notes import of_left_out, of_nothing_found
 from deployments.synth.presets import Preset, library
-from deployments.synth.reading import Mention, Reading, read
+from deployments.synth.reading import read
 from deployments.synth.scenery import add_scenery
-from deployments.synth.search import Hit, preset_search, words
+from deployments.synth.search import preset_search, words
 from deployments.synth.spelling import plain
 
-_FITS = 0.42  # a search without a kind: less is no understanding
-_KIND_FITS = 0.3  # of a kind's presets the best, if it is at least this; else the one that the kind is named after
-_STANDS_OUT = 0.05  # by how much another preset fits better than those of a kind that says little
-_MEANT = 0.15  # by how much more of what is said fits a preset of another kind
-_NAMED = 0.1  # the same, where its name is said
-_MEANT_FITS = 0.4
 _APART_FITS = 0.5
-_NAMESAKES = 8  # how far down a preset of the very name is preferred
-_COLOUR = 0.4  # the weight of what is said of a thing, beside the thing with it
 _LIKE = frozenset({"like", "as"})  # what comes after is no thing that is heard
 _MOST_LAYERS = 6
 _USUAL_BPM = 90.0
@@ -159,7 +153,12 @@ def _merged(mentions: Sequence[Mention]) -> list[Mention]:
     for mention in mentions:
         alike = [other for other in merged if other.kind == mention.kind and mention.kind in NATURE]
         same = next(
-            (other for other in alike if _name(other) == _name(mention) or None in map(_name, (other, mention))), None
+            (
+                other
+                for other in alike
+                if own_name(other) == own_name(mention) or None in map(own_name, (other, mention))
+            ),
+            None,
         )
         if same is None:
             merged.append(mention)
@@ -175,8 +174,8 @@ def _found(mentions: Sequence[Mention], banned: set[str]) -> tuple[list[Layer], 
     mentions = _parted(mentions, banned)
     layers: dict[str, Layer] = {}
     missing, told = [], []
-    for mention, hits in zip(mentions, _hits(mentions), strict=True):
-        hit = _best(mention, [hit for hit in hits if hit.preset.id not in banned], banned)
+    for mention, hits in zip(mentions, hits_of(mentions), strict=True):
+        hit = best_of(mention, [hit for hit in hits if hit.preset.id not in banned], banned)
         if hit is None:
             missing += [] if mention.kind is not None else [mention.words]
             told += [(next(reversed(layers), ""), mention)] if _tells(mention) else []
@@ -226,7 +225,7 @@ def _parted(mentions: Sequence[Mention], banned: set[str]) -> list[Mention]:
     parted = []
     for mention in mentions:
         hit = things.get(id(mention))
-        if hit is not None and not _suits(hit.preset, mention) and hit.preset.id not in banned:
+        if hit is not None and not suits(hit.preset, mention) and hit.preset.id not in banned:
             parted.append(Mention(" ".join(mention.apart), None, list(mention.apart)))
             mention.query = [word for word in mention.query if word not in mention.apart]
             mention.strange = [word for word in mention.strange if word not in mention.apart]
@@ -236,40 +235,6 @@ def _parted(mentions: Sequence[Mention], banned: set[str]) -> list[Mention]:
     return parted
 
 
-def _hits(mentions: Sequence[Mention]) -> list[list[Hit]]:
-    """The presets that fit each mention, best first.
-
-    What is said of a thing is sought alone as well: all drums fit "brushed drums", and "brushed" tells which.
-    """
-    whole = [" ".join(mention.query) or mention.words for mention in mentions]
-    said = [_said(mention) for mention in mentions]
-    alone = [text for text in said if words(text)]
-    if not whole:
-        return []
-    results = preset_search().search_many([*whole, *alone], len(library()))
-    coloured = iter(results[len(whole) :])
-    return [
-        _blended(hits, next(coloured)) if words(text) else hits
-        for hits, text in zip(results[: len(whole)], said, strict=True)
-    ]
-
-
-def _said(mention: Mention) -> str:
-    """What is said of a thing whose own word could be any of its kind, less what changes its sound."""
-    if mention.kind is None or mention.kind in NATURE | NOISE or mention.words in SCENES:
-        return ""
-    if not set(words(mention.words)) <= named(mention.kind):
-        return ""
-    return " ".join(word for word in mention.query if word != mention.words and word not in CHANGES)
-
-
-def _blended(hits: Sequence[Hit], coloured: Sequence[Hit]) -> list[Hit]:
-    """The hits in the order that what is said of the thing gives them as well."""
-    share = {hit.preset.id: hit.score for hit in coloured}
-    scored = [Hit(hit.preset, (1 - _COLOUR) * hit.score + _COLOUR * share[hit.preset.id]) for hit in hits]
-    return sorted(scored, key=lambda hit: -hit.score)
-
-
 def _rougher(preset: Preset, mentions: Sequence[Mention], layers: Mapping[str, Layer]) -> str | None:
     """The layer that a closer word makes exact: the rain of "rain against the window"."""
     kinds = [mention.kind for mention in mentions if mention.kind in NATURE]
@@ -277,110 +242,9 @@ def _rougher(preset: Preset, mentions: Sequence[Mention], layers: Mapping[str, L
     return next((kind for kind in kinds if kind in layers and kind != preset.id and kind in called), None)
 
 
-def _best(mention: Mention, hits: Sequence[Hit], banned: set[str]) -> Hit | None:
-    """The hit that is meant: the best of its kind, or the best at all when it fits well."""
-    name = _name(mention)
-    if name is not None and name not in banned:
-        return Hit(library()[name], 1.0)
-    if mention.kind is None:
-        called = [hit for hit in hits[:_NAMESAKES] if hit.score >= _KIND_FITS and _is_named(hit.preset, mention)]
-        called = called or [hit for hit in hits[:_NAMESAKES] if _is_tagged(hit.preset, mention)]
-        return next(iter(called or [hit for hit in hits[:1] if hit.score >= _FITS]), None)
-    known = (hit for hit in hits if hit.score >= _KIND_FITS and _suits(hit.preset, mention))
-    best, hits = hits[:1], [*[hit for hit in known if _is_known_for(hit.preset, mention)][:1], *hits]
-    generic = mention.words in GENERIC and [mention.words] != mention.query
-    for hit in hits:
-        if _suits(hit.preset, mention):
-            if (generic and hit.score + _STANDS_OUT < best[0].score) or _is_meant(best[0], hit, mention):
-                return best[0]
-            if hit.score >= _KIND_FITS:
-                return hit
-            break
-    usual = library()[mention.kind]
-    return None if usual.id in banned else Hit(usual, 1.0)
-
-
-def _is_meant(best: Hit, own: Hit, mention: Mention) -> bool:
-    """Whether all that is said of a thing fits a preset that is not of its kind, but that its word is used for.
-
-    Newsroom keys hammering are a typewriter's, a blues harp is a harmonica.
-    """
-    ahead = best.score - own.score
-    if mention.words not in SCENES and all(word == mention.words or word in CHANGES for word in mention.query):
-        return False  # "hushed strings" are strings
-    if best.score < _MEANT_FITS or (mention.words in SCENES and not _is_one(best.preset, SCENES[mention.words])):
-        return False
-    colours = {word for phrase in mention.query if phrase in SOUNDS for word in words(phrase)}
-    both = _is_named(own.preset, mention)
-    if _is_named(best.preset, mention) and not both and not colours & set(words(best.preset.id.replace("_", " "))):
-        return ahead >= _NAMED  # a bell pad is no bell
-    used = (
-        mention.words in HOURS
-        or mention.words.endswith("ing")
-        or set(words(mention.words)[-1:]) <= set(words(best.preset.text()))
-    )
-    return used and ahead >= _MEANT
-
-
-def _is_one(preset: Preset, scene: Scene) -> bool:
-    """Whether a preset may be all that is heard of a scene."""
-    return is_natural(preset.id) and len(scene.nature) == 1
-
-
-def _name(mention: Mention) -> str | None:
-    """The preset whose own name is said."""
-    return called_by(" ".join(mention.query) or mention.words, mention.words) or _exactly(mention)
-
-
-def _exactly(mention: Mention) -> str | None:
-    """The id that a word is, where nothing is said of it but how loud and how far it is."""
-    said = [word for word in mention.query if word not in CHANGES or CHANGES[word] != _placed(CHANGES[word])]
-    id_ = mention.words.replace(" ", "_")
-    return id_ if id_ in library() and said == [mention.words] else None
-
-
-def _placed(change: Change) -> Change:
-    """What of it only places a sound."""
-    return Change(level_db=change.level_db, distance=change.distance, width=change.width)
-
-
-def _is_named(preset: Preset, mention: Mention) -> bool:
-    """Whether all words of a preset's id were said: a spooky theremin is a theremin."""
-    return set(words(preset.id.replace("_", " "))) <= set(words(" ".join(mention.query)))
-
-
-def _is_tagged(preset: Preset, mention: Mention) -> bool:
-    """Whether what was said, less what changes a sound, is one of a preset's tags: a mournful duduk."""
-    said = words(" ".join(word for word in mention.query if word not in CHANGES))
-    return bool(said) and any(words(tag) == said for tag in preset.tags)
-
-
 def _is_called(layer: Layer) -> bool:
     """Whether what was said names the very preset."""
     return set(words(layer.sound.replace("_", " "))) <= set(words(layer.words))
-
-
-def _is_known_for(preset: Preset, mention: Mention) -> bool:
-    """Whether a preset bears the very words as its id or a tag, where they are more exact than its kind's own."""
-    if mention.kind is None or (mention.words in SCENES and mention.kind in NATURE | NOISE):
-        return False
-    said = words(mention.words)
-    if mention.words not in SCENES and set(said) <= named(mention.kind):
-        return False
-    return words(preset.id.replace("_", " ")) == said or any(words(tag) == said for tag in preset.tags)
-
-
-def _suits(preset: Preset, mention: Mention) -> bool:
-    """Whether a preset is of the mention's kind, or called by its word: a distorted guitar is a guitar that leads."""
-    if mention.kind is None or is_of(preset, mention.kind):
-        return mention.kind is not None
-    head = set(words(mention.words)[-1:])
-    if preset.role == "BASS":
-        return False  # a bass guitar is no guitar
-    instrument = (
-        mention.kind not in NATURE | NOISE and mention.words not in SCENES and not head <= set(words(mention.kind))
-    )
-    return instrument and head <= set(words(preset.name))
 
 
 def _judged(mention: Mention, preset: Preset) -> list[Change]:

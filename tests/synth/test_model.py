@@ -9,9 +9,9 @@ import synth_native
 from deployments.contract import Cancelled, Capability, Context, InvalidInput, Model
 from deployments.synth import Synth, SynthRequest
 from deployments.synth.arrange import arrange
+from deployments.synth.change import Change
 from deployments.synth.compose import Song
 from deployments.synth.graph import build
-from deployments.synth.modifiers import Change
 from deployments.synth.presets import library
 from deployments.synth.theory import SCALES, Tonality, lead_voices
 from deployments.synth.understand import Layer

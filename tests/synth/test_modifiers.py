@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from deployments.synth.arrange import brightness
-from deployments.synth.change import Change
-from deployments.synth.modifiers import CHANGES, LIMITS
+from deployments.synth.change import LIMITS, Change
+from deployments.synth.modifiers import CHANGES
 from deployments.synth.presets import library
 from deployments.synth.vocabulary import LIKENESSES, WORDS
 from tests.synth.listen import centroid_hz, make, mono
