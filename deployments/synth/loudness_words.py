@@ -31,6 +31,11 @@ _SHARE = re.compile(
     r"(?!\s+(?:[a-z]+er|more|less|speed|tempo|pace|wet|dry|reverb|of)\b)"
 )
 _ANY_SHARE = re.compile(r"(?<![\d.])\d+(?:\.\d+)?\s?(?:%|percent\b)")
+# One share alone is of anything; two, or "at 20 %", are levels.
+_SHARES = re.compile(
+    r"(?:%|percent\b).*(?:%|percent\b)|\b(?:at|to|by)\s+\d+\s?(?:%|percent\b)"
+    r"|(?:%|percent)\s+(?:of\s+)?(?:the\s+)?(?:volume|level|loudness)"
+)
 _LEAST_DB = 12
 _LOUDER, _QUIETER, _BACK = "louder than", "quieter than", "in the background than"
 # What stands between two things and says which is the louder one.
@@ -83,7 +88,7 @@ def levelled(text: str) -> str:
         lambda match: _by(match[1], match[2]) + (" than" if match[2] in {"above", "over", "below", "under"} else ""),
         text,
     )
-    text = _ANY_SHARE.sub(" ", _SHARE.sub(_at_a_share, text))
+    text = _ANY_SHARE.sub(" ", _SHARE.sub(_at_a_share, text) if _SHARES.search(text) else text)
     text = _EQUALLY.sub(" ", _SHARED.sub(r"\1 than", text))
     text = _KEPT.sub(
         lambda match: _turned(match, match[1], {"low": "down", "high": "up"}.get(match[2], match[2])), text

@@ -12,6 +12,7 @@ from deployments.synth.spelling import corrected
 from deployments.synth.wording import plainly
 
 _TOKEN = re.compile(r"[a-z0-9#♯♭'/]+|[,.;:!?()]")
+_HYPHENED = re.compile(r"([a-z]+)-like")
 _IN_TABLES = 4  # words in a phrase of the tables
 PUNCTUATION = frozenset(",.;:!?()")
 THAN = frozenset({"than", "compared to", "compared with", "relative to"})
@@ -25,6 +26,7 @@ _TABLES = (SOUNDS, CHANGES, SCENES, GROUPS, MOOD_SCALES, NEGATIONS, STOPS, QUANT
 def split(text: str) -> Iterator[tuple[str, str]]:
     """Yield (phrase as in the tables, words as written), the longest that is known at each place."""
     tokens = " ".join(map(corrected, _TOKEN.findall(plainly(text).replace("-", " ")))).split()
+    hyphened = {f"{thing} like" for thing in _HYPHENED.findall(text.lower())}
     at, negated = 0, False
     while at < len(tokens):
         for size in range(min(LONGEST, len(tokens) - at), 0, -1):
@@ -34,11 +36,18 @@ def split(text: str) -> Iterator[tuple[str, str]]:
             known = next((phrase for phrase in (words, stem) if size <= _IN_TABLES and phrase in SOUNDS), None)
             known = known or (None if negated else _name(tokens[at : at + size]))
             known = known or next((phrase for phrase in (words, stem) if size <= _IN_TABLES and _known(phrase)), None)
+            if last == "like" and words not in hyphened and _is_compared(first, tokens[at + size :]):
+                known = None
             if known is not None or size == 1:
                 yield known or words, words
                 at += size
                 negated = known in NEGATIONS or (negated and known not in STOPS and words not in PUNCTUATION)
                 break
+
+
+def _is_compared(thing: str, following: Sequence[str]) -> bool:
+    """Whether "a bell like falling rain" is a bell; a "bell like pad" is a pad."""
+    return thing in SOUNDS and bool(following) and following[0] not in {*SOUNDS, *PUNCTUATION}
 
 
 def _name(tokens: Sequence[str]) -> str | None:

@@ -252,7 +252,9 @@ class _Reader:
                 self.turned.append(CHANGES[phrase])
             return
         idiom = len(words.split()) >= _IDIOM and not CHANGES[phrase].distance  # "bit by bit" seeks no bits
-        if not idiom and of_a_band(words) is None and not is_turned_around(phrase):  # a setting is no sound
+        if (
+            not (idiom or self.likened or is_turned_around(phrase)) and of_a_band(words) is None
+        ):  # a setting is no sound
             self.query.append(words)
         behind = self.mentions or (self.reading.mentions if self.clause.joint == "with" and of_quality(phrase) else [])
         if (phrase in TRAILING or " " in phrase) and behind and (not self.run or is_of_an_onset(phrase)):
