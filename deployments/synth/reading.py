@@ -150,7 +150,8 @@ class _Reader:
 
     def _is_thing_before(self) -> bool:
         """Whether something that has a sound of its own is likened: not "a tone like a bell", "nature like birds"."""
-        before = self.mentions or (self.reading.mentions if self.clause.joint == "with" else [])
+        behind = self.clause.joint == "with" or (self.clause.joint == "," and self.clause.phrases[0][0] in LIKENING)
+        before = self.mentions or (self.reading.mentions if behind else [])
         last = before[-1] if before else None
         return last is not None and last.words not in lexicon.GENERIC and last.words not in {*VAGUE, *SCENES}
 

@@ -61,7 +61,7 @@ _TAKEN_BACK = re.compile(
     r"([^,.;:!?()]+?)[\s,.;:!?\u2026-]+"
     r"(?:no,?\s+wait|wait,?\s+no|no,?\s+sorry|sorry|(?:scratch|strike|forget)\s+that|on\s+second\s+thoughts?"
     r"|no,?\s+(?:actually|rather)|i\s+mean|correction|or\s+rather|no,?\s+make\s+(?:it|that)|better\s+make\s+(?:it|that))\b"
-    r"[\s,:-]*(?:(?:i\s+mean|actually|rather|make\s+(?:it|that))\b[\s,:-]*)*(?=[a-z])"
+    r"[\s,.;:!\u2026-]*(?:(?:i\s+mean|actually|rather|make\s+(?:it|that))\b[\s,:-]*)*(?=[a-z])"
 )
 _LAST_PART = re.compile(r".*\b(?:with|but|plus|over|under|also|have|keep)\b\s*")
 

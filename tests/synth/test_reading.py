@@ -160,7 +160,8 @@ def test_what_is_refused_is_not_what_is_sought_when_nothing_is_named() -> None:
     [("a cello that carries the melody", {"cellos"}), ("a piano like a human voice", {"keys"}),
      ("strings like a warm blanket, a bell like falling rain", {"strings", "bell"}),
      ("percussion like shakers", {"drums", "shaker"}), ("something like rain on a roof", {"rain_roof"}),
-     ("a guitar that isnt distorted", {"pluck"}), ("a crackling fire", {"fire"}), ("a city at night", {"city"}),
+     ("a guitar that isnt distorted", {"pluck"}), ("a crackling fire", {"fire"}),
+     ("a flute, like wind through reeds, and a harp", {"flute", "harp"}), ("a city at night", {"city"}),
      ("night city", {"city"})],
 )  # fmt: skip
 def test_what_is_said_of_a_thing_is_no_other_thing(prompt: str, sounds: set[str]) -> None:

@@ -26,6 +26,7 @@ def test_a_refusal_in_many_words(prompt: str) -> None:
 @pytest.mark.parametrize(
     ("prompt", "sounds"),
     [("a harp - no, wait, make it a koto", {"koto"}), ("an owl, sorry, wolves", {"wolves"}),
+     ("PIANO!!! no wait... HARP", {"harp"}),
      ("rain and a piano, I mean a harp", {"rain", "harp"}), ("a beat, but leave the hats and claps off", {"drums"}),
      ("a house beat but hold the hi hats", {"house_drums"}),
      ("rain, leave the drums and bass out of the picture", {"rain"}),
