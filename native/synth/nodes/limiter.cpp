@@ -87,7 +87,7 @@ class Limiter final : public Node {
     ceiling_db_ = towards(ceiling_db_, param(kCeiling), 600.0f * block_s());
   }
   void control() noexcept override {
-    ceiling_ = kMargin * gain_from_db(ceiling_db_);
+    if (held_db_ != ceiling_db_) held_db_ = ceiling_db_, ceiling_ = kMargin * gain_from_db(ceiling_db_);
     if (gain_db_ != param(kGain)) gain_db_ = param(kGain), level_ = gain(kGain);
     if (release_s_ != param(kRelease)) {
       release_s_ = param(kRelease);
@@ -148,7 +148,8 @@ class Limiter final : public Node {
   int end_ = 0, phase_ = 0, given_phase_ = 0;
   std::int64_t hops_ = 0;
   std::uint32_t known_ = 2, given_ = 0;  // knots, by the hop that starts there
-  float ceiling_db_ = 1.0f, ceiling_ = 1.0f, gain_db_ = 0.0f, level_ = 1.0f, release_s_ = 0.0f, share_ = 0.0f;
+  float ceiling_db_ = 1.0f, held_db_ = 1.0f, ceiling_ = 1.0f, gain_db_ = 0.0f, level_ = 1.0f,
+        release_s_ = 0.0f, share_ = 0.0f;
 };
 
 }  // namespace
