@@ -324,7 +324,8 @@ class _Reader:
             last.strange += run
             last.query += query
             return []
-        if self._goes_back(run, query, pending):
+        if self.likened or self._goes_back(run, query, pending):
+            self.reading.mentions[-1].changes += pending if self.likened else []
             return []
         if run and not self.whole:
             self._unknown(run, query, pending)

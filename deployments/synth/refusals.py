@@ -47,21 +47,29 @@ _LEFT_OUT = re.compile(
     rf"(?:\s+of\s+{_PIECE}\b|(?!\s+of))"
 )
 _REFUSED = re.compile(
-    r"([^,.;:!?()]+?)\s*(?:[?!:,.;]+\s*|\s-\s*|\s+(?:is|are)\s+)?"
+    r"(?<![a-z])([^,.;:!?()]{1,80}?)\s*(?:[?!:,.;]+\s*|\s-\s*|\s+(?:is|are)\s+)?"
     r"\b(?:no,? thanks|no,? thank you|not for me|rather not(?=\s*(?:[,.;:!?)]|$))|not wanted|unwanted|not needed"
     r"|excluded|forbidden|not allowed|left out|omitted|banned|prohibited|off limits"
     r"|neither(?=\s*(?:[,.;:!?)]|$)))\b"
 )
 _REMOVED = re.compile(
-    r"([^,.;:!?()]+?)\s+(?:(?:is|are)\s+out|(?:(?:is|are|being)\s+)?"
+    r"(?<![a-z])([^,.;:!?()]{1,80}?)\s+(?:(?:is|are)\s+out|(?:(?:is|are|being)\s+)?"
     rf"(removed|muted|silenced|taken out|taken away|left off|switched off|turned off|cut out|absent)){_END}"
 )
-_DENIED = re.compile(r"([a-z][a-z' -]*?)\s*[:?=]\s*(?:none|nope|nah|never|off|no(?: way)?)\b(?=\s*(?:[,.;:!?)]|$))")
+_DENIED = re.compile(
+    r"(?<![a-z])([a-z][a-z' -]{0,80}?)\s*[:?=]\s*(?:none|nope|nah|never|off|no(?: way)?)\b(?=\s*(?:[,.;:!?)]|$))"
+)
 _TAKEN_BACK = re.compile(
-    r"([^,.;:!?()]+?)[\s,.;:!?\u2026-]+"
+    r"(?<![a-z])([^,.;:!?()]{1,80}?)[\s,.;:!?\u2026-]+"
     r"(?:no,?\s+wait|wait,?\s+no|no,?\s+sorry|sorry|(?:scratch|strike|forget)\s+that|on\s+second\s+thoughts?"
     r"|no,?\s+(?:actually|rather)|i\s+mean|correction|or\s+rather|no,?\s+make\s+(?:it|that)|better\s+make\s+(?:it|that))\b"
     r"[\s,.;:!\u2026-]*(?:(?:i\s+mean|actually|rather|make\s+(?:it|that))\b[\s,:-]*)*(?=[a-z])"
+)
+# Without one of these words the patterns with a thing before it need not be tried at every place.
+_TAKING_BACK = re.compile(r"\b(?:no|wait|sorry|that|thoughts?|mean|correction|rather|better)\b")
+_REFUSING = re.compile(
+    r"\b(?:no|not|rather|unwanted|excluded|forbidden|omitted|banned|prohibited|limits|neither|out|off|away|removed|muted"
+    r"|silenced|absent)\b"
 )
 _LAST_PART = re.compile(r".*\b(?:with|but|plus|over|under|also|have|keep)\b\s*")
 
@@ -69,12 +77,14 @@ _LAST_PART = re.compile(r".*\b(?:with|but|plus|over|under|also|have|keep)\b\s*")
 def ruled_out(text: str) -> str:
     """The text, lower case, with whatever it rules out behind "no" or "without"."""
     text = _HELPERS.sub(r"\1 not", text)
-    text = _moved(_TAKEN_BACK, text, _taken_back)
+    if _TAKING_BACK.search(text):
+        text = _moved(_TAKEN_BACK, text, _taken_back)
     text = _NOT_HAD.sub(" without ", text)
     text = _DISMISSED.sub(_dismissed, text)
     text = _LEFT_OUT.sub(lambda match: f"without {_each(match[1])}", text)
     text = _moved(_DENIED, text, _refused)
-    text = _moved(_REMOVED, _moved(_REFUSED, text, _refused), _removed)
+    if _REFUSING.search(text):
+        text = _moved(_REMOVED, _moved(_REFUSED, text, _refused), _removed)
     return _moved(_WITHOUT, text, _lacking)
 
 
