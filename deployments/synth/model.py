@@ -37,7 +37,7 @@ class Synth:
         channels=2,
         max_duration_s=MAX_DURATION_S,
         licence=Licence(weights="Apache-2.0", commercial=True),
-        revision="synth-3",
+        revision="synth-4",
     )  # fmt: skip
     Request: ClassVar[type[SynthRequest]] = SynthRequest
     Options: ClassVar[type[SynthOptions]] = SynthOptions
