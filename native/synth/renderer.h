@@ -50,7 +50,8 @@ class Renderer {
   // Allocates nothing, takes no lock, throws nothing. `input` is what nodes of type `input` hear, as long as
   // the output; null pointers are silence.
   void render(float* left, float* right, std::int64_t frames, StereoView input = {}) noexcept;
-  // Cross-fades to another plan, equal power with rounded ends, in 5 ms at least. Held notes are struck again there where the node exists.
+  // Cross-fades to another plan, equal power with rounded ends, in 5 ms at least. Held notes are struck again
+  // there where the node exists.
   void swap(std::shared_ptr<const Plan> plan, double fade_s);
   void reset();
   [[nodiscard]] std::int64_t frame() const noexcept { return frame_; }

@@ -85,7 +85,8 @@ double decibel(double ratio);
 // Peak of what lies above 6 kHz within 5000 frames of `at`, against the peak of the sound from there on back
 // to 5000 frames before: what a click adds to a low tone.
 double click_db(const Audio& audio, std::size_t at);
-// The same above 2 kHz, from 4 ms before `at` to 14 ms behind it: for tones of which nothing reaches that far.
+// The same above 2 kHz, from 4 ms before `at` to 14 ms behind it: for tones of which nothing reaches that
+// far.
 double broad_db(const Audio& audio, std::size_t at);
 double largest_second_difference(const std::vector<float>& x, std::size_t begin, std::size_t end);
 
