@@ -65,12 +65,15 @@ class Limiter {
   void ride(std::int64_t first, int hops, const float* peaks);
   void fade_rims(std::size_t channel, std::int64_t first, int hops, const float* lost) noexcept;
 
+  // Far behind any frame, and far enough from the last number for sums with it.
+  static constexpr std::int64_t kEndless = std::numeric_limits<std::int64_t>::max() / 2;
+
   GainLine line_;
   HopBuffer given_, buffer_;  // what came, and what goes
   SoundSoftener softener_;
   float ceiling_;              // before the gain
   std::int64_t searched_ = 0;  // hops
-  std::int64_t frames_ = 0, end_ = std::numeric_limits<std::int64_t>::max();
+  std::int64_t frames_ = 0, end_ = kEndless;
   std::vector<bool> begins_, ends_;  // whether they fade, by channel
   float knot_ = 1.0f;                // the latest
 };
