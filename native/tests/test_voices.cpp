@@ -61,29 +61,6 @@ TEST(frequency_modulation_does_not_fold) {
   }
 }
 
-// What a curve makes of a tone does not end, so some of it folds: -12 dB of the loudest here without
-// measures.
-TEST(a_driven_voice_folds_little) {
-  for (const char* waveform : {"sine", "saw"})
-    for (const double hz : {443.0, 1661.0, 3727.0, 6000.0}) {
-      const auto folded = [&](double drive_db) {
-        return alias_db(held("poly", with(kSteady, {{"waveform", waveform}, {"drive_db", drive_db}}), hz),
-                        8000, hz);
-      };
-      at_most(folded(24.0), -40.0);
-      at_most(folded(36.0), -37.0);
-    }
-}
-
-TEST(a_drive_that_sets_in_does_not_click) {
-  const Params sine = with(kSteady, {{"waveform", "sine"}});
-  std::vector<synth::EventSpec> events = {note_on(0, 45)};
-  events.push_back(
-      {.frame = 20011, .type = "set", .node = "a", .param = "drive_db", .value = 3.0, .ramp_s = 0.2});
-  const Audio audio = render(plan_of("poly", sine), events, 40000);
-  CHECK(broad_db(audio, 20032) < -60.0);
-}
-
 TEST(an_fm_pair_has_the_sidebands_of_bessel) {
   const Params pair = with(kSteady, {{"index", 2.0}, {"index_sustain", 1.0}, {"ratio", 0.25}});
   const std::vector<float> x = held("fm", pair, 880.0);

@@ -6,10 +6,21 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace {
+
+// A soft limit at 1, 3 dB down where the input reaches it.
+void drive(F8* x, float gain, int frames) noexcept {
+  const F8 by = splat(gain), one = splat(1.0f);
+  for (int i = 0; i < frames; ++i) {
+    const F8 y = by * x[i];
+    x[i] = y / sqrt(fma(y, y, one));
+  }
+}
+
+}  // namespace
 
 void Instrument::prepare() {
   view_ = params();
-  LaneDrive::prepare();
   group_count_ = (voice_word(kVoices) + kLanes - 1) / kLanes;
   all_groups_ = group_count_ + std::max(group_count_, kLeastCopies);
   playing_ = group_count_;
@@ -31,9 +42,7 @@ void Instrument::control() noexcept {
   ticks_ = false;
   const std::size_t size = static_cast<std::size_t>(own_ + kVoiceParams) * sizeof(float);
   if (std::memcmp(seen_.data(), params(), size) == 0) return;
-  // A drive that sets in is late from then on.
-  const auto drives = [&](const float* values) { return values[own_ + kDrive] > 0.0f; };
-  if (!ticks || drives(seen_.data()) != drives(params())) fade_from_copies();
+  if (!ticks) fade_from_copies();
   std::memcpy(seen_.data(), params(), size);
   refresh_settings();
   configure();
@@ -216,10 +225,8 @@ void Instrument::play(const int* groups, F8* left, F8* right, int frames) noexce
     if (wide && !stereo[k]) std::copy_n(x[k], frames, y[k]);
     const Settings& now = settings(group);
     if (now.drive > 1.0f) {
-      if (wide && !group.wide) group.drives[1] = group.drives[0];
-      group.wide = wide;
-      group.drives[0].run(x[k], now.drive, frames);
-      if (wide) group.drives[1].run(y[k], now.drive, frames);
+      drive(x[k], now.drive, frames);
+      if (wide) drive(y[k], now.drive, frames);
     }
     if (now.uses[kFromModEnv]) {
       F8 unheard[kControlFrames];

@@ -2,7 +2,6 @@
 // sum.
 #pragma once
 
-#include "synth/dsp/drive.h"
 #include "synth/dsp/envelope.h"
 #include "synth/dsp/modulation.h"
 #include "synth/dsp/smooth.h"
@@ -86,8 +85,6 @@ class Instrument : public Node {
     LaneAdsr amp, mod_env;
     LaneSmooth left, right;
     VoiceFilter filter;
-    LaneDrive drives[2];
-    bool wide;  // the drives were last used for left and right
   };
   struct Settings {
     AdsrTimes amp, mod_env;

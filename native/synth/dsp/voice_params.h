@@ -55,7 +55,7 @@ inline constexpr ParamSpec kVoiceSpec[kVoiceParams] = {
      kFilters},
     {"cutoff_hz", "Hz", 20, 20000, 8000, "of the voice's filter"},
     {"resonance", "", 0, 1, 0, "0 is Q 0.707, 1 is Q 12; the ladder oscillates at 1"},
-    {"drive_db", "dB", 0, 36, 0, "gain into a soft limit before the filter; 15 frames late above 0"},
+    {"drive_db", "dB", 0, 36, 0, "gain into a soft limit before the filter"},
     {"filter_env_octaves", "octave", -4, 8, 0, "how far the envelope moves the cutoff"},
     {"key_track", "", 0, 1, 0, "1 moves the cutoff with the note, from middle C"},
     {"mod_attack_s", "s", 0.0005f, 60, 0.01f, "second envelope, for modulation: rise"},
