@@ -51,7 +51,7 @@ class Clap(Pulled):
     )
 
     def __init__(self, options: ClapOptions | None = None) -> None:
-        self.options = options or ClapOptions()
+        self.options: ClapOptions = options or ClapOptions()
         self.budget: Budget | None = None
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:

@@ -12,6 +12,7 @@ A model author writes one class:
         def generate(self, request: ToneRequest, context: Context) -> Audio: ...
         # and, if it has something to tell there:
         def download(self, report) -> folders ...   # for `continuo models pull`; report(file, bytes, of bytes)
+        def missing(self) -> Sequence[str] ...   # a line for each thing that is not on this machine; never raises
         def memory(self) -> {"in_use": bytes} ...   # shown as a metric
 
 Threads, batching, encoding, storage, retries and metrics belong to the replica wrapper.

@@ -14,6 +14,8 @@ from pydantic import Field
 
 from deployments.contract import Audio, Context, Frozen, InvalidInput, Licence, ModelInfo
 from deployments.contract import Request as SoundRequest
+from deployments.loading.hub import Report
+from deployments.loading.sentence_models import lacking, pull_minilm
 from deployments.sentence import SentenceEncoder, Vectors, open_encoder
 
 Kind = Literal["texts", "queries", "digest"]
@@ -24,7 +26,8 @@ class EmbedderOptions(Frozen):
     """Which sentence model."""
 
     model_path: str | None = Field(
-        default=None, description="A folder with a BERT sentence model; else BGE-large in MODELS_DIR, else MiniLM."
+        default=None,
+        description="A folder with a BERT sentence model; else BGE-large in MODELS_DIR, MiniLM there, or its package.",
     )
 
 
@@ -55,6 +58,14 @@ class Embedder:
         path = self.options.model_path
         self.encoder = open_encoder(Path(path).expanduser() if path else None)
         self.encoder.encode(["ready"])
+
+    def download(self, report: Report) -> list[Path]:
+        """Fetch all-MiniLM-L6-v2 below MODELS_DIR; returns its folder. Raises LoadFailed."""
+        return [pull_minilm(report)]
+
+    def missing(self) -> list[str]:
+        """A line when the sentence model is not on this machine."""
+        return lacking(self.options.model_path)
 
     def generate(self, request: SoundRequest, context: Context) -> Audio:
         """It makes no sound. Raises InvalidInput."""

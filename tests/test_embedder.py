@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deployments.contract import Context, InvalidInput, LoadFailed, Model
-from deployments.embedder import Embedder
+from deployments.embedder import Embedder, EmbedderOptions
 from deployments.sentence import SentenceEncoder, open_encoder
 from deployments.synth.embedding import SharedEmbedder
 
@@ -32,6 +32,12 @@ def test_it_is_a_model_that_makes_no_sound(loaded: Embedder) -> None:
     assert isinstance(loaded, Model)
     with pytest.raises(InvalidInput, match="embeds texts"):
         loaded.generate(Embedder.Request(prompt="rain"), Context(seed=0))
+
+
+def test_it_tells_whether_its_weights_are_here(loaded: Embedder) -> None:
+    assert loaded.missing() == []
+    (line,) = Embedder(EmbedderOptions(model_path="/nowhere")).missing()
+    assert "/nowhere: there is no such folder" in line
 
 
 def test_it_answers_with_the_vectors_and_whose_they_are(loaded: Embedder, own: SentenceEncoder) -> None:

@@ -107,6 +107,11 @@ def test_unknown_options_are_refused(entry: CatalogueEntry) -> None:
         entry.request_type.model_validate({"prompt": "x", "no_such_field": 1})
 
 
+def test_what_it_lacks_on_this_machine_is_told_before_it_is_loaded(entry: CatalogueEntry) -> None:
+    made: Any = entry.model_class(entry.options)
+    assert list(made.missing() if hasattr(made, "missing") else ()) == []
+
+
 def test_making_the_object_is_cheap_and_its_class_imports_anywhere(entry: CatalogueEntry) -> None:
     assert isinstance(entry.entry, ModelEntry)
     entry.model_class(entry.options)

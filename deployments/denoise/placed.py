@@ -69,7 +69,7 @@ class PlacedModel(DiffusionModel[R], Pulled, Generic[R, P, D]):
 
     def __init__(self, options: P) -> None:
         super().__init__(options)
-        self.options = options
+        self.options: P = options
         self.denoiser: D | None = None
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:

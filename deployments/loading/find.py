@@ -14,6 +14,12 @@ class Pulled:
         """Everything that its options make it read."""
         raise NotImplementedError
 
+    options: WeightOptions
+
+    def missing(self) -> list[str]:
+        """A line for each checkpoint that is not all on this machine: which files, where; never raises."""
+        return [line for checkpoint in self.checkpoints() if (line := lacking(checkpoint, self.options.model_path))]
+
     def download(self, report: Report) -> list[Path]:
         """Fetch or complete the weights; returns the folders. Raises LoadFailed."""
         return [pull(checkpoint, report) for checkpoint in self.checkpoints()]
@@ -41,6 +47,21 @@ def find(published: Checkpoint, options: WeightOptions | None = None) -> Path:
         return pull(checkpoint)
     except LoadFailed as error:
         raise LoadFailed(f"{looked}; {error}") from error
+
+
+def lacking(checkpoint: Checkpoint, model_path: str | None = None) -> str | None:
+    """What a checkpoint lacks, in a line, where `find` would look for it; None when it is whole."""
+    folder = checkpoint.folder if model_path is None else Path(model_path).expanduser()
+    try:
+        if model_path is not None and (folder / checkpoint.repository).is_dir():  # what the first one names
+            return None
+        lacks = (outdated(checkpoint) if model_path is None else []) or missing(folder, checkpoint)
+    except (OSError, ValueError, LookupError, AttributeError) as error:
+        lacks = [f"cannot be read ({error})"]
+    if not lacks:
+        return None
+    instead = "; fetch them with 'continuo models pull'" if model_path is None else " (option model_path)"
+    return f"weights of {checkpoint.repository} in {folder}: {told(lacks)}{instead}"
 
 
 def outdated(checkpoint: Checkpoint) -> list[str]:

@@ -5,6 +5,8 @@ two calls that are needed are its public HTTP interface:
 GET /api/models/{repository}/revision/{revision}?blobs=true and GET /{repository}/resolve/{commit}/{file}.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -12,12 +14,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from deployments.contract import LoadFailed
 from deployments.loading.checkpoint import RECORD, Checkpoint
+
+if TYPE_CHECKING:
+    import httpx
 
 # (file, bytes so far, bytes in all)
 Report = Callable[[str, int, int], None]
@@ -41,6 +44,8 @@ def pull(checkpoint: Checkpoint, report: Report = lambda _name, _done, _size: No
 
     HF_ENDPOINT names another hub, HF_TOKEN the caller. Raises LoadFailed that says what to do.
     """
+    import httpx  # a tenth of a second of every start, for what most starts never do
+
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
     folder = checkpoint.folder
     token = os.environ.get("HF_TOKEN")
@@ -139,6 +144,8 @@ def _fetch(http: httpx.Client, url: str, file: RemoteFile, folder: Path, report:
 
 def _download(http: httpx.Client, url: str, file: RemoteFile, part: Path, report: Report) -> None:
     """Append to the partial file until it has its size; a lost connection is taken up again up to ATTEMPTS times."""
+    import httpx
+
     lost = 0
     while True:
         have = part.stat().st_size if part.is_file() else 0
@@ -157,6 +164,8 @@ def _download(http: httpx.Client, url: str, file: RemoteFile, part: Path, report
 
 
 def _append(http: httpx.Client, url: str, file: RemoteFile, part: Path, report: Report) -> None:
+    import httpx
+
     have = part.stat().st_size if part.is_file() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
     with http.stream("GET", url, headers={**headers, "Accept-Encoding": "identity"}) as answer:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deployments.synth.change import NAMES, Change
+from deployments.synth.compiled import Arrays, compiled, digest, joined
 from deployments.synth.embedding import Embedder
 from deployments.synth.presets import library
 from deployments.synth.search import preset_search
@@ -40,8 +41,13 @@ class Axes:
         taught = np.zeros((len(texts), len(NAMES)))
         taught[: len(taught_by)] = [[getattr(change, name) for name in NAMES] for change in taught_by.values()]
         weight = np.where(np.arange(len(texts)) < len(taught_by), 1.0, _NEUTRAL)
-        gram = _kernel(self.known, self.known) + np.diag(_RIDGE / weight)
-        self.weights = np.linalg.solve(gram, taught / self.scale)
+
+        def fit() -> Arrays:
+            gram = _kernel(self.known, self.known) + np.diag(_RIDGE / weight)
+            return {"weights": np.linalg.solve(gram, taught / self.scale)}
+
+        made_of = digest(embedder.digest, joined(texts), taught.tobytes(), weight.tobytes(), str(_RIDGE))
+        self.weights: NDArray[np.float64] = compiled("axes", made_of, fit)["weights"]
         self.change = lru_cache(maxsize=4096)(self._change)
 
     def strengths(self, phrases: Sequence[str]) -> NDArray[np.float64]:

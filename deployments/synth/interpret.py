@@ -11,7 +11,7 @@ from deployments.synth.change import Change, total
 from deployments.synth.compose import Song
 from deployments.synth.lexicon import ROLE_SOUNDS
 from deployments.synth.musical import read_terms
-from deployments.synth.notes import of_fields, of_rivals
+from deployments.synth.notes import of_fields, of_rivals, of_words_alone
 from deployments.synth.presets import library
 from deployments.synth.request import SynthRequest
 from deployments.synth.roles import ROLES, role_name
@@ -63,7 +63,8 @@ def interpret(request: SynthRequest, seed: int, usual: Usual | None = None) -> D
     layers = without_rivals(demanded)
     sounds = [[layer.sound for layer in each] for each in (demanded, layers)]
     kept = meaning.notes if meaning.layers[:1] == demanded[:1] else ()  # what a field demands is no guess
-    notes = (*kept, *of_rivals(*sounds), *of_fields(request, read_terms(plain(request.prompt))))
+    against = of_fields(request, read_terms(plain(request.prompt)))
+    notes = (*kept, *of_rivals(*sounds), *against, *of_words_alone())
     meaning = replace(meaning, layers=layers, tempo_bpm=tempo_bpm, key=key, scale=scale, notes=notes)
     places = arrange(layers)
     song = Song(

@@ -9,11 +9,12 @@ import numpy as np
 import synth_native
 
 from deployments.contract import Context, Samples
+from deployments.synth.compiled import folder
 from deployments.synth.compose import SCORES
 from deployments.synth.graph import build, events
 from deployments.synth.interpret import interpret
 from deployments.synth.perform import SAMPLE_RATE_HZ, Piece, perform, whole
-from deployments.synth.presets import Preset, PresetError, folder, library, load_preset
+from deployments.synth.presets import Preset, PresetError, library, load_preset
 from deployments.synth.request import SynthRequest
 from deployments.synth.roles import ROLES
 

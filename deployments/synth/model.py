@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from deployments.contract import Audio, Capability, Context, Frozen, Licence, ModelInfo
+from deployments.loading.sentence_models import lacking
 from deployments.synth.axes import axes
 from deployments.synth.catalogue import catalogue, page
 from deployments.synth.embedding import share
@@ -51,6 +52,10 @@ class Synth:
         request = SynthRequest(prompt="soft rain with a warm pad and a scintillant bell", duration_s=1.0)
         for _ in self.generate(request, Context(seed=0)):
             pass
+
+    def missing(self) -> list[str]:
+        """A line when the sentence model is not on this machine: presets are then found by words alone."""
+        return lacking()
 
     def compose(self, parts: Mapping[str, Any]) -> None:
         """Take the vectors of texts from the embedder that the entry names, if it names one."""

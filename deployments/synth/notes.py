@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from deployments.synth.musical import Terms
 from deployments.synth.presets import library
 from deployments.synth.request import MAX_DURATION_S, SynthRequest
+from deployments.synth.search import preset_search
 
 
 def of_nothing_found(played: Sequence[str], taken_back: Sequence[str], ruled_out: bool, missing: Sequence[str]) -> str:
@@ -45,6 +46,15 @@ def of_fields(request: SynthRequest, said: Terms) -> Iterator[str]:
     for name, given, meant in (("key", request.key, said.key), ("scale", request.scale, said.scale)):
         if given is not None and meant is not None and given.strip().lower().replace(" ", "_") != meant.lower():
             yield _replaced(name, given, meant)
+
+
+def of_words_alone() -> Iterator[str]:
+    """That nothing was understood by its meaning, where the sentence model is not there."""
+    if preset_search().embedder is None:
+        yield (
+            "The sentence model is not on this machine, so sounds were found by shared words alone, not by meaning;"
+            " fetch it: continuo models pull embedder."
+        )
 
 
 def _replaced(field: str, given: str, said: str) -> str:

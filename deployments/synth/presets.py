@@ -7,21 +7,22 @@ unit as text (units.py); after loading it is in the engine's.
 
 import difflib
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import synth_native
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from deployments.contract import Frozen
+from deployments.synth.compiled import compiled, digest, folder
 from deployments.synth.roles import Role
 from deployments.synth.units import UnitError, to_unit
 
 Value = float | str
-_SOURCE = Path(__file__).parents[2] / "native" / "presets"  # a checkout
-_INSTALLED = Path(__file__).parent / "library"  # a wheel: see native/CMakeLists.txt
 
 
 class PresetError(ValueError):
@@ -103,15 +104,24 @@ class Preset(Frozen):
         return (self.name, f"{self.name}. {self.description}", *self.tags, *self.mood, *self.captions)
 
 
-def folder() -> Path:
-    """Where the library lies: in the checkout, else beside this module."""
-    return _SOURCE if _SOURCE.is_dir() else _INSTALLED
-
-
 @cache
 def library() -> Mapping[str, Preset]:
     """Every preset of the library by id, in alphabetical order. Raises PresetError for the first faulty file."""
-    return dict(sorted((preset.id, preset) for preset in load_folder(folder())))
+    type_of_all = TypeAdapter(tuple[Preset, ...])
+
+    def parsed() -> dict[str, np.ndarray[Any, Any]]:
+        presets = tuple(sorted(load_folder(folder()), key=lambda preset: preset.id))
+        return {"json": np.frombuffer(zlib.compress(type_of_all.dump_json(presets, by_alias=True), 9), np.uint8)}
+
+    kept = compiled("catalogue", digest(*_sources(folder()), json.dumps(synth_native.describe())), parsed)
+    return {preset.id: preset for preset in type_of_all.validate_json(zlib.decompress(kept["json"].tobytes()))}
+
+
+def _sources(path: Path) -> Iterator[bytes | str]:
+    """All files of presets: name, content, name, content."""
+    for file in sorted(path.rglob("*.json")):
+        yield file.relative_to(path).as_posix()
+        yield file.read_bytes()
 
 
 def load_folder(path: Path) -> Iterator[Preset]:

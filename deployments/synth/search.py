@@ -10,20 +10,24 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from deployments.synth.compiled import Arrays, compiled, digest, joined
 from deployments.synth.embedding import Embedder, Vectors, embedder
 from deployments.synth.presets import Preset, library
-from deployments.synth.vectors import cache_folder, vectors_of
+from deployments.synth.vectors import cache_folder, packed_of, unpack
 
 _NEAREST = 2  # views; one alone may match by accident
 _MEAN = 0.6  # the weight of the mean view, beside that of the nearest
 _WORDING = 0.05  # the weight of shared words, where a cosine weighs 1
 _SHRINKAGE = 2.0  # of the scatter within presets towards the same in every direction
 _USUAL_BM25 = 4.0
+_BLOCK = 512  # texts that are projected at once, which bounds the memory of it
 _WORD = re.compile(r"[a-z0-9]+")
 _COMMON = """
 a an and are as at be by for from has have i in into is it its like of on or some something sound sounds that the then
@@ -45,6 +49,7 @@ def words(text: str) -> list[str]:
     return [stem(word) for word in _WORD.findall(text.lower()) if word not in _IGNORED]
 
 
+@lru_cache(maxsize=16_384)
 def stem(word: str) -> str:
     """A word without its commonest English endings, so that "rainy", "raining" and "rains" meet."""
     endings = ("ing", "ies", "ed", "es", "y", "s", "e")
@@ -57,17 +62,33 @@ class Bm25:
     """Plain BM25 (Robertson and Zaragoza, 2009) over short texts."""
 
     def __init__(self, texts: Sequence[str], k1: float = 1.2, b: float = 0.75) -> None:
+        parts = compiled("bm25", digest(joined(texts), f"{k1} {b}"), lambda: self._counted(texts, k1, b))
+        vocabulary = parts["words"].tobytes().decode().split("\0")
+        self.vocabulary = {word: at for at, word in enumerate(vocabulary)}
+        self.weights: Vectors = np.zeros((len(texts), len(vocabulary)), np.float32)
+        self.weights[np.repeat(np.arange(len(texts)), parts["sizes"]), parts["columns"]] = parts["values"]
+
+    @staticmethod
+    def _counted(texts: Sequence[str], k1: float, b: float) -> Arrays:
+        """All words, and of each text how many different ones it has, which, and their weights."""
         counts = [Counter(words(text)) for text in texts]
-        self.vocabulary = {word: at for at, word in enumerate(sorted(set().union(*counts)))}
-        table = np.zeros((len(texts), len(self.vocabulary)), np.float32)
+        vocabulary = {word: at for at, word in enumerate(sorted(set().union(*counts)))}
+        table = np.zeros((len(texts), len(vocabulary)), np.float32)
         for row, count in enumerate(counts):
             for word, times in count.items():
-                table[row, self.vocabulary[word]] = times
+                table[row, vocabulary[word]] = times
         length = table.sum(axis=1, keepdims=True)
         found = (table > 0).sum(axis=0)
         rarity = np.log(1 + (len(texts) - found + 0.5) / (found + 0.5))
         norm = k1 * (1 - b + b * length / max(1.0, float(length.mean())))
-        self.weights: Vectors = (rarity * table * (k1 + 1) / (table + norm)).astype(np.float32)
+        weights = (rarity * table * (k1 + 1) / (table + norm)).astype(np.float32)
+        rows, columns = np.nonzero(table)
+        return {
+            "words": np.frombuffer(joined(list(vocabulary)).encode(), np.uint8),
+            "sizes": np.bincount(rows, minlength=len(texts)).astype(np.uint16),
+            "columns": columns.astype(np.uint16),
+            "values": weights[rows, columns],
+        }
 
     def scores(self, query: str) -> Vectors:
         """One score per text, 0 where no word is shared."""
@@ -83,20 +104,25 @@ class Projection:
     preset differ anyhow, such as how long or how poetic a text is, tell presets apart least.
     """
 
-    def __init__(self, groups: Sequence[Vectors]) -> None:
-        self.centre = np.concatenate(groups).mean(axis=0)
+    def __init__(self, centre: Vectors, matrix: Vectors) -> None:
+        self.centre, self.matrix = centre, matrix
+
+    @classmethod
+    def fit(cls, groups: Sequence[Vectors]) -> "Projection":
+        """The one that groups of vectors ask for."""
+        centre = np.concatenate(groups).mean(axis=0)
         apart = np.concatenate([group - group.mean(axis=0) for group in groups])
         scatter = apart.T @ apart / len(apart)
         floor = max(_SHRINKAGE * float(np.trace(scatter)) / len(scatter), 1e-6)
         size, direction = np.linalg.eigh(scatter + floor * np.eye(len(scatter)))
-        self.matrix: Vectors = ((direction / np.sqrt(size)) @ direction.T).astype(np.float32)
+        return cls(centre, ((direction / np.sqrt(size)) @ direction.T).astype(np.float32))
 
     def __call__(self, vectors: Vectors) -> Vectors:
         """(texts, dimensions) -> the same, projected."""
         return _unit((vectors - self.centre) @ self.matrix)
 
 
-def _unit(vectors: Vectors) -> Vectors:
+def _unit(vectors: NDArray[Any]) -> Vectors:
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, 1e-9), np.float32)
 
@@ -118,12 +144,15 @@ class PresetSearch:
         views = [preset.views() for preset in self.presets]
         texts = list(dict.fromkeys(text for view in views for text in view))
         row = {text: at for at, text in enumerate(texts)}
-        self.vectors = vectors_of(texts, embedder, folder)
+        packed = packed_of(texts, embedder, folder)
         rows = [[row[text] for text in view] for view in views]
-        self.project = Projection([self.vectors[each] for each in rows])
-        projected = self.project(self.vectors)
-        self.views = np.ascontiguousarray(projected.T)  # (dimensions, texts)
-        self.means = _unit(np.stack([projected[each].mean(axis=0) for each in rows])).T
+        made_of = digest(embedder.digest, *map(joined, views), str(_SHRINKAGE))
+        fitted = compiled("projection", made_of, lambda: vars(Projection.fit([unpack(packed[each]) for each in rows])))
+        self.project = Projection(fitted["centre"], fitted["matrix"])
+        self.views: Vectors = np.empty((packed.shape[1], len(texts)), np.float32)  # (dimensions, texts)
+        for block in (slice(at, at + _BLOCK) for at in range(0, len(texts), _BLOCK)):
+            self.views[:, block] = self.project(unpack(packed[block])).T
+        self.means = _unit(np.stack([np.ascontiguousarray(self.views[:, each].T).mean(axis=0) for each in rows])).T
         most = max(map(len, rows))
         # (presets, most views), filled up with a view that is like nothing
         self.rows = np.array([each + [len(texts)] * (most - len(each)) for each in rows])

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
-from deployments.sentence import vocabulary
+from deployments.loading.sentence_models import vocabulary
 from deployments.synth.lexicon import SCENES, SOUNDS
 from deployments.synth.modifiers import CHANGES
 from deployments.synth.presets import library

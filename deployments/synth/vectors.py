@@ -2,41 +2,48 @@
 
 To embed every text of the library takes a core 15 seconds, more than the rest of a start. So the vectors that MiniLM
 gives lie beside the presets, in eight bits a number, and only texts that are not among them are embedded, once
-(scripts/embed_presets.py writes the file).
+(scripts/build_library.py writes the file).
 """
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deployments.loading.hashes import cache_folder
+from deployments.synth.compiled import shipped, write
 from deployments.synth.embedding import Embedder, Vectors
-from deployments.synth.presets import folder
 
+__all__ = ["FILE", "cache_folder", "pack", "packed_of", "ship", "stored", "unpack", "vectors_of"]
 Packed = NDArray[np.int8]
-FILE = "vectors.npz"  # in the folder of the presets
-
-
-def cache_folder() -> Path:
-    """Where vectors are kept: `continuo` in XDG_CACHE_HOME (~/.cache)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "continuo"
+FILE = "vectors.safetensors"  # in the folder of the presets
 
 
 def vectors_of(texts: Sequence[str], embedder: Embedder, kept_in: Path | None = None) -> Vectors:
     """One unit vector per text, (texts, dimensions), within a rounding to eight bits of what the embedder gives."""
-    digest, known = shipped()
-    known = known if digest == embedder.digest else {}
-    strange = [text for text in texts if _key(text) not in known]
-    made: dict[int, Packed] = {}
-    if strange:
-        packed = stored(kept_in, [embedder.digest, *strange], lambda: pack(embedder.encode(strange)))
-        made = {_key(text): vector for text, vector in zip(strange, packed, strict=True)}
-    return unpack(np.stack([made[key] if key in made else known[key] for key in map(_key, texts)]))
+    return unpack(packed_of(texts, embedder, kept_in))
+
+
+def packed_of(texts: Sequence[str], embedder: Embedder, kept_in: Path | None = None) -> Packed:
+    """The same in eight bits: the shipped ones, and those that lack made and kept."""
+    arrays, words = shipped(FILE)
+    keys = np.fromiter(map(_key, texts), np.uint64, len(texts))
+    known, at = np.zeros(len(texts), bool), np.zeros(len(texts), np.int64)
+    if words.get("digest") == embedder.digest and arrays["keys"].size:
+        at = np.minimum(np.searchsorted(arrays["keys"], keys), arrays["keys"].size - 1)
+        known = arrays["keys"][at] == keys
+    if known.all():
+        return np.asarray(arrays["vectors"][at], np.int8)
+    strange = [text for text, is_known in zip(texts, known.tolist(), strict=True) if not is_known]
+    made = stored(kept_in, [embedder.digest, *strange], lambda: pack(embedder.encode(strange)))
+    packed = np.empty((len(texts), made.shape[1]), np.int8)
+    packed[~known] = made
+    if known.any():
+        packed[known] = arrays["vectors"][at[known]]
+    return packed
 
 
 def pack(vectors: Vectors) -> Packed:
@@ -51,22 +58,11 @@ def unpack(packed: Packed) -> Vectors:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9), np.float32)
 
 
-@cache
-def shipped() -> tuple[str, Mapping[int, Packed]]:
-    """The digest of the weights and the hash of each text with its vector; nothing where there is no such file."""
-    try:
-        with np.load(folder() / FILE, allow_pickle=False) as file:
-            return str(file["digest"]), dict(zip(file["keys"].tolist(), file["vectors"], strict=True))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return "", {}
-
-
 def ship(vectors: Mapping[str, Vectors], digest: str, path: Path) -> None:
-    """Write the file: the vector of each text."""
+    """Write the file: the vector of each text, in the order of its key."""
     texts = sorted(vectors, key=_key)
     keys = np.array([_key(text) for text in texts], np.uint64)
-    packed = pack(np.stack([vectors[text] for text in texts]))
-    np.savez_compressed(path, digest=np.array(digest), keys=keys, vectors=packed)
+    write({"keys": keys, "vectors": pack(np.stack([vectors[text] for text in texts]))}, {"digest": digest}, path)
 
 
 def _key(text: str) -> int:

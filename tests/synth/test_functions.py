@@ -8,7 +8,7 @@ import pytest
 
 from deployments.contract import InvalidInput
 from deployments.synth import generate_audio, generate_from_preset, get_status
-from deployments.synth.presets import folder
+from deployments.synth.compiled import folder
 from tests.synth.listen import pitch_classes
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from deployments.synth.compiled import folder
 from deployments.synth.lint import lint
-from deployments.synth.presets import folder
 
 RAIN = json.loads((folder() / "ambience" / "rain.json").read_text())
 

@@ -1,9 +1,17 @@
 """What a request did not get is told in words, and nothing is told of one that was answered in full."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from deployments.contract import Context
+from deployments.loading.sentence_models import ABSENT
+from deployments.synth import Synth, embedding, understand
+from deployments.synth.axes import axes
 from deployments.synth.interpret import interpret
 from deployments.synth.request import SynthRequest
+from deployments.synth.search import preset_search
 
 
 def notes(prompt: str, **fields: object) -> str:
@@ -32,3 +40,31 @@ def test_a_field_against_the_words_is_told() -> None:
 @pytest.mark.parametrize("prompt", ["rain", "a pad and bells, no drums", "90 seconds of drums at 100 bpm in A minor"])
 def test_what_was_done_needs_no_words(prompt: str) -> None:
     assert not notes(prompt)
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine without a sentence model."""
+    caches = (embedding.embedder, embedding._local, preset_search, axes, understand.understand)
+    monkeypatch.setenv("MODELS_DIR", str(tmp_path))
+    monkeypatch.setattr("deployments.loading.packaged.find_spec", lambda name: None)
+    for cached in caches:
+        cached.cache_clear()
+    yield
+    for cached in caches:
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("fields", [{"prompt": "rain"}, {"prompt": "?!"}, {"prompt": "x", "preset": "dark_pad"}])
+def test_answers_without_the_sentence_model_say_so(fields: dict[str, str]) -> None:
+    request = SynthRequest.model_validate({"duration_s": 0.5, **fields})
+    (chunk, *_) = Synth().generate(request, Context(seed=1))
+    assert "by shared words alone" in chunk.facts["interpretation"]["notes"][-1]
+    assert Synth().missing() == [ABSENT]
+
+
+@pytest.mark.usefixtures("bare")
+def test_presets_are_found_by_words_without_the_sentence_model() -> None:
+    assert Synth().ask("presets", "crackling vinyl records", None, 3)["presets"][0]["id"] == "vinyl"
+    Synth().load()
