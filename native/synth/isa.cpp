@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "synth/cpu.h"
 #include "synth/graph.h"
 
 namespace synth {
@@ -21,19 +22,6 @@ extern const Isa kIsa;
 #endif
 
 namespace {
-
-#if defined(SYNTH_HAS_V3) || defined(SYNTH_HAS_V4)
-bool has_v3() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-}
-#endif
-#ifdef SYNTH_HAS_V4
-bool has_v4() {
-  return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl");
-}
-#endif
 
 const Isa& chosen() {
   const std::vector<const Isa*> isas = available_isas();

@@ -6,6 +6,7 @@
 
 #include "synth/denormals.h"
 #include "synth/finish/limiter.h"
+#include "synth/finish/meter.h"
 #include "synth/finish/window.h"
 #include "synth/isa.h"
 
@@ -27,7 +28,6 @@ constexpr float kMoved = 1.015f;  // what a moving gain may make more of a hop's
 constexpr float kShelf = 2.512f;  // what BS.1770 makes of energy at the edge of the band
 
 double ratio(double db) { return std::pow(10.0, db / 20.0); }
-double decibel(double value) { return 20.0 * std::log10(std::max(value, 1e-10)); }
 
 // A constant would start and end with a step where the audio starts and ends at zero, so it fades over 10 ms.
 void remove_offset(const float* x, std::size_t frames, double sample_rate_hz, float* out) {

@@ -12,8 +12,6 @@ namespace {
 
 constexpr double kSilentPower = 1e-6;
 
-double decibel(double value) { return 20.0 * std::log10(std::max(value, 1e-10)); }
-
 [[noreturn]] void name_first_not_finite(const AudioView& audio, std::size_t channel) {
   const float* x = audio.channels[channel];
   std::size_t frame = 0;
@@ -24,6 +22,8 @@ double decibel(double value) { return 20.0 * std::log10(std::max(value, 1e-10));
 }
 
 }  // namespace
+
+double decibel(double value) { return 20.0 * std::log10(std::max(value, 1e-10)); }
 
 void require_finite(const AudioView& audio) {
   for (std::size_t c = 0; c < audio.channels.size(); ++c)

@@ -10,6 +10,9 @@
 
 namespace synth {
 
+// Of a linear level; silence is -200 dB.
+[[nodiscard]] double decibel(double value);
+
 class NotFinite : public std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
