@@ -2,12 +2,14 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
-JOBS ?= 2
-NATIVE := build/native
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# Processes of pytest; each starts services of its own where its tests need them.
+WORKERS ?= 2
+ENGINE := build/engine
 CMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" cmake
-export VENV
+export VENV CONFIG
 
-.PHONY: serve setup setup-dev test check lint format type native sanitize tsan fuzz unit bench clean
+.PHONY: serve setup setup-dev test check soak lint format type native sanitize tsan fuzz wheel coverage bench clean
 
 serve: setup
 	@$(BIN)/continuo serve --port $(PORT) $(if $(CONFIG),--config $(CONFIG)) --first-sound
@@ -18,12 +20,24 @@ setup:
 setup-dev:
 	@scripts/setup dev
 
-test: setup-dev lint type native
-	$(BIN)/coverage run -m pytest -m "not slow and not s3 and not postgres"
-	$(BIN)/coverage report
+# tests/conftest.py says what the workers share out, and in which order.
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder
+QUICK = not slow and not s3 and not postgres
 
-check: setup-dev lint type native sanitize tsan fuzz
-	$(BIN)/python -m pytest
+test: setup-dev lint type native
+	$(PYTEST) -m "$(QUICK)"
+
+# What `make test` has not.
+check: setup-dev fuzz tsan
+	$(PYTEST) -m "not ($(QUICK))"
+
+# The tests that need minutes of real time, as long as they need; `make check` has a short form of each.
+soak: setup-dev
+	SOAK=1 $(BIN)/python -m pytest -m soak
+
+coverage: setup-dev
+	$(BIN)/coverage run -m pytest -m "$(QUICK)"
+	$(BIN)/coverage report
 
 lint: setup-dev
 	$(BIN)/ruff check .
@@ -40,29 +54,29 @@ type: setup-dev
 	$(BIN)/mypy
 	MYPYPATH=native/bindings $(BIN)/python -m mypy.stubtest synth_native
 
+# Built by the set-up, in the same tree as the Python module.
 native: setup-dev
-	$(CMAKE) -S native -B $(NATIVE) -G Ninja -DCMAKE_BUILD_TYPE=Release -DSYNTH_TESTS=ON -DSYNTH_PYTHON=OFF
-	$(CMAKE) --build $(NATIVE) -j $(JOBS)
-	native/tests/check_isa.sh $(NATIVE)
-	for isa in $$($(NATIVE)/synth_tests --isas); do SYNTH_ISA=$$isa $(NATIVE)/synth_tests || exit 1; done
+	native/tests/check_isa.sh $(ENGINE)
+	for isa in $$($(ENGINE)/synth_tests --isas); do SYNTH_ISA=$$isa $(ENGINE)/synth_tests || exit 1; done
 
 SANITIZED = -S native -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSYNTH_TESTS=ON -DSYNTH_PYTHON=OFF
 
 # Address and undefined behaviour over all tests. One instruction set beyond the baseline holds all intrinsics.
 sanitize: setup-dev
-	$(CMAKE) $(SANITIZED) -B $(NATIVE)-sanitize -DSYNTH_SANITIZE=address,undefined -DSYNTH_ISAS=v3
-	$(CMAKE) --build $(NATIVE)-sanitize -j $(JOBS)
-	$(NATIVE)-sanitize/synth_tests
+	$(CMAKE) $(SANITIZED) -B build/sanitize -DSYNTH_SANITIZE=address,undefined -DSYNTH_ISAS=v3
+	$(CMAKE) --build build/sanitize -j $(JOBS)
+	build/sanitize/synth_tests
 
 # Data races: the tests that use threads.
 tsan: setup-dev
-	$(CMAKE) $(SANITIZED) -B $(NATIVE)-tsan -DSYNTH_SANITIZE=thread -DSYNTH_ISAS=
-	$(CMAKE) --build $(NATIVE)-tsan -j $(JOBS)
-	$(NATIVE)-tsan/synth_tests threads
+	$(CMAKE) $(SANITIZED) -B build/tsan -DSYNTH_SANITIZE=thread -DSYNTH_ISAS=
+	$(CMAKE) --build build/tsan -j $(JOBS)
+	build/tsan/synth_tests threads
 
-# A minute of random graphs at extremes under the address sanitizer.
+# Random graphs at extremes under the address sanitizer.
+FUZZ_S ?= 40
 fuzz: sanitize
-	$(NATIVE)-sanitize/synth_fuzz 60
+	build/sanitize/synth_fuzz $(FUZZ_S)
 
 bench: setup-dev
 	$(BIN)/python bench/spine.py

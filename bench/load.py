@@ -145,7 +145,9 @@ def label(process: psutil.Process) -> str:
     words = process.cmdline() or [process.name()]
     title = re.match(r"ray::[\w:]+", words[0])
     scripts = [Path(word).stem for word in words if word.endswith((".py", "gcs_server", "raylet"))]
-    name = title[0] if title else "continuo serve" if "serve_app.cli" in words else (scripts or [process.name()])[0]
+    name = (
+        title[0] if title else "continuo serve" if "serve_app.commands" in words else (scripts or [process.name()])[0]
+    )
     return f"{name} ({process.pid})"
 
 

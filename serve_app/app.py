@@ -18,12 +18,9 @@ from ray.serve.handle import DeploymentHandle
 from serve_app.config import Args, ConfigError, Limits, ModelEntry, Retention, parse_args, refuse_unsafe
 from serve_app.errors import GenerationFailed
 from serve_app.graph import Catalogue
-from serve_app.ingress import Listener, create_app
 from serve_app.logs import set_up_logging
 from serve_app.parts import Answer
-from serve_app.running import ReplicaGone
-from serve_app.runtime import Runtime
-from serve_app.work import Event, Work
+from serve_app.work import Event, ReplicaGone, Work
 
 INGRESS = "ingress"
 _LOST = (
@@ -98,7 +95,7 @@ def deployment_options(entry: ModelEntry, log_level: str) -> dict[str, Any]:
             downscale_delay_s=min(30.0, replicas.idle_s or 1.0),
             downscale_to_zero_delay_s=replicas.idle_s,
             look_back_period_s=2.0,
-            metrics_interval_s=0.5,
+            metrics_interval_s=1.0,
         )
     return options
 
@@ -150,6 +147,10 @@ class Ingress:
     """HTTP in, jobs owned here. With `args.listen` it has its own HTTP server; else Ray's proxies call it."""
 
     async def __init__(self, args: Args, **handles: DeploymentHandle) -> None:  # type: ignore[misc]
+        # Here, so that neither the process that deploys nor the models' load database and routes.
+        from serve_app.ingress import Listener, create_app
+        from serve_app.runtime import Runtime
+
         set_up_logging(args.log_level)
         refuse_unsafe(args, machines=sum(node["Alive"] for node in ray.nodes()))
         context = serve.get_replica_context()

@@ -1,14 +1,16 @@
-"""The configuration: frozen data, validated when the application is built. No behaviour lives here."""
+"""The configuration: frozen data, validated when the application is built; its variables and paths filled in."""
 
 import difflib
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_VARIABLE = re.compile(r"\$\{(?:FILE:(?!-)([^}]+)|([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?)\}")
+_LONGEST_SECRET = 64 << 10
 
 
 class Section(BaseModel):
@@ -21,7 +23,7 @@ class LocalStorageConfig(Section):
     """Objects in a directory of this machine, fetched through `/v1/files` by signed URLs."""
 
     kind: Literal["local"] = "local"
-    path: str = "~/.continuo"
+    path: str = Field(default="~/.continuo", min_length=1, pattern=r"^[^\x00]*$")
     url_ttl_s: int = Field(default=3600, ge=1, le=7 * 24 * 3600)
 
 
@@ -40,6 +42,20 @@ class S3StorageConfig(Section):
     read_timeout_s: float = Field(default=10.0, gt=0)
     deadline_s: float = Field(default=15.0, gt=0)
     multipart_threshold_bytes: int = Field(default=8 << 20, ge=5 << 20)
+
+    @field_validator("prefix")
+    @classmethod
+    def _prefix_of_keys(cls, prefix: str) -> str:
+        from serve_app.storage import check_key  # here, because storage reads its configuration from this module
+
+        try:
+            check_key(prefix.strip("/") or "none")
+        except ValueError:
+            raise ValueError(
+                f"{prefix!r} cannot begin a key: use letters, digits and . _ - in parts between slashes, "
+                "for instance my-sounds/2026"
+            ) from None
+        return prefix
 
 
 StorageConfig = Annotated[LocalStorageConfig | S3StorageConfig, Field(discriminator="kind")]
@@ -94,6 +110,13 @@ class Webhooks(Section):
     timeout_s: float = Field(default=10.0, gt=0)
     retry_s: tuple[float, ...] = (5, 30, 120, 600, 1800, 7200, 18000, 28800, 28800)
 
+    @field_validator("allow")
+    @classmethod
+    def _networks(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
+        for text in allow:
+            ip_network(text)
+        return allow
+
 
 class Auth(Section):
     """Who may call. `loopback` needs no key while the address is loopback; `keys` always asks for one."""
@@ -112,7 +135,7 @@ class Args(Section):
     """The `args` of the application in the Ray Serve config file."""
 
     storage: StorageConfig = LocalStorageConfig()
-    database_url: str = Field(default="sqlite:///~/.continuo/continuo.db", pattern=r"^(sqlite:///.|postgres(ql)?://).*")
+    database_url: str = Field(default="sqlite:///~/.continuo/continuo.db")
     public_url: str | None = Field(default=None, description="Base of local file URLs; else the request's own host.")
     ingress_replicas: int = Field(default=1, ge=1, description="1 on SQLite.")
     listen: Listen | None = None
@@ -123,30 +146,73 @@ class Args(Section):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     models: tuple[ModelEntry, ...] = Field(min_length=1)
 
+    @field_validator("database_url")
+    @classmethod
+    def _durable(cls, url: str) -> str:
+        if not url.startswith(("postgresql://", "postgres://")):
+            _refuse_volatile(url)
+        return url
+
 
 class ConfigError(ValueError):
     """The configuration is wrong; the message names the key and the nearest valid one."""
 
 
 def expand_env(value: Any) -> Any:
-    """Replace `${NAME}` and `${NAME:-default}` in every string below `value`. Raises ConfigError for a missing one."""
+    """Replace `${NAME}`, `${NAME:-default}` and `${FILE:/path}` in every string below `value`.
+
+    An empty variable counts as unset; of a file's content one newline at the end is left out. Raises ConfigError for a
+    variable without value or default, and for a file that cannot be read.
+    """
+    try:
+        return _expanded(value)
+    except RecursionError:
+        raise ConfigError("the configuration holds a part that holds itself (YAML's & and *)") from None
+
+
+def _expanded(value: Any) -> Any:
     if isinstance(value, str):
         return _VARIABLE.sub(_lookup, value)
     if isinstance(value, dict):
-        return {key: expand_env(item) for key, item in value.items()}
+        return {key: _expanded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [expand_env(item) for item in value]
+        return [_expanded(item) for item in value]
     return value
 
 
 def _lookup(match: re.Match[str]) -> str:
-    name, default = match.groups()
-    found = os.environ.get(name, default)
+    file, name, default = match.groups()
+    if file is not None:
+        return _content(file)
+    found = os.environ.get(name) or default
     if found is None:
         raise ConfigError(
             f"environment variable {name} is not set, and ${{{name}}} has no default (use ${{{name}:-...}})"
         )
     return found
+
+
+def _content(file: str) -> str:
+    """What `${FILE:...}` stands for: a secret that an orchestrator has put into a file."""
+    try:
+        with local_path(file).open("rb") as opened:
+            content = opened.read(_LONGEST_SECRET + 1)
+        if len(content) > _LONGEST_SECRET:
+            raise ConfigError(f"${{FILE:{file}}} is longer than {_LONGEST_SECRET >> 10} KiB")
+        return content.decode().removesuffix("\n").removesuffix("\r")
+    except (OSError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        reason = getattr(error, "strerror", None) or "it does not hold text in UTF-8"
+        raise ConfigError(f"${{FILE:{file}}} cannot be read: {reason}") from None
+
+
+def local_path(text: str) -> Path:
+    """A path of the configuration with `~` filled in. Raises ConfigError for the home of an unknown user."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"'{text}' begins with a home folder that is not known; write it in full") from None
 
 
 def parse_args(args: dict[str, Any]) -> Args:
@@ -181,14 +247,49 @@ def _explain(location: tuple[int | str, ...], kind: str, message: str, schema: d
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(str(location[-1]), _keys_beside(location, schema), n=1)
         return f"{path}: unknown key" + (f"; did you mean '{near[0]}'?" if near else "")
-    return f"{path or 'args'}: {message}"
+    return f"{path or 'args'}: {message.removeprefix('Value error, ')}"
 
 
 def sqlite_path(database_url: str) -> Path | None:
-    """The file of a SQLite URL with `~` expanded; None for another database."""
+    """The file of a SQLite URL with `~` expanded; None for another database.
+
+    What follows `sqlite:///` is the path as it is, without escapes: a home may have `?`, `#` or `%` in its name.
+    """
     if not database_url.startswith("sqlite:///"):
         return None
-    return Path(database_url.removeprefix("sqlite:///")).expanduser()
+    return local_path(database_url.removeprefix("sqlite:///"))
+
+
+def _refuse_volatile(url: str) -> None:
+    """Raise ValueError unless a SQLite URL names a file: what lies in memory is gone with the process."""
+    if not url.startswith("sqlite://"):
+        raise ValueError("expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+    text = url.removeprefix("sqlite://").removeprefix("/")
+    name = text.rpartition("/")[2]
+    if ":memory:" in text or "mode=memory" in text or Path(text).name.startswith("file:") or text.startswith("file:"):
+        raise ValueError("a database in memory loses every job that was accepted; name a file: sqlite:///FILE")
+    if not url.startswith("sqlite:///") or name in ("", ".", ".."):
+        raise ValueError("no file is named: expected sqlite:///FILE, for instance sqlite:///~/.continuo/continuo.db")
+    if "?" in name:
+        raise ValueError(f"options of a SQLite URL ('?{name.partition('?')[2]}') are not read; name the file only")
+    if "\x00" in text or not _is_utf8(text):
+        raise ValueError("the path is not text in UTF-8, which SQLite needs")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def home_of(args: Args) -> Path:
+    """Where logs go: beside the local store, else beside the SQLite file, else ~/.continuo."""
+    if isinstance(args.storage, LocalStorageConfig):
+        return local_path(args.storage.path)
+    file = sqlite_path(args.database_url)
+    return file.parent if file is not None else local_path("~/.continuo")
 
 
 def refuse_unsafe(args: Args, machines: int = 1) -> None:

@@ -11,27 +11,35 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.exc import InterfaceError, OperationalError
+from alembic.util import CommandError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
-from serve_app.config import sqlite_path
-from serve_app.errors import DatabaseUnavailable, StorageFull
+from serve_app.config import ConfigError, sqlite_path
+from serve_app.errors import DatabaseMisconfigured, DatabaseUnavailable, StorageFull
+from serve_app.private import private_database
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Statement = Callable[Concatenate[sa.Connection, P], T]
+
+_OPERATOR_MUST_ACT = {"SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_PERM"}
 
 
 class Database:
     """Runs functions of a connection in a transaction: `await database.write(insert_job, row)`.
 
     On SQLite all writes pass one thread, so that they never wait for each other's locks; PostgreSQL has a pool.
-    Raises DatabaseUnavailable when the server is away and StorageFull when the disk is.
+    Raises DatabaseUnavailable when the server is away, DatabaseMisconfigured when only an operator can help and
+    StorageFull when the disk is full. To open one raises ConfigError for a place or a URL that cannot be used.
     """
 
     def __init__(self, url: str) -> None:
-        self.url = sqlalchemy_url(url)
-        self.is_sqlite = self.url.startswith("sqlite")
-        self.engine = open_engine(self.url)
+        self.url = url
+        path = sqlite_path(url)
+        self.is_sqlite = path is not None
+        if path is not None:
+            _make_room(path)
+        self.engine = open_engine(url)
         self._local, self._opened = threading.local(), list[sa.Connection]()
         self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 8, thread_name_prefix="database-write")
         self._readers = ThreadPoolExecutor(2 if self.is_sqlite else 8, thread_name_prefix="database-read")
@@ -97,38 +105,71 @@ class _translated:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, OperationalError | InterfaceError):
+        if isinstance(error, CommandError):
+            raise DatabaseMisconfigured(
+                "the job database was made by a newer version of Continuo; run that version, or restore a copy"
+            ) from error
+        if not isinstance(error, OperationalError | InterfaceError) and type(error) is not DatabaseError:
             return
         if "disk is full" in str(error.orig) or "No space left" in str(error.orig):
             raise StorageFull("the disk that holds the job database is full") from error
+        code = getattr(error.orig, "sqlite_errorname", "")
+        if any(code.startswith(name) for name in _OPERATOR_MUST_ACT):
+            raise DatabaseMisconfigured(f"the job database cannot be used ({error.orig})") from error
         raise DatabaseUnavailable(f"the job database does not answer ({type(error.orig).__name__})") from error
 
 
-def sqlalchemy_url(url: str) -> str:
-    """Our URL as SQLAlchemy wants it: `~` expanded, psycopg 3 as the driver of PostgreSQL."""
+def driver_said(error: BaseException) -> str:
+    """The first line of the driver's own words about an error of ours, for the operator's eyes; may be empty."""
+    original = getattr(error.__cause__ or error, "orig", None)
+    return next((line.strip() for line in str(original or "").splitlines() if line.strip()), "")
+
+
+def sqlalchemy_url(url: str) -> sa.URL:
+    """Our URL as SQLAlchemy wants it: `~` expanded, psycopg 3 as the driver of PostgreSQL. Raises ConfigError."""
     path = sqlite_path(url)
     if path is not None:
-        return f"sqlite:///{path}"
-    for scheme in ("postgresql://", "postgres://"):
-        if url.startswith(scheme):
-            return "postgresql+psycopg://" + url.removeprefix(scheme)
-    return url
+        return sa.URL.create("sqlite", database=str(path))  # not from text, where ? # % have meanings
+    try:
+        return sa.make_url(url).set(drivername="postgresql+psycopg")
+    except (sa.exc.ArgumentError, ValueError):  # its words would show the password
+        raise ConfigError("database_url is not valid: expected postgresql://USER:PASSWORD@HOST:PORT/NAME") from None
 
 
-def open_engine(url: str) -> sa.Engine:
-    """An engine; for SQLite in WAL mode with full synchronisation, so that a committed row survives a power cut."""
-    if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_size=16, pool_pre_ping=True, connect_args={"connect_timeout": 5})
-    path = Path(url.removeprefix("sqlite:///"))
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+def open_engine(url: str, patience_s: int = 30) -> sa.Engine:
+    """An engine; for SQLite in WAL mode with full synchronisation, so that a committed row survives a power cut.
+
+    `patience_s` is how long a writer of SQLite waits for another one. Raises ConfigError.
+    """
+    target = sqlalchemy_url(url)
+    if target.drivername != "sqlite":
+        try:
+            return sa.create_engine(target, pool_size=16, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+        except ModuleNotFoundError:
+            raise ConfigError(
+                "database_url names PostgreSQL, and its driver is not installed: pip install 'psycopg[binary]'"
+            ) from None
+    engine = sa.create_engine(target, connect_args={"timeout": patience_s, "check_same_thread": False})
     sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
 
+def _make_room(path: Path) -> None:
+    """The file and its folder, private. Raises ConfigError that names what is in the way."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"database_url: {path} is not a file")
+        private_database(path)
+    except OSError as error:
+        raise ConfigError(
+            f"the job database cannot be in {path.parent}: {error.strerror} ({error.filename or path}); "
+            "choose another place with CONTINUO_HOME or database_url"
+        ) from None
+
+
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
 
 

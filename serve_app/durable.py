@@ -13,6 +13,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from serve_app.config import sqlite_path
 from serve_app.database import sqlalchemy_url
+from serve_app.private import private_database
 
 # DBOS takes up only workflows of its own version: set by hand, or an upgrade would strand accepted jobs.
 WORKFLOW_VERSION = "1"
@@ -109,15 +110,14 @@ def close() -> None:
 def system_database_url(database_url: str) -> str:
     """DBOS's own tables: in the same PostgreSQL (schema dbos), or in a second SQLite file with a lock of its own."""
     path = sqlite_path(database_url)
-    if path is None:
-        return sqlalchemy_url(database_url)
-    twin = path.with_name(path.stem + ".workflows" + path.suffix)
-    _prepare(twin)
-    return f"sqlite:///{twin}"
+    if path is not None:
+        twin = path.with_name(path.stem + ".workflows" + path.suffix)
+        _prepare(twin)
+        database_url = f"sqlite:///{twin}"
+    return sqlalchemy_url(database_url).render_as_string(hide_password=False)
 
 
 def _prepare(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    connection = sqlite3.connect(path)
+    connection = sqlite3.connect(private_database(path))
     connection.execute("PRAGMA journal_mode=WAL")
     connection.close()

@@ -20,6 +20,7 @@
     |   |-- ModelNotReady                      the model failed to load; the detail says why
     |   |-- StorageUnavailable                 object storage does not answer
     |   `-- DatabaseUnavailable                the job database does not answer
+    |       `-- DatabaseMisconfigured          not a database, not writable, a newer version's: an operator must act
     |-- StorageFull                       507
     |-- StorageMisconfigured              500  wrong bucket, wrong credentials: an operator must act
     `-- JobFailed                         500  the job ran and failed; the code says how
@@ -171,6 +172,12 @@ class DatabaseUnavailable(Unavailable):
     """The job database did not answer."""
 
     code, title = "database_unavailable", "Job database is unavailable"
+
+
+class DatabaseMisconfigured(DatabaseUnavailable):
+    """The job database cannot be used as it is; retrying helps only after an operator has acted."""
+
+    code, title = "database_misconfigured", "Job database is misconfigured"
 
 
 class StorageFull(ContinuoError):

@@ -31,11 +31,11 @@ from serve_app.errors import (
 from serve_app.graph import Candidate, Catalogue, Plan
 from serve_app.metrics import Metrics
 from serve_app.records import Row
-from serve_app.running import Handle, Made, ReplicaGone, Running, close_attempt, failure, log_end, ranked, timings
+from serve_app.running import Handle, Made, Running, close_attempt, failure, log_end, ranked, timings
 from serve_app.schemas import FINISHED
 from serve_app.slots import Slots
 from serve_app.storage import Storage
-from serve_app.work import Work
+from serve_app.work import ReplicaGone, Work
 
 T = TypeVar("T")
 

@@ -25,7 +25,7 @@ _FOR_MODELS = {"scoring": "scores the sounds", "embedding": "embeds the texts"}
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A configured model with its class; the class is imported, never constructed, outside its replicas."""
+    """A configured model with its class; outside its replicas the class is only asked, which loads nothing."""
 
     entry: ModelEntry
     model_class: type[Any]
@@ -52,6 +52,11 @@ class CatalogueEntry:
     def fields(self) -> frozenset[str]:
         """Every field that `input` may hold for this model."""
         return frozenset(self.request_type.model_fields) | frozenset(OutputSettings.model_fields)
+
+    def missing(self) -> tuple[str, ...] | None:
+        """A line for each thing that the model wants and this machine has not; None for a model that wants nothing."""
+        ask = getattr(self.model_class(self.options), "missing", None)
+        return None if ask is None else tuple(ask())
 
     def input_schema(self) -> dict[str, Any]:
         """JSON Schema of `input`."""

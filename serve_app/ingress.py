@@ -25,7 +25,7 @@ from serve_app.errors import (
     field_errors,
 )
 from serve_app.middleware import RequestEnvelope, problem_response
-from serve_app.routes import audio, files, health, jobs, models, presets, webhooks
+from serve_app.routes import audio, files, health, jobs, models, presets, status, webhooks
 from serve_app.runtime import Runtime
 from serve_app.schemas import GenerationRequest, JobRequest, OutputSettings
 
@@ -47,7 +47,7 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.runtime = runtime
-    for module in (audio, jobs, models, presets, webhooks, files, health):
+    for module in (audio, jobs, models, presets, webhooks, files, health, status):
         app.include_router(module.router)
     app.add_exception_handler(ContinuoError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

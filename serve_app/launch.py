@@ -9,39 +9,41 @@ import asyncio
 import logging
 import os
 import random
-import secrets
 import shutil
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from serve_app.addresses import is_loopback
 from serve_app.config import (
     Args,
     ConfigError,
-    LocalStorageConfig,
     S3StorageConfig,
-    expand_env,
+    home_of,
     parse_args,
     refuse_unsafe,
-    sqlite_path,
 )
 from serve_app.errors import ContinuoError, StorageFull, StorageMisconfigured, StorageUnavailable
 from serve_app.graph import Catalogue
+from serve_app.private import private_folder
+from serve_app.ray_processes import places, production_environment, ray_environment
 from serve_app.storage import open_storage
 
 DEFAULT_CONFIG = Path(__file__).with_name("configs") / "local.yaml"
 APPLICATION = "continuo"
 # Below Linux's own (32768-60999), above those of replicas behind HAProxy and of Ray's workers (10002-19999).
 UNASKED_PORTS = range(30_000, 32_768)
+LOOK_EVERY_S = 0.1
+READY_WITHIN_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -72,15 +74,6 @@ def read_config(path: Path | None) -> dict[str, Any]:
     raise ConfigError(f"{file}: no entry of 'applications' has import_path: serve_app.app:build")
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine only."""
-    if host == "localhost":
-        return True
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return False
-
-
 def prepare(launch: Launch) -> tuple[Args, Launch]:
     """Check what was asked and complete it.
 
@@ -98,7 +91,7 @@ def prepare(launch: Launch) -> tuple[Args, Launch]:
         )
     port = launch.port or free_port(launch.host)
     check_port(launch.host, port)
-    completed: dict[str, Any] = dict(expand_env(launch.args))
+    completed: dict[str, Any] = dict(launch.args)  # variables stay: what one holds is not expanded once more
     completed["auth"] = {"mode": "keys" if closed else "loopback"}
     completed["listen"] = None if launch.production else {"host": launch.host, "port": port}
     refuse_unsafe(parse_args(completed))
@@ -163,61 +156,9 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise ConfigError(f"no port is free on {host}; choose one with --port")
 
 
-def home_of(args: Args) -> Path:
-    """Where logs go: beside the local store, else beside the SQLite file, else ~/.continuo."""
-    if isinstance(args.storage, LocalStorageConfig):
-        return Path(args.storage.path).expanduser()
-    file = sqlite_path(args.database_url)
-    return file.parent if file is not None else Path("~/.continuo").expanduser()
-
-
-def environment(args: Args, launch: Launch, scratch: Path) -> Mapping[str, str]:
-    """The variables that Ray's processes are started with."""
-    common = {
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-        "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "0.5",
-        "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "0.5",
-        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
-        "MALLOC_ARENA_MAX": "2",  # replicas keep buffers of many sizes in threads; more arenas only fragment
-        "CONTINUO_LOG_FILE": str(log_file(args)),
-        # All our code is async or in threads of its own, so a replica needs one event loop, not three.
-        "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
-        "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
-        "RAY_SERVE_LOG_TO_STDERR": "0",
-        # Ray's own Prometheus servers listen on every address and ask for no token; ours is /metrics.
-        "RAY_enable_metrics_collection": "0",
-        "AUTOSCALER_METRIC_PORT": "-1",
-        "DASHBOARD_METRIC_PORT": "-1",
-    }
-    if not launch.production:
-        return common
-    ports = [free_port(), free_port()]
-    base = 20_000 + launch.port % 100 * 100
-    return common | {
-        "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_SERVE_HAPROXY_NBTHREAD": str(os.cpu_count() or 1),
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{scratch}/h.cfg",
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{scratch}/a.sock",
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{scratch}/state",
-        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{scratch}/m.sock",
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(ports[0]),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports[1]),
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(base),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(base + 99),
-        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
-        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "1",
-    }
-
-
 def log_file(args: Args) -> Path:
     """The file that all processes append their JSON lines to; one that has grown is moved aside at the start."""
-    folder = home_of(args) / "logs"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = private_folder(private_folder(home_of(args)) / "logs", ours=True)
     file = folder / "continuo.jsonl"
     if file.exists() and file.stat().st_size > 64 << 20:
         file.replace(folder / "continuo.1.jsonl")
@@ -242,15 +183,38 @@ def scratch_folder() -> Path:
 def started(args: Args, launch: Launch) -> Iterator[str]:
     """The running service; yields its URL. Ray, its processes and its files are gone afterwards."""
     scratch = scratch_folder()
-    os.environ.update(environment(args, launch, scratch))
+    os.environ.update(ray_environment(args, log_file(args)))
+    if launch.production:
+        os.environ.update(production_environment(scratch, launch.port, (free_port(), free_port())))
+    imports = threading.Thread(target=import_module, args=("serve_app.app",), name="imports")
+    imports.start()  # while Ray's first processes come up
+    import ray
+
+    try:
+        start_ray(args, launch, scratch)
+        imports.join()
+        deploy(launch)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(launch.host, launch.host)
+        url = f"http://[{host}]:{launch.port}" if ":" in host else f"http://{host}:{launch.port}"
+        wait_until_ready(url)
+        yield url
+    finally:
+        imports.join()
+        ray.shutdown()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def start_ray(args: Args, launch: Launch, scratch: Path) -> None:
+    """Start Ray and Serve's controller. Raises ConfigError where they do not come up."""
     import ray
     from ray import serve
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    quiet: Any = {"enable_access_log": False, "log_level": "WARNING"}
     try:
         ray.init(
             address="local",
-            num_cpus=max(4, os.cpu_count() or 1),
+            num_cpus=places(args),
             include_dashboard=False,
             log_to_driver=False,
             logging_level="ERROR",
@@ -258,32 +222,46 @@ def started(args: Args, launch: Launch) -> Iterator[str]:
             _temp_dir=str(scratch / "r"),
             _node_ip_address="127.0.0.1",
         )
-        quiet: Any = {"enable_access_log": False, "log_level": "WARNING"}
         if launch.production:
             serve.start(http_options={"host": launch.host, "port": launch.port}, logging_config=quiet)
         else:
             serve.start(proxy_location="Disabled", logging_config=quiet)
-        run(launch)
-        host = f"[{launch.host}]" if ":" in launch.host else launch.host
-        yield f"http://{host}:{launch.port}"
-    finally:
-        ray.shutdown()
-        shutil.rmtree(scratch, ignore_errors=True)
+    except (RuntimeError, TimeoutError, OSError, ray.exceptions.RayError) as error:
+        raise ConfigError(
+            f"Ray did not start: {last_line(str(error))}; the machine may be too busy or too small "
+            "(continuo doctor tells), else try again"
+        ) from error
 
 
-def run(launch: Launch) -> None:
-    """Deploy the application. Raises ConfigError with the controller's reason."""
+def deploy(launch: Launch) -> None:
+    """Deploy the application and wait until it runs. Raises ConfigError with the controller's reason."""
     from ray import serve
 
     from serve_app.app import build
 
-    try:
-        serve.run(build(launch.args), name=APPLICATION, route_prefix="/")
-    except RuntimeError as error:
-        status = serve.status().applications.get(APPLICATION)
-        messages = [item.message for item in status.deployments.values() if item.message] if status else []
-        reasons = [last_line(message) for message in messages] or [last_line(str(error))]
-        raise ConfigError("the application did not start: " + "; ".join(reasons)) from None
+    target = serve.RunTarget(build(launch.args), name=APPLICATION, route_prefix="/")
+    serve.run_many([target], wait_for_applications_running=False)
+    while (found := serve.status().applications[APPLICATION]).status != "RUNNING":
+        if found.status == "DEPLOY_FAILED":
+            messages = [item.message for item in found.deployments.values() if item.message] or [found.message]
+            raise ConfigError("the application did not start: " + "; ".join(map(last_line, messages)))
+        time.sleep(LOOK_EVERY_S)
+
+
+def wait_until_ready(url: str) -> None:
+    """Return when /readyz says so: database and store work, and a model can be reached. Raises ConfigError."""
+    import httpx
+
+    until, said = time.monotonic() + READY_WITHIN_S, "no answer"
+    with httpx.Client(trust_env=False, timeout=READY_WITHIN_S) as http:  # a proxy is no way to ourselves
+        while time.monotonic() < until:
+            with suppress(httpx.TransportError):
+                answer = http.get(f"{url}/readyz")
+                if answer.is_success:
+                    return
+                said = answer.json().get("detail", said)
+            time.sleep(LOOK_EVERY_S)
+    raise ConfigError(f"the service does not become ready: {said}")
 
 
 def last_line(trace: str) -> str:

@@ -8,7 +8,10 @@ import time
 import traceback
 from contextvars import ContextVar
 from logging.handlers import WatchedFileHandler
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
+
+from serve_app.private import private_file
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 job_id: ContextVar[str] = ContextVar("job_id", default="")
@@ -42,12 +45,20 @@ def _is_ours(name: str) -> bool:
     return name not in _STANDARD and not name.startswith(("ray_", "serve_", "_", "skip", "log_to"))
 
 
+class PrivateLogFile(WatchedFileHandler):
+    """A log file that only its owner may read, whichever process opens it first; opened anew when moved aside."""
+
+    def _open(self) -> TextIO:  # type: ignore[override]
+        private_file(Path(self.baseFilename))
+        return super()._open()
+
+
 def set_up_logging(level: str) -> None:
     """Send our log to the file that CONTINUO_LOG_FILE names, else to standard error, as JSON lines; idempotent."""
     log.setLevel(level)
     log.propagate = False
     if not log.handlers:
         file = os.environ.get("CONTINUO_LOG_FILE")
-        handler = WatchedFileHandler(file) if file else logging.StreamHandler(sys.stderr)
+        handler = PrivateLogFile(file) if file else logging.StreamHandler(sys.stderr)
         handler.setFormatter(JsonLines())
         log.addHandler(handler)

@@ -40,7 +40,7 @@ def pull(entry: CatalogueEntry, console: Console) -> list[Path]:
 @contextmanager
 def _bars(console: Console) -> Iterator[Callable[[str, int, int], None]]:
     """A bar for each file, made when it is first heard of."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=console) as progress:
 

@@ -14,10 +14,6 @@ from serve_app.records import Row
 from serve_app.work import Event, Work
 
 
-class ReplicaGone(Exception):
-    """The process that ran the work died."""
-
-
 class Handle(Protocol):
     """A model as the jobs see it: on Ray a deployment handle, in tests the replica itself."""
 

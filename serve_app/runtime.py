@@ -21,14 +21,16 @@ from serve_app.keys import Keys
 from serve_app.logs import log
 from serve_app.metrics import Metrics
 from serve_app.records import Row
-from serve_app.running import Handle, ReplicaGone
+from serve_app.running import Handle
 from serve_app.storage import Storage, open_storage
 from serve_app.views import job_view
 from serve_app.webhooks import Webhooks
+from serve_app.work import ReplicaGone
 
 LOCAL_OWNER = "local"
 # A replica that was ready is not asked again at once: a question is work to Ray, and who is asked never goes to zero.
 READY_FOR_S = 15.0
+REACHED_WITHIN_S = 5.0
 
 
 class Runtime:
@@ -58,6 +60,7 @@ class Runtime:
         self.execution.start_webhook = durable.start_delivery
         self.public_url = (args.public_url or "").rstrip("/")
         self.ready = False
+        self._reached_until = 0.0
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}  # until when, the state of a model
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -78,9 +81,29 @@ class Runtime:
         self.jobs.limits, self.jobs.retention = limits, retention
 
     async def check(self) -> None:
-        """Raise what keeps this replica from serving: database, storage."""
+        """Raise what keeps this replica from serving: database, storage, models of which none can be reached."""
         await self.database.read(records.find_key, "", "")
         await asyncio.to_thread(self.storage.check)
+        if time.monotonic() > self._reached_until:
+            await self._reach_a_model()
+            self._reached_until = time.monotonic() + READY_FOR_S
+
+    async def _reach_a_model(self) -> None:
+        """Return when a model answers, whatever it says. Those that may be at zero are not woken for that."""
+        staying = [item.name for item in self.catalogue if item.entry.replicas.min]
+        asked = [asyncio.ensure_future(self.handles[name].status()) for name in staying]
+        try:
+            for answer in asyncio.as_completed(asked, timeout=REACHED_WITHIN_S):
+                with suppress(ReplicaGone):
+                    await answer
+                    return
+        except TimeoutError:
+            pass
+        finally:
+            for task in asked:
+                task.cancel()
+        if asked:
+            raise ModelNotReady(f"no model answers ({', '.join(staying)}): its processes cannot be reached")
 
     async def owner_of(self, authorization: str | None, client: str) -> str:
         """Who calls: the owner of the given key; without keys, on loopback, the one local owner."""

@@ -238,3 +238,20 @@ class ModelList(BaseModel):
 
     object: Literal["list"] = "list"
     data: list[ModelCard]
+
+
+class Finding(BaseModel):
+    """What a check found; `failed` stops the service, `remedy` says what to do."""
+
+    name: str
+    status: Literal["ok", "warning", "failed"]
+    detail: str
+    remedy: str
+
+
+class StatusReport(BaseModel):
+    """The checks of `continuo doctor` as the running service sees them; `status` is the worst of them."""
+
+    status: Literal["ok", "warning", "failed"]
+    version: str
+    checks: list[Finding]

@@ -19,3 +19,7 @@ class Work:
     request: dict[str, Any]
     settings: dict[str, Any]
     deadline: float  # time.time() seconds
+
+
+class ReplicaGone(Exception):
+    """The process that ran the work died."""

@@ -1,12 +1,15 @@
 import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from serve_app.database import Database
 from tests.support.postgres import Postgres, postgres_server
+from tests.support.s3_servers import S3Server, moto_server, radosgw_server
 from tests.support.service import Collector, Service, args_in, entry, running
 
 # The same examples in every run, and no clock: neither a slow machine nor a new example may refuse other work.
@@ -19,6 +22,36 @@ DOUBLES = (
     entry("counting", "tests.support.models:CountingTone"),
 )
 MANY = {"queued_jobs": 10_000, "queued_jobs_per_owner": 10_000}
+
+
+# Files of the real service take longest, so they are handed out first.
+LONG_FIRST = ("tests/service/", "tests/storage/test_s3", "tests/deployments/", "tests/synth/", "tests/test_jobs.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, so that no worker is left with one of them at the end."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((at for at, start in enumerate(LONG_FIRST) if item.nodeid.startswith(start)), len(LONG_FIRST))
+
+    items.sort(key=rank)
+
+
+# Files that share a service beyond their own: the S3 server, the service as it starts by default.
+TOGETHER = {"radosgw": "radosgw", "service/test_service.py": "default", "service/test_readme.py": "default"}
+
+
+class ByService(LoadFileScheduling):
+    """All tests of a file run in one worker, since they share its services, and so do the files of TOGETHER."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = next((service for part, service in TOGETHER.items() if part in nodeid), None)
+        return shared or str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByService:
+    return ByService(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +88,18 @@ def quiet(log: Collector) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[S3Server]:
+    with moto_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with radosgw_server(tmp_path_factory.mktemp("radosgw")) as server:
         yield server
 
 

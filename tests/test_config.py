@@ -39,6 +39,9 @@ def args(**more: Any) -> Json:
         ({"listen": {"port": 70_000}}, "listen.port"),
         ({"auth": {"mode": "none"}}, "auth.mode"),
         ({"log_level": "LOUD"}, "log_level"),
+        ({"database_url": "sqlite:///:memory:"}, "database_url: a database in memory loses every job"),
+        ({"database_url": "sqlite://"}, "database_url: no file is named"),
+        ({"webhooks": {"allow": ["nonsense"]}}, "webhooks.allow: 'nonsense' does not appear"),
         ({"models": []}, "models"),
         ({"models": [entry("Tone")]}, "models.0.name"),
         ({"models": [entry("a/b")]}, "models.0.name"),
@@ -97,6 +100,63 @@ def test_variables_of_the_environment_are_filled_in(monkeypatch: pytest.MonkeyPa
     assert expand_env(value) == {"a": ["there/x", "else", ""], "b": 3, "c": "$HERE ${} $${", "d": None}
     with pytest.raises(ConfigError, match=r"NOWHERE is not set.*\$\{NOWHERE:-\.\.\.\}"):
         expand_env("${NOWHERE}")
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMPTY", "")
+    monkeypatch.setenv("FILE", "")
+    assert expand_env(["${EMPTY:-x}", "${EMPTY:-}", "${FILE:-y}"]) == ["x", "", "y"]
+    for text in ("${EMPTY}", "${FILE}"):
+        with pytest.raises(ConfigError, match="is not set"):
+            expand_env(text)
+    monkeypatch.setenv("FILE", "z")
+    assert expand_env("${FILE}") == "z"
+
+
+def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "a secret"
+    for content, expected in (("s3cret\n", "s3cret"), ("two\n\n", "two\n"), ("dos\r\n", "dos"), ("", ""), ("ü", "ü")):
+        secret.write_bytes(content.encode())
+        assert expand_env({"x": [f"a-${{FILE:{secret}}}-b"]}) == {"x": [f"a-{expected}-b"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/none/x", "No such file"),
+        ("/", "Is a directory"),
+        ("/dev/zero", "longer than 64 KiB"),
+        ("~no-such-user/x", "home"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(path: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as refused:
+        expand_env(f"${{FILE:{path}}}")
+    assert path in str(refused.value)
+
+
+def test_a_file_that_holds_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"\xff\xfe\x80")
+    with pytest.raises(ConfigError, match=r"x\} cannot be read: it does not hold text"):
+        expand_env(f"${{FILE:{tmp_path}/x}}")
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%20b", "a b", "ü", "a@b:c", "100%"])
+def test_a_path_in_a_url_is_the_path_as_it_is(name: str) -> None:
+    for url in (f"sqlite:////x/{name}/continuo.db", "sqlite:////x/y.db"):
+        assert parse_args(args(database_url=url)).database_url == url
+    assert sqlite_path(f"sqlite:////x/{name}/continuo.db") == Path(f"/x/{name}/continuo.db")
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "a", "a/b/", "my-sounds/2026", "..a"])
+def test_a_prefix_of_keys(prefix: str) -> None:
+    parse_args(args(storage={"kind": "s3", "bucket": "b", "prefix": prefix}))
+
+
+@pytest.mark.parametrize("prefix", ["my sounds/", "a//b", "..", "ü", "a?b", "x" * 200])
+def test_a_prefix_that_no_key_can_have_is_refused(prefix: str) -> None:
+    with pytest.raises(ConfigError, match=r"storage\.s3\.prefix: .* cannot begin a key"):
+        parse_args(args(storage={"kind": "s3", "bucket": "b", "prefix": prefix}))
 
 
 def test_sqlite_and_a_local_store_are_for_one_machine() -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import sqlite3
 import threading
 from pathlib import Path
@@ -6,8 +7,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from serve_app.database import Database
-from serve_app.errors import DatabaseUnavailable, StorageFull
+from serve_app import durable
+from serve_app.config import ConfigError
+from serve_app.database import Database, driver_said
+from serve_app.errors import DatabaseMisconfigured, DatabaseUnavailable, StorageFull
 from serve_app.tables import doomed
 
 pytestmark = pytest.mark.anyio
@@ -104,3 +107,91 @@ async def test_a_committed_row_survives_a_power_cut(tmp_path: Path) -> None:
     other.close()
     database.close()
     assert (tmp_path / "safe.db").exists()
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%20b", "a b", "ü", "100%", "a@b:c"])
+def test_a_home_of_any_name_holds_its_own_databases(tmp_path: Path, name: str) -> None:
+    home = tmp_path / name
+    database = Database(f"sqlite:///{home}/continuo.db")
+    database.migrate()
+    database.write_now(add, "a")
+    database.close()
+    url = sa.make_url(durable.system_database_url(f"sqlite:///{home}/continuo.db"))  # as DBOS reads it
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE x (y)")
+    engine.dispose()
+    assert {file.name for file in home.iterdir()} >= {"continuo.db", "continuo.workflows.db"}
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def modes(folder: Path) -> set[int]:
+    return {file.stat().st_mode & 0o777 for file in folder.iterdir() if file.is_file()}
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+def test_nobody_else_may_read_a_database_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        database = Database(f"sqlite:///{tmp_path}/new/home/continuo.db")
+        database.migrate()
+        database.write_now(add, "a")
+        durable.system_database_url(f"sqlite:///{tmp_path}/new/home/continuo.db")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new/home/continuo.db-wal").exists()
+    assert modes(tmp_path / "new/home") == {0o600}
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("new", "new/home")} == {0o700}
+    database.close()
+
+
+def test_a_database_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    first = Database(f"sqlite:///{tmp_path}/continuo.db")
+    first.migrate()
+    first.write_now(add, "a")
+    for file in tmp_path.iterdir():
+        file.chmod(0o644)
+    (tmp_path / "other").write_text("not ours")
+    (tmp_path / "other").chmod(0o644)
+    tmp_path.chmod(0o755)
+    second = Database(f"sqlite:///{tmp_path}/continuo.db")
+    assert second.read_now(keys) == ["a"]
+    found = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert found.pop("other") == 0o644
+    assert set(found.values()) == {0o600}
+    assert tmp_path.stat().st_mode & 0o777 == 0o755, "a folder that holds other things stays as it was"
+    first.close()
+    second.close()
+
+
+def test_what_only_an_operator_can_mend_is_named_so(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("words " * 1000)
+    text = Database(f"sqlite:///{tmp_path}/text.db")
+    with pytest.raises(DatabaseMisconfigured, match="file is not a database"):
+        text.migrate()
+    text.close()
+    newer = Database(f"sqlite:///{tmp_path}/newer.db")
+    newer.migrate()
+    newer.write_now(lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = 'later'"))
+    with pytest.raises(DatabaseMisconfigured, match="newer version"):
+        newer.migrate()
+    newer.close()
+
+
+def test_a_place_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (f"{tmp_path}/file/x.db", "/proc/none/x.db", f"{tmp_path}"):
+        with pytest.raises(ConfigError, match=place.removesuffix("/x.db")):
+            Database(f"sqlite:///{place}")
+
+
+def test_what_a_driver_says_holds_no_password() -> None:
+    gone = Database("postgresql://nobody:hidden@127.0.0.1:1/none")
+    with pytest.raises(DatabaseUnavailable) as refused:
+        gone.read_now(keys)
+    assert "127.0.0.1" in driver_said(refused.value)
+    assert "hidden" not in driver_said(refused.value)
+    gone.close()
+    with pytest.raises(ConfigError) as wrong:
+        Database("postgresql://nobody:hidden@h:port/none")
+    assert "hidden" not in str(wrong.value)

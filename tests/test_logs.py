@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,3 +80,21 @@ def test_what_ray_adds_to_a_record_is_left_out() -> None:
     )
     line = json.loads(logs.JsonLines().format(record))
     assert line.keys() == {"at", "level", "event", "model"}
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o777])
+def test_nobody_else_may_read_a_log_file(
+    ours: logging.Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int
+) -> None:
+    (tmp_path / "log").write_text("")
+    (tmp_path / "log").chmod(0o644)
+    monkeypatch.setenv("CONTINUO_LOG_FILE", str(tmp_path / "log"))
+    before = os.umask(umask)
+    try:
+        logs.set_up_logging("INFO")
+        ours.info("before")
+        (tmp_path / "log").rename(tmp_path / "log.1")
+        ours.info("after")
+    finally:
+        os.umask(before)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("log", "log.1")] == [0o600, 0o600]

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from serve_app.config import LocalStorageConfig, S3StorageConfig
+from serve_app.errors import StorageMisconfigured
 
 MAX_KEY_CHARS = 512
 MAX_SEGMENT_CHARS = 180
@@ -75,13 +76,20 @@ class Storage(Protocol):
 
 
 def open_storage(config: LocalStorageConfig | S3StorageConfig) -> Storage:
-    """The store that the configuration names. Nothing is contacted yet: see `Storage.check`."""
+    """The store that the configuration names. Nothing is contacted yet: see `Storage.check`.
+
+    Raises StorageMisconfigured.
+    """
     if config.kind == "local":
         from serve_app.storage.local import LocalStorage
 
         return LocalStorage(config)
-    from serve_app.storage.s3 import S3Storage
-
+    try:
+        from serve_app.storage.s3 import S3Storage
+    except ModuleNotFoundError as error:
+        raise StorageMisconfigured(
+            f"storage.kind is s3, and the package {error.name} is not installed: pip install boto3"
+        ) from None
     return S3Storage(config)
 
 

@@ -19,12 +19,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlencode
 
-from serve_app.config import LocalStorageConfig
+from serve_app.config import LocalStorageConfig, local_path
 from serve_app.errors import NotFound, StorageFull, StorageMisconfigured, StorageUnavailable
+from serve_app.private import private_folder
 from serve_app.storage import SignedUrl, Stat, check_key, check_media_type, open_storage
 from serve_app.storage.signing import load_secret, sign, verify
 
@@ -43,11 +43,12 @@ class LocalStorage:
 
     def __init__(self, config: LocalStorageConfig) -> None:
         self.config = config
-        self.path = Path(config.path).expanduser().absolute()
-        with _translated("open"):
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = local_path(config.path).absolute()
+        with _translated(f"open {self.path}"):
+            private_folder(self.path)
             self._secret = load_secret(self.path / "secret")
-            (self.path / "objects" / _TMP).mkdir(parents=True, exist_ok=True)
+            private_folder(self.path / "objects", ours=True)
+            private_folder(self.path / "objects" / _TMP, ours=True)
         self.sweep(LEFTOVER_AFTER_S)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -72,7 +73,7 @@ class LocalStorage:
             parent = stack.enter_context(self._directory(segments[:-1], create=True))
             tmp = stack.enter_context(_opened(_TMP, root))
             name = f"{os.getpid()}-{secrets.token_hex(8)}"
-            os.mkdir(name, dir_fd=tmp)
+            _make(name, tmp)
             stack.callback(_remove, name, tmp)
             with _opened(name, tmp) as folder:
                 _write(_facts_name(facts), data, folder)
@@ -192,9 +193,10 @@ def _facts_name(facts: Stat) -> str:
 
 def _make(name: str, parent: int) -> bool:
     try:
-        os.mkdir(name, dir_fd=parent)
+        os.mkdir(name, 0o700, dir_fd=parent)
     except FileExistsError:
         return False
+    os.chmod(name, 0o700, dir_fd=parent)  # a umask may have taken even the owner's rights
     return True
 
 
@@ -210,6 +212,7 @@ def _opened(name: str, parent: int) -> Iterator[int]:
 def _write(name: str, data: bytes, folder: int) -> None:
     fd = os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
     try:
+        os.fchmod(fd, 0o600)
         left = memoryview(data)
         while left:
             left = left[os.write(fd, left) :]

@@ -117,6 +117,14 @@ class S3Storage:
         self._call("put_object", deadline, Key=name, Body=b"continuo")
         self._delete(name, deadline)
 
+    def lets_browsers_read(self) -> bool:
+        """Whether the bucket has a CORS rule for GET: without one, pages of other origins get no sound from it."""
+        try:
+            rules = self._call("get_bucket_cors", self._call.deadline())["CORSRules"]
+        except ObjectMissing:
+            return False
+        return any("GET" in rule.get("AllowedMethods", ()) for rule in rules)
+
     def close(self) -> None:
         """Give back connections and threads."""
         self._call.close()

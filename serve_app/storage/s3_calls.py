@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from serve_app.addresses import is_local_url
 from serve_app.config import S3StorageConfig
 from serve_app.errors import StorageMisconfigured, StorageUnavailable
 from serve_app.storage.s3_errors import Retryable, classify
@@ -103,6 +104,8 @@ def _client(config: S3StorageConfig) -> "S3Client":
                 read_timeout=config.read_timeout_s,
                 retries={"mode": "standard", "total_max_attempts": 1},
                 max_pool_connections=CALLS_AT_ONCE,
+                # None: those of the environment; a server on this machine is never behind a proxy
+                proxies={} if is_local_url(config.endpoint_url or "") else None,
                 request_checksum_calculation=config.checksums,
                 response_checksum_validation=config.checksums,
                 s3={"addressing_style": config.addressing_style},

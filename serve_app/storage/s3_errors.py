@@ -38,7 +38,7 @@ _RETRY_CODES = {
     "XAmzContentSHA256Mismatch",
 }
 _FULL_CODES = {"QuotaExceeded", "InsufficientCapacity", "XMinioStorageFull"}
-_MISSING_CODES = {"NoSuchKey", "NoSuchUpload", "NotFound", "404"}
+_MISSING_CODES = {"NoSuchKey", "NoSuchUpload", "NoSuchCORSConfiguration", "NotFound", "404"}
 _CREDENTIAL_CODES = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "401"}
 _REGION_CODES = {
     "PermanentRedirect",
@@ -66,7 +66,7 @@ class Taken(Exception):
 
 
 class ObjectMissing(Exception):
-    """404: no object, or no upload, of this name."""
+    """404: no object, no upload of this name; or no such setting of the bucket."""
 
 
 class Unsupported(StorageMisconfigured):

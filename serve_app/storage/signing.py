@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from serve_app.errors import BadSignature, Expired, StorageMisconfigured
+from serve_app.private import private_folder, restrict
 
 SECRET_BYTES = 32
 _EXPIRES = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -20,12 +21,14 @@ def load_secret(path: Path) -> bytes:
     Raises StorageMisconfigured when the file does not hold 32 bytes.
     """
     with suppress(FileNotFoundError):
+        restrict(path, 0o600)
         return _read(path)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     mine = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     fd = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(fd, "wb") as file:
+            os.fchmod(fd, 0o600)  # a umask may have taken even the owner's rights
             file.write(secrets.token_bytes(SECRET_BYTES))
             file.flush()
             os.fsync(file.fileno())

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,24 @@ import httpx
 import pytest
 
 from tests.support.live import TONE, Service, config_file, running, wait_for
+from tests.support.soak import at_length
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
-JOBS = 200
+JOBS = at_length(200, 60)
+ROUNDS = at_length(3, 1)
+LIMITS = {"queued_jobs": 400, "queued_jobs_per_owner": 400}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def service(home: Path) -> Iterator[Service]:
+    with running(home, config_file(home, [TONE], limits=LIMITS)) as service:
+        yield service
 
 
 def submit(service: Service, number: int) -> str:
@@ -59,64 +74,60 @@ def wait_all(service: Service, ids: list[str], timeout_s: float = 240) -> list[d
     return [ended[job_id] for job_id in ids]
 
 
-def test_200_jobs_outlive_three_kills_of_ingress_and_model(tmp_path: Path) -> None:
-    config = config_file(tmp_path, [TONE], limits={"queued_jobs": 400, "queued_jobs_per_owner": 400})
-    with running(tmp_path, config) as service:
-        ids: list[str] = []
-        submitter = threading.Thread(target=lambda: ids.extend(submit(service, n) for n in range(JOBS)))
-        submitter.start()
-        killed: list[tuple[str, int]] = []
-        recovery_s: list[float] = []
-        for _round in range(3):
-            for victim in ("tone", "ingress"):
-                wait_for(lambda: at_work(service), bool)
-                killed.append((victim, service.kill(victim)))
-                if victim == "ingress":
-                    recovery_s.append(service.wait_ready())
-                wait_all(service, at_work(service))  # a job that meets all three kills of the model would rightly fail
-        submitter.join(240)
-        assert len(ids) == len(set(ids)) == JOBS
-        jobs = wait_all(service, ids)
-        assert len({pid for _, pid in killed}) == 6  # the faults really happened, each to another process
-        attempts = Counter(job["attempts"] for job in jobs)
-        outcomes = Counter(item["outcome"] for job in jobs for item in job["attempt_log"])
-        runs = sum(job["attempts"] for job in jobs)
-        stored = len(list((tmp_path / "objects" / "audio").glob("*/*@")))
-        figures = {"recovery_s": recovery_s, "runs": runs, "stored": stored, "attempts": attempts, "outcomes": outcomes}
-        print(json.dumps(figures))
-        assert [job for job in jobs if job["status"] != "succeeded"] == []
-        assert stored == JOBS  # whatever was run twice was stored once
-        assert outcomes["replica_lost"] >= 1
-        assert outcomes["ingress_lost"] >= 1
-        for job in jobs[::20]:
-            assert len(httpx.get(job["outputs"][0]["url"], timeout=70).content) == job["outputs"][0]["bytes"]
+@pytest.mark.soak
+def test_jobs_outlive_kills_of_ingress_and_model(service: Service, home: Path) -> None:
+    ids: list[str] = []
+    submitter = threading.Thread(target=lambda: ids.extend(submit(service, n) for n in range(JOBS)))
+    submitter.start()
+    killed: list[tuple[str, int]] = []
+    recovery_s: list[float] = []
+    for _round in range(ROUNDS):
+        for victim in ("tone", "ingress"):
+            wait_for(lambda: at_work(service), bool)
+            killed.append((victim, service.kill(victim)))
+            if victim == "ingress":
+                recovery_s.append(service.wait_ready())
+            wait_all(service, at_work(service))  # a job that meets all three kills of the model would rightly fail
+    submitter.join(240)
+    assert len(ids) == len(set(ids)) == JOBS
+    jobs = wait_all(service, ids)
+    assert len({pid for _, pid in killed}) == 2 * ROUNDS  # the faults really happened, each to another process
+    attempts = Counter(job["attempts"] for job in jobs)
+    outcomes = Counter(item["outcome"] for job in jobs for item in job["attempt_log"])
+    runs = sum(job["attempts"] for job in jobs)
+    stored = len(list((home / "objects" / "audio").glob("*/*@")))
+    figures = {"recovery_s": recovery_s, "runs": runs, "stored": stored, "attempts": attempts, "outcomes": outcomes}
+    print(json.dumps(figures))
+    assert [job for job in jobs if job["status"] != "succeeded"] == []
+    assert stored == JOBS  # whatever was run twice was stored once
+    assert outcomes["replica_lost"] >= 1
+    assert outcomes["ingress_lost"] >= 1
+    for job in jobs[::20]:
+        assert len(httpx.get(job["outputs"][0]["url"], timeout=70).content) == job["outputs"][0]["bytes"]
 
 
-def test_jobs_outlive_the_death_of_the_whole_service(tmp_path: Path) -> None:
-    config = config_file(tmp_path, [TONE])
-    with running(tmp_path, config) as service:
-        ids = [submit(service, number) for number in range(30)]
-        service.kill_all()
-    with running(tmp_path, config) as service:
-        jobs = wait_all(service, ids)
+def test_an_input_that_kills_replicas_is_tried_three_times_and_never_again(service: Service) -> None:
+    body = {"model": "tone", "input": {"prompt": "long", "steps": 600, "step_s": 0.1}}
+    job = httpx.post(f"{service.url}/v1/jobs", json=body, timeout=70).json()
+    for attempt in range(1, 4):
+        deadline = time.monotonic() + 120
+        while True:
+            seen = httpx.get(job["urls"]["self"], timeout=70).json()
+            if seen["attempts"] == attempt and seen["progress"]:
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        service.kill("tone")
+    ended = wait_all(service, [job["id"]])[0]
+    assert ended["status"] == "failed"
+    assert ended["error"]["code"] == "replica_lost"
+    assert [item["outcome"] for item in ended["attempt_log"]] == ["replica_lost"] * 3
+
+
+def test_jobs_outlive_the_death_of_the_whole_service(service: Service, home: Path) -> None:
+    """Comes last: it ends the service of the others."""
+    ids = [submit(service, number) for number in range(1000, 1030)]
+    service.kill_all()
+    with running(home, home / "continuo.yaml") as again:
+        jobs = wait_all(again, ids)
     assert {job["status"] for job in jobs} == {"succeeded"}
-
-
-def test_an_input_that_kills_replicas_is_tried_three_times_and_never_again(tmp_path: Path) -> None:
-    config = config_file(tmp_path, [TONE])
-    with running(tmp_path, config) as service:
-        body = {"model": "tone", "input": {"prompt": "long", "steps": 600, "step_s": 0.1}}
-        job = httpx.post(f"{service.url}/v1/jobs", json=body, timeout=70).json()
-        for attempt in range(1, 4):
-            deadline = time.monotonic() + 120
-            while True:
-                seen = httpx.get(job["urls"]["self"], timeout=70).json()
-                if seen["attempts"] == attempt and seen["progress"]:
-                    break
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-            service.kill("tone")
-        ended = wait_all(service, [job["id"]])[0]
-        assert ended["status"] == "failed"
-        assert ended["error"]["code"] == "replica_lost"
-        assert [item["outcome"] for item in ended["attempt_log"]] == ["replica_lost"] * 3

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import yaml
 
 from serve_app.config import parse_args
 from serve_app.graph import Catalogue
-from tests.support.live import ROOT, Service, running
+from tests.support.live import ROOT, Service
 
 pytestmark = pytest.mark.ray
 
@@ -23,13 +22,6 @@ README = (ROOT / "README.md").read_text()
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    home = tmp_path_factory.mktemp("readme")
-    with running(home) as running_service:
-        yield running_service
 
 
 def shell(service: Service, script: str, folder: Path) -> str:
@@ -49,22 +41,22 @@ def shell(service: Service, script: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_shell_examples(service: Service, tmp_path: Path) -> None:
+def test_shell_examples(default_service: Service, tmp_path: Path) -> None:
     sound, command, follow = blocks("sh")
-    first = json.loads(shell(service, sound, tmp_path))
+    first = json.loads(shell(default_service, sound, tmp_path))
     assert first["status"] == "succeeded"
-    assert json.loads(shell(service, sound, tmp_path))["cached"] is True
-    assert "rain.flac" in shell(service, command, tmp_path)
+    assert json.loads(shell(default_service, sound, tmp_path))["cached"] is True
+    assert "rain.flac" in shell(default_service, command, tmp_path)
     assert sf.info(tmp_path / "rain.flac").duration == 10.0
-    events = shell(service, follow, tmp_path)
+    events = shell(default_service, follow, tmp_path)
     assert re.findall(r"^event: (\w+)", events, re.MULTILINE)[-1] == "completed"
     assert json.loads(re.findall(r"^data: (.*)", events, re.MULTILINE)[-1])["status"] == "succeeded"
 
 
-def test_python_example_prints_what_is_shown(service: Service, tmp_path: Path) -> None:
+def test_python_example_prints_what_is_shown(default_service: Service, tmp_path: Path) -> None:
     (example,) = blocks("python")
     (shown,) = blocks("text")
-    code = example.replace("localhost:8000", service.url.removeprefix("http://"))
+    code = example.replace("localhost:8000", default_service.url.removeprefix("http://"))
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True
     )

@@ -2,7 +2,6 @@
 
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -10,19 +9,13 @@ import pytest
 import yaml
 
 from tests.support.live import TONE, cli, config_file, environment, running
-from tests.support.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server, moto_server
+from tests.support.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
 
 S3_KEYS = {
     "AWS_ACCESS_KEY_ID": ACCESS_KEY,
     "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[S3Server]:
-    with moto_server() as server:
-        yield server
 
 
 def refused(home: Path, *words: str, env: dict[str, str] | None = None) -> str:

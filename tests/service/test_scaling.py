@@ -2,7 +2,7 @@
 
 import json
 import time
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -18,86 +18,91 @@ def entry(name: str, *, options: dict[str, Any] | None = None, **more: Any) -> d
     return {**TONE, "name": name, "replicas": replicas, "options": options or {}, **more}
 
 
+REASON = "the weights are not there: run continuo models pull broken"
+FROM_ZERO = {"min": 0, "max": 1, "cpus": 0.1, "idle_s": 6.0}
+MODELS = [
+    TONE,
+    entry("lazy", replicas=FROM_ZERO),
+    entry("slow", options={"load_s": 2}, replicas=FROM_ZERO),
+    entry("broken", options={"fail_load": REASON}),
+    entry("uncertain", options={"fail_load": REASON}, fallback=["tone"]),
+    entry("fatal", options={"fault": "crash"}),
+    entry("mortal", options={"fault": "crash"}, fallback=["tone"]),
+]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    home = tmp_path_factory.mktemp("home")
+    with running(home, config_file(home, MODELS)) as service:
+        yield service
+
+
 def waited(service: Service, model: str, **fields: Any) -> httpx.Response:
     body = {"model": model, "prompt": "a tone", "duration_s": 1, **fields}
     return httpx.post(f"{service.url}/v1/audio/generations", json=body, timeout=90)
 
 
-def test_a_model_comes_from_zero_for_its_first_job_and_goes_when_it_is_idle(tmp_path: Path) -> None:
-    lazy = entry("lazy", replicas={"min": 0, "max": 1, "idle_s": 8.0})
-    with running(tmp_path, config_file(tmp_path, [TONE, lazy])) as service:
-        assert (service.model("lazy")["status"], service.model("lazy")["replicas"]) == ("cold", 0)
-        assert service.pids("lazy") == []
-        up_s, gone_s = [], []
-        for seed in (1, 2):
-            began = time.monotonic()
-            job = waited(service, "lazy", seed=seed)
-            up_s.append(round(time.monotonic() - began, 2))
-            assert job.status_code == 201, job.text
-            fetched(job.json()["outputs"][0])
-            wait_for(lambda: service.model("lazy")["status"], lambda status: status == "ready")
-            assert len(service.pids("lazy")) == 1
-            began = time.monotonic()
-            wait_for(lambda: service.model("lazy")["status"], lambda status: status == "cold", timeout_s=150)
-            gone_s.append(round(time.monotonic() - began, 2))
-            wait_for(lambda: service.pids("lazy"), lambda pids: pids == [], timeout_s=120)
-        print(json.dumps({"first_job_from_zero_s": up_s, "cold_again_after_s": gone_s}))
-        cached = waited(service, "lazy", seed=1)  # an answer from storage wakes nobody
-        assert cached.status_code == 200
-        assert service.model("lazy")["status"] == "cold"
+def test_a_model_comes_from_zero_for_its_first_job_and_goes_when_it_is_idle(service: Service) -> None:
+    assert (service.model("lazy")["status"], service.model("lazy")["replicas"]) == ("cold", 0)
+    assert service.pids("lazy") == []
+    up_s, gone_s = [], []
+    for seed in (1, 2):
+        began = time.monotonic()
+        job = waited(service, "lazy", seed=seed)
+        up_s.append(round(time.monotonic() - began, 2))
+        assert job.status_code == 201, job.text
+        fetched(job.json()["outputs"][0])
+        began = time.monotonic()
+        wait_for(lambda: service.model("lazy")["status"], lambda status: status == "cold", timeout_s=150)
+        gone_s.append(round(time.monotonic() - began, 2))
+        wait_for(lambda: service.pids("lazy"), lambda pids: pids == [], timeout_s=120)
+    print(json.dumps({"first_job_from_zero_s": up_s, "cold_again_after_s": gone_s}))
+    cached = waited(service, "lazy", seed=1)  # an answer from storage wakes nobody
+    assert cached.status_code == 200
+    assert service.model("lazy")["status"] == "cold"
 
 
-def test_several_jobs_that_wait_for_a_cold_model_are_all_made(tmp_path: Path) -> None:
-    lazy = entry("lazy", options={"load_s": 2}, replicas={"min": 0, "max": 1, "idle_s": 8.0})
-    with running(tmp_path, config_file(tmp_path, [TONE, lazy])) as service:
-        jobs = [service.submit(f"job {n}", model="lazy", duration_s=1) for n in range(10)]
-        seen = wait_for(lambda: service.model("lazy")["status"], lambda status: status != "cold")
-        assert seen in ("loading", "ready")
-        assert {service.ended(job["id"])["status"] for job in jobs} == {"succeeded"}
+def test_several_jobs_that_wait_for_a_cold_model_are_all_made(service: Service) -> None:
+    jobs = [service.submit(f"job {n}", model="slow", duration_s=1) for n in range(10)]
+    assert {service.ended(job["id"])["status"] for job in jobs} == {"succeeded"}
 
 
-def test_a_model_that_cannot_load_says_why_and_its_fallback_answers(tmp_path: Path) -> None:
-    reason = "the weights are not there: run continuo models pull broken"
-    broken = entry("broken", options={"fail_load": reason})
-    covered = entry("covered", options={"fail_load": reason}, fallback=["tone"])
-    with running(tmp_path, config_file(tmp_path, [TONE, broken, covered])) as service:
-        card = wait_for(lambda: service.model("broken"), lambda card: card["status"] == "failed")
-        assert card["reason"] == reason
-        pids = service.pids("broken")
-        assert len(pids) == 1
-        answer = waited(service, "broken")
-        assert answer.status_code == 503, answer.text
-        problem = answer.json()
-        assert problem["code"] == "model_not_ready"
-        assert reason in problem["detail"]
-        assert problem["retryable"]
-        assert "retry-after" in answer.headers
-        job = service.job(problem["job_id"])
-        assert (job["status"], job["error"]["code"]) == ("failed", "model_not_ready")
-        instead = waited(service, "covered")
-        assert instead.status_code == 201, instead.text
-        assert instead.json()["model_used"] == "tone"
-        assert instead.json()["fallback"]["from"] == "covered"
-        assert reason in instead.json()["fallback"]["because"][0]
-        assert httpx.get(f"{service.url}/readyz", timeout=70).status_code == 200
-        time.sleep(10)  # a crash loop would show as another process by now
-        assert service.pids("broken") == pids
+def test_a_model_that_cannot_load_says_why_and_its_fallback_answers(service: Service) -> None:
+    card = wait_for(lambda: service.model("broken"), lambda card: card["status"] == "failed")
+    assert card["reason"] == REASON
+    pids = service.pids("broken")
+    assert len(pids) == 1
+    answer = waited(service, "broken")
+    assert answer.status_code == 503, answer.text
+    problem = answer.json()
+    assert problem["code"] == "model_not_ready"
+    assert REASON in problem["detail"]
+    assert problem["retryable"]
+    assert "retry-after" in answer.headers
+    job = service.job(problem["job_id"])
+    assert (job["status"], job["error"]["code"]) == ("failed", "model_not_ready")
+    instead = waited(service, "uncertain")
+    assert instead.status_code == 201, instead.text
+    assert instead.json()["model_used"] == "tone"
+    assert instead.json()["fallback"]["from"] == "uncertain"
+    assert REASON in instead.json()["fallback"]["because"][0]
+    assert httpx.get(f"{service.url}/readyz", timeout=70).status_code == 200
+    assert waited(service, "broken", seed=2).status_code == 503
+    assert service.pids("broken") == pids  # no crash loop
 
 
-def test_a_model_whose_process_dies_fails_its_own_jobs_only(tmp_path: Path) -> None:
-    fatal = entry("fatal", options={"fault": "crash"})
-    covered = entry("covered", options={"fault": "crash"}, fallback=["tone"])
-    with running(tmp_path, config_file(tmp_path, [TONE, fatal, covered])) as service:
-        ingress = service.pids("ingress")
-        answer = waited(service, "fatal")
-        assert answer.status_code == 500, answer.text
-        assert answer.json()["code"] == "replica_lost"
-        assert answer.json()["retryable"]
-        job = service.job(answer.json()["job_id"])
-        assert [item["outcome"] for item in job["attempt_log"]] == ["replica_lost"] * 3
-        assert waited(service, "tone").status_code == 201
-        instead = waited(service, "covered")
-        assert instead.status_code == 201, instead.text
-        assert instead.json()["model_used"] == "tone"
-        assert service.pids("ingress") == ingress
-        wait_for(lambda: service.model("fatal")["status"], lambda status: status == "ready")
+def test_a_model_whose_process_dies_fails_its_own_jobs_only(service: Service) -> None:
+    ingress = service.pids("ingress")
+    answer = waited(service, "fatal")
+    assert answer.status_code == 500, answer.text
+    assert answer.json()["code"] == "replica_lost"
+    assert answer.json()["retryable"]
+    job = service.job(answer.json()["job_id"])
+    assert [item["outcome"] for item in job["attempt_log"]] == ["replica_lost"] * 3
+    assert waited(service, "tone").status_code == 201
+    instead = waited(service, "mortal")
+    assert instead.status_code == 201, instead.text
+    assert instead.json()["model_used"] == "tone"
+    assert service.pids("ingress") == ingress
+    wait_for(lambda: service.model("fatal")["status"], lambda status: status == "ready")

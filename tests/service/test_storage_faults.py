@@ -13,11 +13,12 @@ import pytest
 
 from tests.support.fault_proxy import FaultProxy
 from tests.support.live import TONE, Service, config_file, fetched, running
-from tests.support.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server, moto_server, radosgw_server
+from tests.support.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
+from tests.support.soak import at_length
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
-JOBS = 8
+JOBS = at_length(8, 4)
 S3_KEYS = {
     "AWS_ACCESS_KEY_ID": ACCESS_KEY,
     "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
@@ -52,8 +53,7 @@ def connected(stack: ExitStack, server: S3Server, home: Path) -> Remote:
 def remote(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
     """Over moto or over radosgw: one service at a time."""
     with ExitStack() as stack:
-        server = moto_server() if request.param == "moto" else radosgw_server(tmp_path_factory.mktemp("radosgw"))
-        found = connected(stack, stack.enter_context(server), tmp_path_factory.mktemp("home"))
+        found = connected(stack, request.getfixturevalue(request.param), tmp_path_factory.mktemp("home"))
         works_again(found.service, "the start")  # so that what it finds out about the server at first is behind it
         yield found
 

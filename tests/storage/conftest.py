@@ -8,7 +8,7 @@ from serve_app.config import LocalStorageConfig, S3StorageConfig
 from serve_app.storage import s3_calls
 from serve_app.storage.local import LocalStorage
 from serve_app.storage.s3 import S3Storage
-from tests.support.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server, moto_server, radosgw_server
+from tests.support.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
 
 OpenS3 = Callable[..., S3Storage]
 
@@ -16,18 +16,6 @@ OpenS3 = Callable[..., S3Storage]
 @pytest.fixture
 def local(tmp_path: Path) -> LocalStorage:
     return LocalStorage(LocalStorageConfig(path=str(tmp_path / "store")))
-
-
-@pytest.fixture(scope="session")
-def moto() -> Iterator[S3Server]:
-    with moto_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with radosgw_server(tmp_path_factory.mktemp("radosgw")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -281,3 +281,32 @@ def test_names_for_downloads() -> None:
         "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg", "image/png",
     ]  # fmt: skip
     assert media_type_of("a") is None
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+def test_nobody_else_may_read_what_is_stored_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        store = LocalStorage(LocalStorageConfig(path=str(tmp_path / "a" / "store")))
+        store.put(KEY, b"sound", "audio/flac")
+        assert store.get(KEY) == b"sound"
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "a").rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_what_others_could_read_before_is_closed_and_what_is_not_ours_stays(tmp_path: Path) -> None:
+    home = tmp_path / ".continuo"
+    LocalStorage(LocalStorageConfig(path=str(home)))
+    (home / "of the user").write_text("")
+    for path, mode in (
+        (home, 0o755),
+        (home / "objects", 0o755),
+        (home / "secret", 0o644),
+        (home / "of the user", 0o644),
+    ):
+        path.chmod(mode)
+    LocalStorage(LocalStorageConfig(path=str(home)))
+    modes = [(home / name).stat().st_mode & 0o777 for name in (".", "objects", "secret", "of the user")]
+    assert modes == [0o700, 0o700, 0o600, 0o644]

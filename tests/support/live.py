@@ -170,7 +170,7 @@ def environment(home: Path, env: dict[str, str] | None = None) -> dict[str, str]
 
 def cli(home: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """`continuo WORDS`, run to its end."""
-    command = [sys.executable, "-m", "serve_app.cli", *words]
+    command = [sys.executable, "-m", "serve_app.commands", *words]
     return subprocess.run(
         command, cwd=ROOT, env=environment(home, env), text=True, capture_output=True, timeout=120, check=False
     )
@@ -196,7 +196,7 @@ def running(
 ) -> Iterator[Service]:
     """A running service; ended with all its processes at the end of the block."""
     home.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "serve_app.cli", "serve", "--port", "0", *options]
+    command = [sys.executable, "-m", "serve_app.commands", "serve", "--port", "0", *options]
     if config is not None:
         command += ["--config", str(config)]
     process = subprocess.Popen(

@@ -17,9 +17,9 @@ from serve_app.ingress import Listener, create_app
 from serve_app.logs import JsonLines
 from serve_app.parts import Answer, PartFailed
 from serve_app.replica import Replica
-from serve_app.running import Handle, ReplicaGone
+from serve_app.running import Handle
 from serve_app.runtime import Runtime
-from serve_app.work import Event, Work
+from serve_app.work import Event, ReplicaGone, Work
 
 Json = dict[str, Any]
 

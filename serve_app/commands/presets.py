@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from deployments.contract import Capability
-from serve_app.terminal import LOCAL_URL, ElseGroup, UrlOption, checked, client, fail, out
+from serve_app.commands.client import LOCAL_URL, UrlOption, checked, client, path
+from serve_app.commands.terminal import ElseGroup, JsonOption, fail, print_json, print_line, print_table
 
 
 class QueryGroup(ElseGroup):
@@ -22,29 +22,37 @@ LimitOption = Annotated[int, typer.Option(help="At most so many.")]
 
 
 @presets_app.callback()
-def presets(context: typer.Context) -> None:
+def presets(context: typer.Context, as_json: JsonOption = False, url: UrlOption = LOCAL_URL) -> None:
     """Without a command: list them all. With words: search."""
     if context.invoked_subcommand is None:
-        list_presets()
+        list_presets(as_json=as_json, url=url)
 
 
 @presets_app.command("list")
-def list_presets(role: RoleOption = None, limit: LimitOption = 1000, url: UrlOption = LOCAL_URL) -> None:
+def list_presets(
+    role: RoleOption = None, limit: LimitOption = 1000, as_json: JsonOption = False, url: UrlOption = LOCAL_URL
+) -> None:
     """List the presets of the service."""
-    show({"role": role, "limit": limit}, url)
+    show({"role": role, "limit": limit}, as_json, url)
 
 
 @presets_app.command("search")
-def search(words: list[str], role: RoleOption = None, limit: LimitOption = 10, url: UrlOption = LOCAL_URL) -> None:
+def search(
+    words: list[str],
+    role: RoleOption = None,
+    limit: LimitOption = 10,
+    as_json: JsonOption = False,
+    url: UrlOption = LOCAL_URL,
+) -> None:
     """Search by meaning, the best first."""
-    show({"q": " ".join(words), "role": role, "limit": limit}, url)
+    show({"q": " ".join(words), "role": role, "limit": limit}, as_json, url)
 
 
 @presets_app.command("show")
-def show_preset(name: str, url: UrlOption = LOCAL_URL) -> None:
-    """Show one preset in full."""
+def show_preset(name: str, as_json: JsonOption = False, url: UrlOption = LOCAL_URL) -> None:
+    """Show one preset in full, as JSON in any case."""
     with client(url) as http:
-        out.print_json(data=checked(http.get(f"/v1/presets/{name}")))
+        print_json(checked(http.get(path("presets", name)), "id"))
 
 
 @presets_app.command()
@@ -57,24 +65,29 @@ def lint(
     from serve_app.graph import Catalogue
     from serve_app.launch import read_config
 
+    for given in paths or ():
+        given.stat()  # raises OSError that names it: what is not there has no faults
     faults = 0
     for item in Catalogue(parse_args(read_config(None)).models):
         if Capability.PRESET in item.info.capabilities:
             for line in item.model_class.lint(paths or [], listen):
                 faults += 1
-                out.print(line, soft_wrap=True, markup=False)
+                print_line(line)
     if faults:
         raise fail(f"{faults} faults")
-    out.print("no faults")
+    print_line("no faults")
 
 
-def show(query: dict[str, Any], url: str) -> None:
-    """Ask the service and print a table."""
+def show(query: dict[str, Any], as_json: bool, url: str) -> None:
+    """Ask the service and print what it found."""
     with client(url) as http:
         sent = {name: value for name, value in query.items() if value is not None}
-        found = checked(http.get("/v1/presets", params=sent))["results"]
-    table = Table("id", "role", "score", "description", box=None)
-    for item in found:
-        score = "" if item["score"] is None else f"{item['score']:.2f}"
-        table.add_row(item["id"], item["role"], score, item["description"])
-    out.print(table)
+        found = checked(http.get(path("presets"), params=sent), "results")
+    if as_json:
+        print_json(found)
+        return
+    rows = (
+        (item["id"], item["role"], "" if item["score"] is None else f"{item['score']:.2f}", item["description"])
+        for item in found["results"]
+    )
+    print_table(("id", "role", "score", "description"), rows)

@@ -1,0 +1,129 @@
+"""`continuo generate`: a job is made, followed and fetched. What can be refused is refused before it is made."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+from typing import Annotated, Any, get_args
+
+import httpx
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from serve_app.commands.client import LOCAL_URL, UrlOption, checked, client, connect, path
+from serve_app.commands.terminal import err, fail, note, print_line
+from serve_app.config import ConfigError
+from serve_app.schemas import FINISHED, Format
+
+_OTHER_ENDINGS = {"ogg": "opus", "": "flac"}
+
+
+def generate(
+    prompt: str,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; its ending sets the format.")] = None,
+    model: Annotated[str, typer.Option(help="A name of `continuo models`, or auto.")] = "auto",
+    duration_s: Annotated[float | None, typer.Option("--duration", help="Seconds of sound.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same sound.")] = None,
+    url: UrlOption = LOCAL_URL,
+) -> None:
+    """Make a sound from words, with a live progress bar."""
+    body: dict[str, Any] = {"prompt": prompt, "model": model, "duration_s": duration_s, "seed": seed}
+    if output is not None:
+        body["format"] = format_of(output)
+        refuse_unwritable(output)
+    with client(url) as http:
+        sent = {name: value for name, value in body.items() if value is not None}
+        answer = http.post(path("audio", "generations"), json=sent, headers={"Prefer": "respond-async"})
+        job = follow(http, checked(answer, "id", "status"))
+    if job["status"] != "succeeded":
+        reason = job["error"] or {"code": job["status"], "detail": "the job was canceled"}
+        raise fail(f"{reason['code']}: {reason['detail']}")
+    sound = job["outputs"][0]
+    if output is not None:
+        save(sound["url"], output)
+    print_line(str(output) if output else sound["url"])
+    quality = sound["quality"]
+    loudness = "" if quality["loudness_lufs"] is None else f"{quality['loudness_lufs']:.1f} LUFS, "
+    made = f"{sound['duration_s']:g} s, {loudness}{quality['true_peak_dbtp']:.1f} dBTP"
+    note(f"{made}, seed {job['seed']}, {job['model_used']}")
+
+
+def format_of(output: Path) -> str:
+    """The format that the ending of a file stands for. Raises ConfigError."""
+    ending = output.suffix.lower().lstrip(".")
+    known = get_args(Format)
+    found = _OTHER_ENDINGS.get(ending, ending)
+    if found not in known:
+        raise ConfigError(f"'{output}': the ending .{ending} is none of a format; use .{', .'.join(known)}")
+    return found
+
+
+def refuse_unwritable(output: Path) -> None:
+    """Raise ConfigError when a file cannot be written, as far as that can be known before there is a sound."""
+    folder = output.parent
+    if not folder.is_dir():
+        raise ConfigError(
+            f"'{output}' cannot be written: there is no folder there; make it with: mkdir -p {quote(str(folder))}"
+        )
+    if output.is_dir():
+        raise ConfigError(f"'{output}' is a folder; name a file, for instance {output / 'sound.flac'}")
+    if not os.access(output if output.exists() else folder, os.W_OK):
+        raise ConfigError(f"'{output}' cannot be written: permission denied; choose another file")
+
+
+def save(url: str, output: Path) -> None:
+    """Fetch a sound into a file; where that fails, the line says where the sound still is."""
+    try:
+        with connect(url, timeout=60) as http:
+            content = http.get(url).raise_for_status().content
+        output.write_bytes(content)
+    except (OSError, httpx.HTTPError, httpx.InvalidURL, ConfigError) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
+        raise fail(f"the sound was made, and '{output}' was not written ({reason}); it is at {url}") from None
+
+
+def follow(http: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
+    """Show a job's progress until it has ended; returns its last state."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %", markup=False),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("queued", total=1.0)
+        last = "0"
+        while job["status"] not in FINISHED:
+            try:
+                for number, kind, data in events(http, job["id"], last):
+                    last = number
+                    if kind == "completed":
+                        return data
+                    if kind == "progress":
+                        bar.update(task, completed=data["step"] / data["steps"], description="running")
+                    elif kind == "started":
+                        bar.update(task, description="running")
+                job = checked(http.get(path("jobs", job["id"])), "status")  # its events ended without the last one
+            except httpx.TransportError:
+                bar.update(task, description="waiting for the service")  # the job goes on, and so do its events
+                time.sleep(1.0)
+    return job
+
+
+def events(http: httpx.Client, job_id: str, last: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The server-sent events of a job after number `last`: (id, type, data)."""
+    headers = {"Last-Event-ID": last}
+    with http.stream("GET", path("jobs", job_id, "events"), headers=headers, timeout=60) as response:
+        if not response.is_success:
+            response.read()
+            checked(response)
+        fields: dict[str, str] = {}
+        for line in response.iter_lines():
+            if line:
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            elif "data" in fields:
+                yield fields["id"], fields["event"], json.loads(fields["data"])
+                fields = {}
