@@ -7,7 +7,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= 2
 ENGINE := build/engine
 CMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" cmake
-export VENV CONFIG
+export VENV CONFIG EXTRAS
 
 .PHONY: serve setup setup-dev test check soak lint format type native sanitize tsan fuzz wheel coverage bench clean
 
@@ -57,15 +57,16 @@ type: setup-dev
 # Built by the set-up, in the same tree as the Python module.
 native: setup-dev
 	native/tests/check_isa.sh $(ENGINE)
-	for isa in $$($(ENGINE)/synth_tests --isas); do SYNTH_ISA=$$isa $(ENGINE)/synth_tests || exit 1; done
+	$(ENGINE)/synth_tests --isas | xargs -P $(JOBS) -I@ env SYNTH_ISA=@ $(ENGINE)/synth_tests
 
-SANITIZED = -S native -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSYNTH_TESTS=ON -DSYNTH_PYTHON=OFF
+SANITIZED = -S native -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g1 -DNDEBUG" \
+            -DSYNTH_TESTS=ON -DSYNTH_PYTHON=OFF
 
 # Address and undefined behaviour over all tests. One instruction set beyond the baseline holds all intrinsics.
 sanitize: setup-dev
 	$(CMAKE) $(SANITIZED) -B build/sanitize -DSYNTH_SANITIZE=address,undefined -DSYNTH_ISAS=v3
 	$(CMAKE) --build build/sanitize -j $(JOBS)
-	build/sanitize/synth_tests
+	seq $(JOBS) | xargs -P $(JOBS) -I@ build/sanitize/synth_tests --shard @/$(JOBS)
 
 # Data races: the tests that use threads.
 tsan: setup-dev

@@ -19,6 +19,7 @@ from serve_app.config import Args, ConfigError, Limits, ModelEntry, Retention, p
 from serve_app.errors import GenerationFailed
 from serve_app.graph import Catalogue
 from serve_app.logs import set_up_logging
+from serve_app.memory import give_back
 from serve_app.parts import Answer
 from serve_app.work import Event, ReplicaGone, Work
 
@@ -164,6 +165,7 @@ class Ingress:
         if args.listen is not None:
             self.listener = Listener(self.asgi, args.listen.host, args.listen.port)
             await self.listener.start()
+        give_back()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """The app behind Ray's proxies."""

@@ -6,17 +6,19 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
 from serve_app.config import ConfigError, sqlite_path
 from serve_app.errors import DatabaseMisconfigured, DatabaseUnavailable, StorageFull
+from serve_app.migrations import NEWEST
 from serve_app.private import private_database
+from serve_app.tables import metadata
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,12 +80,26 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the tables to this program's version. Several processes may try at once; one does it."""
+        if self._version() == NEWEST:
+            return
         with _translated(), self.engine.begin() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7203661)"))
-            command.upgrade(alembic_config(connection), "head")
+            if sa.inspect(connection).get_table_names():
+                upgrade(connection)
+            else:
+                create(connection)
+
+    def _version(self) -> str | None:
+        """Of the tables; None where there are none yet, or where nobody answers, which the migration then tells."""
+        try:
+            with self.engine.connect() as connection:
+                found: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+                return found
+        except DatabaseError:
+            return None
 
     def close(self) -> None:
         """End the threads and connections."""
@@ -105,10 +121,6 @@ class _translated:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, CommandError):
-            raise DatabaseMisconfigured(
-                "the job database was made by a newer version of Continuo; run that version, or restore a copy"
-            ) from error
         if not isinstance(error, OperationalError | InterfaceError) and type(error) is not DatabaseError:
             return
         if "disk is full" in str(error.orig) or "No space left" in str(error.orig):
@@ -173,8 +185,30 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def alembic_config(connection: sa.Connection) -> Config:
+def create(connection: sa.Connection) -> None:
+    """Make all tables in an empty database, as all migrations together make them."""
+    metadata.create_all(connection)
+    connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(sa.text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": NEWEST})
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Run the migrations that a database has not seen. Raises DatabaseMisconfigured for one of a newer program."""
+    from alembic import command
+    from alembic.util import CommandError
+
+    try:
+        command.upgrade(alembic_config(connection), "head")
+    except CommandError as error:
+        raise DatabaseMisconfigured(
+            "the job database was made by a newer version of Continuo; run that version, or restore a copy"
+        ) from error
+
+
+def alembic_config(connection: sa.Connection) -> "Config":
     """Alembic pointed at our migrations and at an open connection."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.attributes["connection"] = connection

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from serve_app import __version__
+from serve_app.addresses import bind
 from serve_app.errors import (
     ContinuoError,
     Forbidden,
@@ -172,18 +173,3 @@ def expects_answer(connection: Any) -> bool:
 def _no_signals() -> Any:
     """Signals belong to the process that started the service."""
     return nullcontext()
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening address that a successor can take at once. Raises OSError when it is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named: asyncio sets TCP_NODELAY only then, and without it each answer waits 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    listener.set_inheritable(False)
-    return listener

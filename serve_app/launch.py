@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from serve_app.addresses import is_loopback
+from serve_app.addresses import bind, is_loopback
 from serve_app.config import (
     Args,
     ConfigError,
@@ -34,6 +34,7 @@ from serve_app.config import (
 )
 from serve_app.errors import ContinuoError, StorageFull, StorageMisconfigured, StorageUnavailable
 from serve_app.graph import Catalogue
+from serve_app.memory import give_back
 from serve_app.private import private_folder
 from serve_app.ray_processes import places, production_environment, ray_environment
 from serve_app.storage import open_storage
@@ -134,8 +135,6 @@ def check_storage(args: Args) -> None:
 
 def check_port(host: str, port: int) -> None:
     """Raise ConfigError when something listens there already."""
-    from serve_app.ingress import bind
-
     try:
         bind(host, port).close()
     except OSError as error:
@@ -147,8 +146,6 @@ def free_port(host: str = "127.0.0.1") -> int:
 
     Raises ConfigError when all of them are taken.
     """
-    from serve_app.ingress import bind
-
     for port in random.sample(UNASKED_PORTS, len(UNASKED_PORTS)):
         with suppress(OSError):
             bind(host, port).close()
@@ -197,6 +194,7 @@ def started(args: Args, launch: Launch) -> Iterator[str]:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(launch.host, launch.host)
         url = f"http://[{host}]:{launch.port}" if ":" in host else f"http://{host}:{launch.port}"
         wait_until_ready(url)
+        give_back()
         yield url
     finally:
         imports.join()
@@ -222,6 +220,7 @@ def start_ray(args: Args, launch: Launch, scratch: Path) -> None:
             _temp_dir=str(scratch / "r"),
             _node_ip_address="127.0.0.1",
         )
+        end_log_monitor()
         if launch.production:
             serve.start(http_options={"host": launch.host, "port": launch.port}, logging_config=quiet)
         else:
@@ -231,6 +230,16 @@ def start_ray(args: Args, launch: Launch, scratch: Path) -> None:
             f"Ray did not start: {last_line(str(error))}; the machine may be too busy or too small "
             "(continuo doctor tells), else try again"
         ) from error
+
+
+def end_log_monitor() -> None:
+    """End the process that sends what workers print to drivers: nobody reads it (log_to_driver), and it takes 50 MB.
+
+    `ray.init` has no argument for it; tests/service/test_service.py looks that it is gone.
+    """
+    from ray._private import worker
+
+    worker._global_node.kill_log_monitor(check_alive=False)
 
 
 def deploy(launch: Launch) -> None:

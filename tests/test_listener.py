@@ -11,7 +11,8 @@ import pytest
 from fastapi import FastAPI
 
 from serve_app import ingress
-from serve_app.ingress import Listener, bind
+from serve_app.addresses import bind
+from serve_app.ingress import Listener
 from serve_app.launch import UNASKED_PORTS, free_port
 from tests.support.service import HANGS_S
 

@@ -3,9 +3,11 @@ import threading
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from serve_app import tables
-from serve_app.database import Database, sqlalchemy_url
+from serve_app.database import Database, alembic_config, sqlalchemy_url, upgrade
+from serve_app.migrations import NEWEST
 
 
 def differences(database: Database) -> list[object]:
@@ -16,8 +18,26 @@ def differences(database: Database) -> list[object]:
         return list(compare_metadata(context, tables.metadata))
 
 
-def test_the_migrations_make_the_tables_that_the_program_uses(database: Database) -> None:
+def test_the_migrations_make_the_tables_that_the_program_uses(database_url: str) -> None:
+    database = Database(database_url)
+    try:
+        with database.engine.begin() as connection:
+            upgrade(connection)
+        assert differences(database) == []
+    finally:
+        database.close()
+
+
+def test_an_empty_database_gets_the_same_tables_at_once(database: Database) -> None:
     assert differences(database) == []
+    with database.engine.begin() as connection:
+        upgrade(connection)  # nothing is left to do
+
+
+def test_the_newest_version_is_known_without_alembic(database: Database) -> None:
+    with database.engine.connect() as connection:
+        assert ScriptDirectory.from_config(alembic_config(connection)).get_current_head() == NEWEST
+        assert MigrationContext.configure(connection).get_current_revision() == NEWEST
 
 
 def test_a_second_migration_changes_nothing(database: Database) -> None:

@@ -46,7 +46,7 @@ def pull(checkpoint: Checkpoint, report: Report = lambda _name, _done, _size: No
     """
     import httpx  # a tenth of a second of every start, for what most starts never do
 
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
     folder = checkpoint.folder
     token = os.environ.get("HF_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -1,3 +1,4 @@
+#include <cstdio>
 #include <cstring>
 #include <string>
 
@@ -5,16 +6,20 @@
 #include "golden.h"
 #include "synth/isa.h"
 
-// synth_tests [PART OF A NAME]; --isas lists what SYNTH_ISA may be here, --golden prints tests/golden.txt.
+// synth_tests [PART OF A NAME | --shard I/N]; --isas lists what SYNTH_ISA may be here, --golden prints
+// tests/golden.txt. N shards, numbered from 1, are all tests together.
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "--isas") == 0) {
     for (const synth::Isa* isa : synth::available_isas()) std::printf("%s\n", isa->name);
     return 0;
   }
   if (argc > 1 && std::strcmp(argv[1], "--golden") == 0) return print_golden(), 0;
-  int passed = 0, failed = 0;
+  int shard = 0, shards = 1;
+  const bool sharded = argc == 3 && std::strcmp(argv[1], "--shard") == 0 &&
+                       std::sscanf(argv[2], "%d/%d", &shard, &shards) == 2 && shard >= 1 && shard <= shards;
+  int number = 0, passed = 0, failed = 0;
   for (const check::Test& test : check::tests()) {
-    if (argc > 1 && !std::strstr(test.name, argv[1])) continue;
+    if (sharded ? ++number % shards != shard - 1 : argc > 1 && !std::strstr(test.name, argv[1])) continue;
     check::failures = 0;
     try {
       test.run();

@@ -9,7 +9,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from serve_app.addresses import proxy_variables
+from serve_app.addresses import bind, proxy_variables
 from serve_app.checks import Check, Probe, Status
 from serve_app.checks.asking import run
 from serve_app.checks.gpu import gpu
@@ -155,8 +155,6 @@ def existing(path: Path) -> Path:
 
 def free_port(port: int, host: str = "127.0.0.1") -> Iterator[Check]:
     """Whether a service could listen, or does so already."""
-    from serve_app.ingress import bind
-
     name = f"port {port}"
     if not 0 <= port <= 65_535:
         yield Check(name, "failed", "is not a port", "choose one from 1 to 65535 with --port")

@@ -124,15 +124,3 @@ def test_sigterm_under_load_breaks_no_answer_and_loses_no_job(tmp_path: Path) ->
         for job in jobs[::10]:
             fetched(job["outputs"][0])
         assert not set(seen.reset) & prompts(service)  # what got no answer was not accepted
-
-
-def test_a_long_job_is_given_its_grace_and_goes_on_at_the_next_start(tmp_path: Path) -> None:
-    config = config_file(tmp_path, [TONE])
-    with running(tmp_path, config, "--grace", "1") as service:
-        long = service.submit("long", steps=80, step_s=0.1)
-        service.reach(long["id"], "running")
-        assert service.terminate() == 0
-    with running(tmp_path, config) as service:
-        job = service.ended(long["id"])
-    assert job["status"] == "succeeded"
-    assert [item["outcome"] for item in job["attempt_log"]] == ["ingress_lost", "succeeded"]

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 from serve_app import webhooks
 from serve_app.database import Database
 from serve_app.launch import free_port
-from tests.support.live import TONE, config_file, fetched, running, wait_for
+from tests.support.live import TONE, Service, config_file, fetched, running, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -47,7 +47,8 @@ def inbox(port: int) -> Iterator[list[tuple[dict[str, str], bytes]]]:
         server.server_close()
 
 
-def test_queued_and_running_jobs_and_a_pending_webhook_survive_a_restart(tmp_path: Path) -> None:
+def test_what_was_accepted_goes_on_after_a_restart(tmp_path: Path) -> None:
+    """Queued and running jobs, one that outlasts its grace, a pending webhook, an idempotency key."""
     config = config_file(tmp_path, [TONE], webhooks=WEBHOOKS)
     port = free_port()
     with running(tmp_path, config, "--grace", "0.5") as service:
@@ -58,12 +59,17 @@ def test_queued_and_running_jobs_and_a_pending_webhook_survive_a_restart(tmp_pat
             lambda: service.job(told["id"])["deliveries"], lambda found: bool(found and found[0]["tries"])
         )
         assert delivery["status"] == "pending"
+        first = once(service)
+        long = service.submit("outlasts its grace", steps=1000, step_s=0.1)
         jobs = [service.submit(f"job {n}", steps=80, step_s=0.1) for n in range(8)]
-        for job in jobs[:4]:
+        for job in (long, *jobs[:3]):
             service.reach(job["id"], "running")
         assert service.job(jobs[-1]["id"])["status"] == "queued"
         assert service.terminate() == 0
     with inbox(port) as mail, running(tmp_path, config) as service:
+        again = wait_for(lambda: service.job(long["id"]), lambda job: job["attempts"] == 2)
+        assert again["attempt_log"][0]["outcome"] == "ingress_lost"
+        httpx.post(f"{service.url}/v1/jobs/{long['id']}/cancel", timeout=70).raise_for_status()
         ended = [service.ended(job["id"]) for job in jobs]
         assert [job["status"] for job in ended] == ["succeeded"] * 8
         delivered = wait_for(
@@ -73,6 +79,10 @@ def test_queued_and_running_jobs_and_a_pending_webhook_survive_a_restart(tmp_pat
         assert delivered["tries"][0].get("error")
         for job in ended:
             fetched(job["outputs"][0])
+        replayed = once(service)
+    assert [answer.status_code for answer in (first, replayed)] == [201, 200]
+    assert replayed.headers["idempotency-replayed"] == "true"
+    assert replayed.json()["id"] == first.json()["id"]
     [(headers, body)] = mail
     database = Database(f"sqlite:///{tmp_path}/continuo.db")
     secret = database.read_now(webhooks._read_secret, "local")
@@ -84,18 +94,10 @@ def test_queued_and_running_jobs_and_a_pending_webhook_survive_a_restart(tmp_pat
     assert event["data"]["status"] == "succeeded"
 
 
-def test_an_idempotency_key_holds_over_a_restart(tmp_path: Path) -> None:
-    config = config_file(tmp_path, [TONE])
+def once(service: Service) -> httpx.Response:
     body = {"model": "tone", "prompt": "once", "duration_s": 1}
     headers = {"Idempotency-Key": "once-and-only-once"}
-    answers = []
-    for _ in range(2):
-        with running(tmp_path, config) as service:
-            url = f"{service.url}/v1/audio/generations"
-            answers.append(httpx.post(url, json=body, headers=headers, timeout=70))
-    assert [answer.status_code for answer in answers] == [201, 200]
-    assert answers[1].headers["idempotency-replayed"] == "true"
-    assert answers[1].json()["id"] == answers[0].json()["id"]
+    return httpx.post(f"{service.url}/v1/audio/generations", json=body, headers=headers, timeout=70)
 
 
 def test_what_is_over_its_time_goes_with_its_objects(tmp_path: Path) -> None:

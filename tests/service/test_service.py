@@ -286,6 +286,12 @@ def refusal(host: str, port: int) -> str:
     return "+".join(sorted(codes))
 
 
+def test_no_process_runs_for_nobody(service: Service) -> None:
+    names = [" ".join(member.cmdline()) for member in service.family()]
+    assert not [name for name in names if "log_monitor" in name]
+    assert len([name for name in names if "ServeReplica" in name]) <= 3  # the ingress, the synth, the tone once asked
+
+
 def test_no_secret_and_no_trace_in_the_log(service: Service, first_url: str) -> None:
     lines = [json.loads(line) for line in service.log_lines()]
     assert lines

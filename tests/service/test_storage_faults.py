@@ -111,7 +111,8 @@ FAULTS = [
 
 
 @over_moto
-@pytest.mark.parametrize(("mode", "value", "times", "ends"), FAULTS)
+@pytest.mark.soak
+@pytest.mark.parametrize(("mode", "value", "times", "ends"), at_length(FAULTS, FAULTS[::2]))
 def test_jobs_end_and_urls_hold(mode: str, value: float, times: int | None, ends: set[str], remote: Remote) -> None:
     ended = through(remote, mode, value, times)
     assert {job["status"] for job in ended} <= ends

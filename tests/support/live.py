@@ -21,6 +21,7 @@ import yaml
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
+PROGRAM = (sys.executable, "-m", "serve_app.commands")
 TONE = {
     "name": "tone",
     "model": "deployments.tone:Tone",
@@ -170,9 +171,14 @@ def environment(home: Path, env: dict[str, str] | None = None) -> dict[str, str]
 
 def cli(home: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """`continuo WORDS`, run to its end."""
-    command = [sys.executable, "-m", "serve_app.commands", *words]
     return subprocess.run(
-        command, cwd=ROOT, env=environment(home, env), text=True, capture_output=True, timeout=120, check=False
+        [*PROGRAM, *words],
+        cwd=ROOT,
+        env=environment(home, env),
+        text=True,
+        capture_output=True,
+        timeout=120,
+        check=False,
     )
 
 
@@ -192,15 +198,20 @@ def config_file(home: Path, models: list[dict[str, Any]], **args: Any) -> Path:
 
 @contextmanager
 def running(
-    home: Path, config: Path | None = None, *options: str, env: dict[str, str] | None = None
+    home: Path,
+    config: Path | None = None,
+    *options: str,
+    env: dict[str, str] | None = None,
+    program: tuple[str, ...] = PROGRAM,
 ) -> Iterator[Service]:
-    """A running service; ended with all its processes at the end of the block."""
+    """A running service; ended with all its processes at the end of the block. Another `program` runs in its home."""
     home.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "serve_app.commands", "serve", "--port", "0", *options]
+    command = [*program, "serve", "--port", "0", *options]
     if config is not None:
         command += ["--config", str(config)]
+    folder = ROOT if program is PROGRAM else home
     process = subprocess.Popen(
-        command, cwd=ROOT, env=environment(home, env), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, cwd=folder, env=environment(home, env), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     lines: queue.Queue[str] = queue.Queue()
     reader = threading.Thread(target=_read, args=(process, lines), daemon=True)

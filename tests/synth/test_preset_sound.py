@@ -9,6 +9,9 @@ import pytest
 from deployments.synth.lint import alone, heard, sound_faults
 from deployments.synth.presets import library
 from deployments.synth.roles import Role
+from tests.support.soak import at_length
+
+SEEDS = at_length(20, 4)
 
 
 @pytest.mark.parametrize("role", get_args(Role))
@@ -20,11 +23,12 @@ def test_a_moment_of_every_preset(role: Role) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("role", get_args(Role))
-def test_every_preset_over_twenty_seeds(role: Role) -> None:
+def test_every_preset_over_many_seeds(role: Role) -> None:
     presets = [preset for preset in library().values() if preset.role == role]
     with ThreadPoolExecutor(2) as pool:
-        found = pool.map(lambda preset: heard(preset, 20), presets)
+        found = pool.map(lambda preset: heard(preset, SEEDS), presets)
         wrong = {preset.id: faults for preset, faults in zip(presets, found, strict=True) if faults}
     assert not wrong
 
