@@ -131,6 +131,8 @@ class RayModel:
         """What the replica says about its model."""
         try:
             answer: dict[str, Any] = await self._status.remote()
+        except exceptions.RayTaskError as error:
+            return {"status": "failed", "reason": f"the model cannot tell: {type(error.cause).__name__}"}
         except _LOST as error:
             raise ReplicaGone(type(error).__name__) from error
         return answer

@@ -43,6 +43,11 @@ class CatalogueEntry:
         return info
 
     @property
+    def takes_jobs(self) -> bool:
+        """Whether it makes something by itself, not only for other models."""
+        return self.info.task not in _FOR_MODELS
+
+    @property
     def request_type(self) -> type[Request]:
         """What the model's part of `input` must satisfy."""
         request_type: type[Request] = self.model_class.Request
@@ -55,6 +60,8 @@ class CatalogueEntry:
 
     def missing(self) -> tuple[str, ...] | None:
         """A line for each thing that the model wants and this machine has not; None for a model that wants nothing."""
+        if "embedder" in self.entry.parts:  # the entry that it names tells
+            return None
         ask = getattr(self.model_class(self.options), "missing", None)
         return None if ask is None else tuple(ask())
 
@@ -166,7 +173,7 @@ class Catalogue:
         return Plan(name, entry.info.task, stored, first, seed_given, candidates)
 
     def _route(self, given: Mapping[str, Any], prefix: str, tasks: frozenset[str]) -> CatalogueEntry:
-        fitting = [item for item in self if (item.info.task in tasks if tasks else item.info.task not in _FOR_MODELS)]
+        fitting = [item for item in self if (item.info.task in tasks if tasks else item.takes_jobs)]
         if not fitting:
             raise Invalid(
                 f"no configured model serves {' or '.join(sorted(tasks))}",

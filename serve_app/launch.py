@@ -183,14 +183,16 @@ def started(args: Args, launch: Launch) -> Iterator[str]:
     os.environ.update(ray_environment(args, log_file(args)))
     if launch.production:
         os.environ.update(production_environment(scratch, launch.port, (free_port(), free_port())))
+    import ray
+    from ray import serve  # noqa: F401  (all of it here: two threads that import one package may see it half made)
+
     imports = threading.Thread(target=import_module, args=("serve_app.app",), name="imports")
     imports.start()  # while Ray's first processes come up
-    import ray
-
     try:
-        start_ray(args, launch, scratch)
-        imports.join()
-        deploy(launch)
+        with told_in_a_line():
+            start_ray(args, launch, scratch)
+            imports.join()
+            deploy(launch)
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(launch.host, launch.host)
         url = f"http://[{host}]:{launch.port}" if ":" in host else f"http://{host}:{launch.port}"
         wait_until_ready(url)
@@ -202,34 +204,42 @@ def started(args: Args, launch: Launch) -> Iterator[str]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def start_ray(args: Args, launch: Launch, scratch: Path) -> None:
-    """Start Ray and Serve's controller. Raises ConfigError where they do not come up."""
+@contextmanager
+def told_in_a_line() -> Iterator[None]:
+    """Turns what Ray raises while it starts or deploys into a ConfigError."""
     import ray
-    from ray import serve
 
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    quiet: Any = {"enable_access_log": False, "log_level": "WARNING"}
     try:
-        ray.init(
-            address="local",
-            num_cpus=places(args),
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level="ERROR",
-            object_store_memory=100 << 20,  # audio never crosses a hop
-            _temp_dir=str(scratch / "r"),
-            _node_ip_address="127.0.0.1",
-        )
-        end_log_monitor()
-        if launch.production:
-            serve.start(http_options={"host": launch.host, "port": launch.port}, logging_config=quiet)
-        else:
-            serve.start(proxy_location="Disabled", logging_config=quiet)
+        yield
     except (RuntimeError, TimeoutError, OSError, ray.exceptions.RayError) as error:
         raise ConfigError(
             f"Ray did not start: {last_line(str(error))}; the machine may be too busy or too small "
             "(continuo doctor tells), else try again"
         ) from error
+
+
+def start_ray(args: Args, launch: Launch, scratch: Path) -> None:
+    """Start Ray and Serve's controller."""
+    import ray
+    from ray import serve
+
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    quiet: Any = {"enable_access_log": False, "log_level": "WARNING"}
+    ray.init(
+        address="local",
+        num_cpus=places(args),
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        object_store_memory=100 << 20,  # audio never crosses a hop
+        _temp_dir=str(scratch / "r"),
+        _node_ip_address="127.0.0.1",
+    )
+    end_log_monitor()
+    if launch.production:
+        serve.start(http_options={"host": launch.host, "port": launch.port}, logging_config=quiet)
+    else:
+        serve.start(proxy_location="Disabled", logging_config=quiet)
 
 
 def end_log_monitor() -> None:
@@ -258,17 +268,23 @@ def deploy(launch: Launch) -> None:
 
 
 def wait_until_ready(url: str) -> None:
-    """Return when /readyz says so: database and store work, and a model can be reached. Raises ConfigError."""
+    """Return when /readyz says so: database and store work, and a model can be reached. Raises ConfigError.
+
+    A database or a store that is away may come back, as it may at any time later: that is logged and not waited for.
+    """
     import httpx
 
     until, said = time.monotonic() + READY_WITHIN_S, "no answer"
     with httpx.Client(trust_env=False, timeout=READY_WITHIN_S) as http:  # a proxy is no way to ourselves
         while time.monotonic() < until:
-            with suppress(httpx.TransportError):
+            with suppress(httpx.TransportError, ValueError):  # HAProxy answers in words of its own until it knows us
                 answer = http.get(f"{url}/readyz")
-                if answer.is_success:
+                problem = answer.json()
+                if answer.is_success or problem.get("code", "model_not_ready") != "model_not_ready":
+                    if not answer.is_success:
+                        logging.getLogger("continuo").warning("not ready yet: %s", problem["detail"])
                     return
-                said = answer.json().get("detail", said)
+                said = problem.get("detail", said)
             time.sleep(LOOK_EVERY_S)
     raise ConfigError(f"the service does not become ready: {said}")
 

@@ -1,5 +1,6 @@
 """`continuo models pull NAME`: the weights of a configured model, fetched before anybody waits for them."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from serve_app.config import ConfigError, parse_args
+from serve_app.config import ConfigError, local_path, parse_args
 from serve_app.errors import unknown_name
 from serve_app.graph import Catalogue, CatalogueEntry
 from serve_app.launch import DEFAULT_CONFIG, read_config
+from serve_app.private import private_folder
 
 ALL_MODELS = DEFAULT_CONFIG.with_name("gpu.yaml")
 
@@ -32,6 +34,8 @@ def pull(entry: CatalogueEntry, console: Console) -> list[Path]:
     model: Any = entry.model_class(entry.options)
     if not hasattr(model, "download"):
         raise ConfigError(f"model '{entry.name}' has no weights to fetch")
+    if not os.environ.get("MODELS_DIR"):  # then they go into the home, which is nobody else's
+        private_folder(local_path(os.environ.get("CONTINUO_HOME") or "~/.continuo"))
     with _bars(console) as report:
         folders: list[Path] = model.download(report)
     return folders

@@ -50,7 +50,7 @@ def direct() -> Mapping[str, str]:
     """
     kept = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     names = [name.strip() for name in kept.split(",") if name.strip()]
-    hosts = ",".join([*names, *(host for host in LOOPBACK if host not in names)])
+    hosts = "*" if "*" in names else ",".join([*names, *(host for host in LOOPBACK if host not in names)])
     return {"grpc_proxy": "", "no_proxy": hosts, "NO_PROXY": hosts}
 
 

@@ -89,13 +89,12 @@ class Runtime:
             self._reached_until = time.monotonic() + READY_FOR_S
 
     async def _reach_a_model(self) -> None:
-        """Return when a model answers, whatever it says. Those that may be at zero are not woken for that."""
-        staying = [item.name for item in self.catalogue if item.entry.replicas.min]
-        asked = [asyncio.ensure_future(self.handles[name].status()) for name in staying]
+        """Return when a model that takes jobs answers, whatever it says; those that may be at zero are not woken."""
+        staying = [item.name for item in self.catalogue if item.entry.replicas.min and item.takes_jobs]
+        asked = [asyncio.create_task(self._reaches(name)) for name in staying]
         try:
             for answer in asyncio.as_completed(asked, timeout=REACHED_WITHIN_S):
-                with suppress(ReplicaGone):
-                    await answer
+                if await answer:
                     return
         except TimeoutError:
             pass
@@ -103,7 +102,14 @@ class Runtime:
             for task in asked:
                 task.cancel()
         if asked:
-            raise ModelNotReady(f"no model answers ({', '.join(staying)}): its processes cannot be reached")
+            raise ModelNotReady(f"no model answers ({', '.join(staying)}): their processes cannot be reached")
+
+    async def _reaches(self, name: str) -> bool:
+        try:
+            await self.handles[name].status()
+        except ReplicaGone:
+            return False
+        return True
 
     async def owner_of(self, authorization: str | None, client: str) -> str:
         """Who calls: the owner of the given key; without keys, on loopback, the one local owner."""

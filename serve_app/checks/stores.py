@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -29,8 +30,8 @@ def probes(args: Args) -> list[Probe]:
     """What a service keeps, looked at as the service uses it; nothing is made that a start would make."""
     return [
         Probe("database", partial(database, args), limit_s=15, essential=True),
-        Probe("store", partial(store, args), limit_s=30, essential=True),
-        Probe("permissions", partial(permissions, args)),
+        # One after the other: a store that is opened closes its files to others, which shall be told before.
+        Probe("store", lambda: chain(permissions(args), store(args)), limit_s=30, essential=True),
     ]
 
 
@@ -111,7 +112,7 @@ def file_system_of(path: Path) -> str:
 def store(args: Args) -> Iterator[Check]:
     """The store: an object is put, got, signed and deleted; a bucket's rules for browsers are read."""
     config = args.storage
-    if isinstance(config, LocalStorageConfig) and not local_path(config.path).exists():
+    if isinstance(config, LocalStorageConfig) and not (local_path(config.path) / "secret").exists():  # opening makes it
         yield _to_be_made("store", local_path(config.path))
         return
     if isinstance(config, S3StorageConfig):

@@ -73,8 +73,11 @@ def lacking(args: dict[str, Any]) -> list[str]:
     """What the models that are always up want and this machine has not, a line each. Others tell when they load."""
     from serve_app.graph import Catalogue
 
-    staying = [item for item in Catalogue(parse_args(args).models) if item.entry.replicas.min]
-    return list(dict.fromkeys(line for item in staying for line in item.missing() or ()))
+    try:
+        staying = [item for item in Catalogue(parse_args(args).models) if item.entry.replicas.min]
+        return list(dict.fromkeys(line for item in staying for line in item.missing() or ()))
+    except Exception as error:  # noqa: BLE001 - any model's code is asked here, and the service runs
+        return [f"unknown, for a model cannot tell ({type(error).__name__}: {error})"]
 
 
 def say(text: str) -> None:

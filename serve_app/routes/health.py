@@ -20,7 +20,7 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 async def readyz(runtime: RuntimeDep) -> Response:
-    """Jobs are accepted: database and storage answer and the service is not stopping."""
+    """Jobs are accepted: database and storage answer, a model can be reached, and the service is not stopping."""
     try:
         if runtime.jobs.draining.is_set():
             raise Draining

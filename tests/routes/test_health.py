@@ -1,9 +1,13 @@
+import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from serve_app import runtime
 from serve_app.errors import StorageUnavailable
+from serve_app.work import ReplicaGone
 from tests.support.service import Service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
@@ -25,6 +29,35 @@ async def test_not_ready_while_storage_is_away(service: Service, monkeypatch: py
     assert (reply.status_code, reply.json()["code"]) == (503, "storage_unavailable")
     assert reply.headers["retry-after"]
     assert (await service.http.get("/healthz")).status_code == 200
+
+
+class Unreachable:
+    """A model that no call arrives at: it is lost, or it hangs."""
+
+    def __init__(self, hangs: bool) -> None:
+        self.hangs = hangs
+        self.asked = 0
+
+    async def status(self) -> dict[str, Any]:
+        self.asked += 1
+        if self.hangs:
+            await asyncio.Event().wait()
+        raise ReplicaGone("ActorUnavailableError")
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_not_ready_while_no_model_can_be_reached(
+    hangs: bool, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "REACHED_WITHIN_S", 0.2)
+    away = {name: Unreachable(hangs) for name in service.runtime.handles}
+    monkeypatch.setattr(service.runtime, "handles", away)
+    monkeypatch.setattr(service.runtime, "_reached_until", 0.0)
+    reply = await service.http.get("/readyz")
+    assert (reply.status_code, reply.json()["code"]) == (503, "model_not_ready")
+    assert all(model.asked == 1 for model in away.values())
+    monkeypatch.undo()
+    assert (await service.http.get("/readyz")).status_code == 200
 
 
 async def test_not_ready_while_it_drains(service: Service) -> None:

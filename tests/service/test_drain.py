@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.live import TONE, Service, config_file, fetched, running
+from tests.support.live import TONE, Service, config_file, fetched, running, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -97,7 +97,7 @@ def test_sigterm_under_load_breaks_no_answer_and_loses_no_job(tmp_path: Path) ->
         threads = [threading.Thread(target=client, args=(service, number, seen)) for number in range(CLIENTS)]
         for thread in threads:
             thread.start()
-        time.sleep(4)
+        wait_for(lambda: {status[:3] for status in seen.statuses.copy()}, lambda codes: codes >= {"202", "429"})
         stopped_at = time.monotonic()
         status = service.terminate()
         took_s = time.monotonic() - stopped_at

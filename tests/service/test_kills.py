@@ -16,7 +16,7 @@ from tests.support.soak import at_length
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
-JOBS = at_length(200, 60)
+JOBS = at_length(200, 40)  # and as many more as the kills take
 ROUNDS = at_length(3, 1)
 LIMITS = {"queued_jobs": 400, "queued_jobs_per_owner": 400}
 
@@ -77,7 +77,13 @@ def wait_all(service: Service, ids: list[str], timeout_s: float = 240) -> list[d
 @pytest.mark.soak
 def test_jobs_outlive_kills_of_ingress_and_model(service: Service, home: Path) -> None:
     ids: list[str] = []
-    submitter = threading.Thread(target=lambda: ids.extend(submit(service, n) for n in range(JOBS)))
+    over = threading.Event()
+
+    def keep_busy() -> None:
+        while len(ids) < JOBS or not over.wait(0.2):  # slower than they are made, so that none piles up
+            ids.append(submit(service, len(ids)))
+
+    submitter = threading.Thread(target=keep_busy)
     submitter.start()
     killed: list[tuple[str, int]] = []
     recovery_s: list[float] = []
@@ -88,8 +94,9 @@ def test_jobs_outlive_kills_of_ingress_and_model(service: Service, home: Path) -
             if victim == "ingress":
                 recovery_s.append(service.wait_ready())
             wait_all(service, at_work(service))  # a job that meets all three kills of the model would rightly fail
+    over.set()
     submitter.join(240)
-    assert len(ids) == len(set(ids)) == JOBS
+    assert len(ids) == len(set(ids)) >= JOBS
     jobs = wait_all(service, ids)
     assert len({pid for _, pid in killed}) == 2 * ROUNDS  # the faults really happened, each to another process
     attempts = Counter(job["attempts"] for job in jobs)
@@ -99,7 +106,7 @@ def test_jobs_outlive_kills_of_ingress_and_model(service: Service, home: Path) -
     figures = {"recovery_s": recovery_s, "runs": runs, "stored": stored, "attempts": attempts, "outcomes": outcomes}
     print(json.dumps(figures))
     assert [job for job in jobs if job["status"] != "succeeded"] == []
-    assert stored == JOBS  # whatever was run twice was stored once
+    assert stored == len(ids)  # whatever was run twice was stored once
     assert outcomes["replica_lost"] >= 1
     assert outcomes["ingress_lost"] >= 1
     for job in jobs[::20]:

@@ -1,5 +1,6 @@
 """`continuo serve --production`: HAProxy before the ingress, keys at every door, nothing else open."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -44,46 +45,49 @@ def answers_http(port: int, path: str) -> httpx.Response | None:
         return None
 
 
-def test_keys_at_every_door(tmp_path: Path) -> None:
-    config = config_file(tmp_path, [TONE])
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, str, Path]]:
+    """The service, its URL and its configuration."""
+    home = tmp_path_factory.mktemp("one")
+    config = config_file(home, [TONE])
+    new_key(config, "nobody")  # it does not start without one
+    with running(home, config, "--production") as service:
+        yield service, f"http://127.0.0.1:{service.url.rsplit(':', 1)[1]}", config
+
+
+def test_keys_at_every_door(production: tuple[Service, str, Path]) -> None:
+    service, url, config = production
     alice, bob = new_key(config, "alice"), new_key(config, "bob")
-    with running(tmp_path, config, "--production") as service:
-        url = f"http://127.0.0.1:{service.url.rsplit(':', 1)[1]}"
-        body = {"prompt": "hi", "seed": 1}
-        refused = httpx.post(f"{url}/v1/audio/generations", json=body, timeout=70)
-        assert refused.status_code == 401
-        assert refused.headers["www-authenticate"] == "Bearer"
-        made = httpx.post(f"{url}/v1/audio/generations", json=body, headers=alice, timeout=90)
-        assert made.status_code == 201, made.text
-        assert len(made.headers.get_list("x-request-id")) == 1
-        job = made.json()
-        assert job["owner"] == "alice"
-        assert httpx.get(f"{url}/v1/jobs/{job['id']}", headers=bob, timeout=70).status_code == 404
-        assert httpx.get(f"{url}/v1/jobs", headers=bob, timeout=70).json()["results"] == []
-        assert httpx.get(job["outputs"][0]["url"], timeout=70).status_code == 200  # a signed URL needs no key
-        with httpx.stream("GET", f"{url}/v1/jobs/{job['id']}/events", headers=alice, timeout=70) as events:
-            assert "event: completed" in "".join(events.iter_text())
-        assert service.pids("ingress")
-        ports = listening(service)
-        assert int(url.rsplit(":", 1)[1]) in ports
-        for port, process in ports.items():  # whoever answers HTTP there gives nothing away
-            for path in ("/v1/jobs", "/api/jobs/", "/api/serve/applications/"):
-                answer = answers_http(port, path)
-                assert answer is None or not answer.is_success, (port, process, path)
+    body = {"prompt": "hi", "seed": 1}
+    refused = httpx.post(f"{url}/v1/audio/generations", json=body, timeout=70)
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"] == "Bearer"
+    made = httpx.post(f"{url}/v1/audio/generations", json=body, headers=alice, timeout=90)
+    assert made.status_code == 201, made.text
+    assert len(made.headers.get_list("x-request-id")) == 1
+    job = made.json()
+    assert job["owner"] == "alice"
+    assert httpx.get(f"{url}/v1/jobs/{job['id']}", headers=bob, timeout=70).status_code == 404
+    assert httpx.get(f"{url}/v1/jobs", headers=bob, timeout=70).json()["results"] == []
+    assert httpx.get(job["outputs"][0]["url"], timeout=70).status_code == 200  # a signed URL needs no key
+    with httpx.stream("GET", f"{url}/v1/jobs/{job['id']}/events", headers=alice, timeout=70) as events:
+        assert "event: completed" in "".join(events.iter_text())
+    assert service.pids("ingress")
+    ports = listening(service)
+    assert int(url.rsplit(":", 1)[1]) in ports
+    for port, process in ports.items():  # whoever answers HTTP there gives nothing away
+        for path in ("/v1/jobs", "/api/jobs/", "/api/serve/applications/"):
+            answer = answers_http(port, path)
+            assert answer is None or not answer.is_success, (port, process, path)
 
 
-def test_two_productions_side_by_side(tmp_path: Path) -> None:
-    configs = []
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        configs.append(config_file(tmp_path / name, [TONE]))
-    one_key, two_key = (new_key(config, "me") for config in configs)
-    with (
-        running(tmp_path / "one", configs[0], "--production") as one,
-        running(tmp_path / "two", configs[1], "--production") as two,
-    ):
-        for service, key in ((one, one_key), (two, two_key)):
-            url = f"http://127.0.0.1:{service.url.rsplit(':', 1)[1]}"
+def test_another_production_lives_beside_it(production: tuple[Service, str, Path], tmp_path: Path) -> None:
+    _, one_url, one_config = production
+    two_config = config_file(tmp_path, [TONE])
+    one_key, two_key = new_key(one_config, "me"), new_key(two_config, "me")
+    with running(tmp_path, two_config, "--production") as two:
+        two_url = f"http://127.0.0.1:{two.url.rsplit(':', 1)[1]}"
+        for url, key in ((one_url, one_key), (two_url, two_key)):
             body = {"prompt": "hi", "duration_s": 1}
             made = httpx.post(f"{url}/v1/audio/generations", json=body, headers=key, timeout=90)
             assert made.status_code == 201, made.text

@@ -1,7 +1,6 @@
 """What the service refuses to start with: one clear line, exit status 1, no trace, and nothing was started."""
 
 import socket
-import time
 from pathlib import Path
 
 import httpx
@@ -20,13 +19,11 @@ S3_KEYS = {
 
 def refused(home: Path, *words: str, env: dict[str, str] | None = None) -> str:
     """The line that `continuo serve` ends with, before it has started anything."""
-    began = time.monotonic()
     ended = cli(home, "serve", "--port", "0", *words, env=env)
     said = ended.stderr.strip()
     assert ended.returncode == 1, ended.stdout + said
     assert "Traceback" not in said
     assert said.startswith("error: ")
-    assert time.monotonic() - began < 60
     return said
 
 

@@ -101,7 +101,7 @@ def once(service: Service) -> httpx.Response:
 
 
 def test_what_is_over_its_time_goes_with_its_objects(tmp_path: Path) -> None:
-    config = config_file(tmp_path, [TONE], retention={"jobs_s": 8, "sweep_every_s": 0.5, "idempotency_s": 1})
+    config = config_file(tmp_path, [TONE], retention={"jobs_s": 15, "sweep_every_s": 0.5, "idempotency_s": 1})
     with running(tmp_path, config) as service:
         first = service.ended(service.submit("short-lived", seed=1)["id"])
         url = first["outputs"][0]["url"]

@@ -94,15 +94,11 @@ def test_a_model_that_cannot_load_says_why_and_its_fallback_answers(service: Ser
 
 def test_a_model_whose_process_dies_fails_its_own_jobs_only(service: Service) -> None:
     ingress = service.pids("ingress")
-    answer = waited(service, "fatal")
-    assert answer.status_code == 500, answer.text
-    assert answer.json()["code"] == "replica_lost"
-    assert answer.json()["retryable"]
-    job = service.job(answer.json()["job_id"])
+    job = service.ended(service.submit("a tone", "fatal", duration_s=1)["id"], timeout_s=240)
+    assert (job["status"], job["error"]["code"], job["error"]["retryable"]) == ("failed", "replica_lost", True)
     assert [item["outcome"] for item in job["attempt_log"]] == ["replica_lost"] * 3
     assert waited(service, "tone").status_code == 201
-    instead = waited(service, "mortal")
-    assert instead.status_code == 201, instead.text
-    assert instead.json()["model_used"] == "tone"
+    instead = service.ended(service.submit("a tone", "mortal", duration_s=1)["id"], timeout_s=240)
+    assert (instead["status"], instead["model_used"]) == ("succeeded", "tone")
     assert service.pids("ingress") == ingress
     wait_for(lambda: service.model("fatal")["status"], lambda status: status == "ready")
