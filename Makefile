@@ -60,7 +60,7 @@ native: setup-dev
 	for isa in $$($(ENGINE)/synth_tests --isas); do echo $$isa 1/2 $$isa 2/2; done | \
 	    xargs -P $(JOBS) -n 2 sh -c 'SYNTH_ISA=$$0 $(ENGINE)/synth_tests --shard $$1'
 
-SANITIZED = -S native -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1 -DNDEBUG" \
+SANITIZED = -S native -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -findirect-inlining -g1 -DNDEBUG" \
             -DSYNTH_TESTS=ON -DSYNTH_PYTHON=OFF
 
 # Address and undefined behaviour over all tests. One instruction set beyond the baseline holds all intrinsics.
