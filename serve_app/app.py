@@ -19,7 +19,7 @@ from serve_app.config import Args, ConfigError, Limits, ModelEntry, Retention, p
 from serve_app.errors import GenerationFailed
 from serve_app.graph import Catalogue
 from serve_app.logs import set_up_logging
-from serve_app.memory import give_back
+from serve_app.memory import give_back_later
 from serve_app.parts import Answer
 from serve_app.work import Event, ReplicaGone, Work
 
@@ -96,7 +96,7 @@ def deployment_options(entry: ModelEntry, log_level: str) -> dict[str, Any]:
             downscale_delay_s=min(30.0, replicas.idle_s or 1.0),
             downscale_to_zero_delay_s=replicas.idle_s,
             look_back_period_s=2.0,
-            metrics_interval_s=1.0,
+            metrics_interval_s=0.5,
         )
     return options
 
@@ -167,7 +167,7 @@ class Ingress:
         if args.listen is not None:
             self.listener = Listener(self.asgi, args.listen.host, args.listen.port)
             await self.listener.start()
-        give_back()
+        give_back_later()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """The app behind Ray's proxies."""

@@ -34,7 +34,7 @@ from serve_app.config import (
 )
 from serve_app.errors import ContinuoError, StorageFull, StorageMisconfigured, StorageUnavailable
 from serve_app.graph import Catalogue
-from serve_app.memory import give_back
+from serve_app.memory import give_back_later
 from serve_app.private import private_folder
 from serve_app.ray_processes import places, production_environment, ray_environment
 from serve_app.storage import open_storage
@@ -196,7 +196,7 @@ def started(args: Args, launch: Launch) -> Iterator[str]:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(launch.host, launch.host)
         url = f"http://[{host}]:{launch.port}" if ":" in host else f"http://{host}:{launch.port}"
         wait_until_ready(url)
-        give_back()
+        give_back_later()
         yield url
     finally:
         imports.join()

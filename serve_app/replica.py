@@ -40,7 +40,7 @@ from serve_app.errors import (
 from serve_app.finish import finish
 from serve_app.graph import load_class
 from serve_app.logs import log, set_up_logging
-from serve_app.memory import give_back
+from serve_app.memory import give_back_later
 from serve_app.parts import Answer, RemotePart, connected, scored
 from serve_app.storage import open_storage
 from serve_app.work import Event, Work
@@ -99,7 +99,7 @@ class Replica:
             log.warning("model failed to load", extra={"model": self.entry.name, "reason": self.reason})
             return
         self.reason = None
-        give_back()
+        give_back_later()
         self.loaded.set()
         log.info(
             "model loaded",
