@@ -16,7 +16,8 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "--golden") == 0) return print_golden(), 0;
   int shard = 0, shards = 1;
   const bool sharded = argc > 1 && std::strcmp(argv[1], "--shard") == 0;
-  if (sharded && (argc != 3 || std::sscanf(argv[2], "%d/%d", &shard, &shards) != 2 || shard < 1 || shard > shards))
+  if (sharded &&
+      (argc != 3 || std::sscanf(argv[2], "%d/%d", &shard, &shards) != 2 || shard < 1 || shard > shards))
     return std::printf("--shard I/N: I of 1 to N\n"), 2;
   int number = 0, passed = 0, failed = 0;
   for (const check::Test& test : check::tests()) {
