@@ -153,6 +153,14 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise ConfigError(f"no port is free on {host}; choose one with --port")
 
 
+def free_ports(count: int) -> list[int]:
+    """Different ports as `free_port` finds them."""
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port())
+    return list(found)
+
+
 def log_file(args: Args) -> Path:
     """The file that all processes append their JSON lines to; one that has grown is moved aside at the start."""
     folder = private_folder(private_folder(home_of(args)) / "logs", ours=True)
@@ -182,7 +190,7 @@ def started(args: Args, launch: Launch) -> Iterator[str]:
     scratch = scratch_folder()
     os.environ.update(ray_environment(args, log_file(args)))
     if launch.production:
-        os.environ.update(production_environment(scratch, launch.port, (free_port(), free_port())))
+        os.environ.update(production_environment(scratch, launch.port, free_ports(4)))
     import ray
     from ray import serve  # noqa: F401  (all of it here: two threads that import one package may see it half made)
 
@@ -259,7 +267,8 @@ def deploy(launch: Launch) -> None:
     from serve_app.app import build
 
     target = serve.RunTarget(build(launch.args), name=APPLICATION, route_prefix="/")
-    serve.run_many([target], wait_for_applications_running=False)
+    with suppress(RuntimeError):  # a failed deployment, of which the status tells more
+        serve.run_many([target], wait_for_applications_running=launch.production)  # with HAProxy, until it knows us
     while (found := serve.status().applications[APPLICATION]).status != "RUNNING":
         if found.status == "DEPLOY_FAILED":
             messages = [item.message for item in found.deployments.values() if item.message] or [found.message]

@@ -3,7 +3,7 @@
 import math
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from serve_app.config import Args
@@ -54,8 +54,12 @@ def direct() -> Mapping[str, str]:
     return {"grpc_proxy": "", "no_proxy": hosts, "NO_PROXY": hosts}
 
 
-def production_environment(scratch: Path, port: int, free_ports: tuple[int, int]) -> Mapping[str, str]:
-    """HAProxy before the ingress: its files in `scratch`, and ports that no other service of this machine has."""
+def production_environment(scratch: Path, port: int, free_ports: Sequence[int]) -> Mapping[str, str]:
+    """HAProxy before the ingress: its files in `scratch`, and four ports that no other service of this machine has.
+
+    Until HAProxy knows the ingress it hands requests to a proxy of Ray's, whose ports are fixed unless they are said:
+    a second service would be answered by the first one.
+    """
     base = 20_000 + port % 100 * 100
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
@@ -68,6 +72,8 @@ def production_environment(scratch: Path, port: int, free_ports: tuple[int, int]
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{scratch}/m.sock",
         "RAY_SERVE_HAPROXY_STATS_PORT": str(free_ports[0]),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_ports[1]),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_ports[2]),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(free_ports[3]),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(base),
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(base + 99),
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
