@@ -153,11 +153,11 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise ConfigError(f"no port is free on {host}; choose one with --port")
 
 
-def free_ports(count: int) -> list[int]:
-    """Different ports as `free_port` finds them."""
+def free_ports(count: int, but: int) -> list[int]:
+    """Different ports as `free_port` finds them, none of them the one that will be bound later."""
     found: set[int] = set()
     while len(found) < count:
-        found.add(free_port())
+        found |= {free_port()} - {but}
     return list(found)
 
 
@@ -190,7 +190,7 @@ def started(args: Args, launch: Launch) -> Iterator[str]:
     scratch = scratch_folder()
     os.environ.update(ray_environment(args, log_file(args)))
     if launch.production:
-        os.environ.update(production_environment(scratch, launch.port, free_ports(4)))
+        os.environ.update(production_environment(scratch, launch.port, free_ports(4, launch.port)))
     import ray
     from ray import serve  # noqa: F401  (all of it here: two threads that import one package may see it half made)
 
