@@ -38,7 +38,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # Files that share a service beyond their own: the S3 server, the service as it starts by default.
-TOGETHER = {"radosgw": "radosgw", "service/test_service.py": "default", "service/test_readme.py": "default"}
+# Services with HAProxy take turns: their ports are looked for before they are bound.
+TOGETHER = {
+    "radosgw": "radosgw",
+    "service/test_service.py": "default",
+    "service/test_readme.py": "default",
+    "service/test_production.py": "production",
+    "service/test_several_ingresses.py": "production",
+}
 
 
 class ByService(LoadFileScheduling):
