@@ -98,7 +98,7 @@ class Database:
             with self.engine.connect() as connection:
                 found: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
                 return found
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             return None
 
     def close(self) -> None:
