@@ -41,12 +41,18 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
     return None
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening address that a successor can take at once. Raises OSError when it is taken."""
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening address that a successor can take at once. Raises OSError when it is taken.
+
+    A `shared` one lets others of this user bind it that are shared too, and nobody else: whoever started the service
+    holds its port while an ingress comes up or is replaced. Connections come to those only that listen.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named: asyncio sets TCP_NODELAY only then, and without it each answer waits 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((host, port))
     except OSError:

@@ -110,7 +110,7 @@ class Listener:
             timeout_graceful_shutdown=5,
         )
         self.server = uvicorn.Server(config)
-        self.socket = bind(host, port)
+        self.socket = bind(host, port, shared=True)
         self.task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -135,8 +136,20 @@ def check_storage(args: Args) -> None:
 
 def check_port(host: str, port: int) -> None:
     """Raise ConfigError when something listens there already."""
-    try:
+    with _taken_told(host, port):
         bind(host, port).close()
+
+
+def hold_port(host: str, port: int) -> socket.socket:
+    """The service's address, kept from everybody but its ingress, which listens there seconds later. As `check_port`."""
+    with _taken_told(host, port):
+        return bind(host, port, shared=True)
+
+
+@contextmanager
+def _taken_told(host: str, port: int) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
 
@@ -146,9 +159,10 @@ def free_port(host: str = "127.0.0.1") -> int:
 
     Raises ConfigError when all of them are taken.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in random.sample(UNASKED_PORTS, len(UNASKED_PORTS)):
-        with suppress(OSError):
-            bind(host, port).close()
+        with suppress(OSError), socket.socket(family) as probe:  # no reuse: what is only held is taken too
+            probe.bind((host, port))
             return port
     raise ConfigError(f"no port is free on {host}; choose one with --port")
 
@@ -187,6 +201,7 @@ def scratch_folder() -> Path:
 @contextmanager
 def started(args: Args, launch: Launch) -> Iterator[str]:
     """The running service; yields its URL. Ray, its processes and its files are gone afterwards."""
+    held = hold_port(launch.host, launch.port)
     scratch = scratch_folder()
     os.environ.update(ray_environment(args, log_file(args)))
     if launch.production:
@@ -209,6 +224,7 @@ def started(args: Args, launch: Launch) -> Iterator[str]:
     finally:
         imports.join()
         ray.shutdown()
+        held.close()
         shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -12,8 +12,9 @@ from fastapi import FastAPI
 
 from serve_app import ingress
 from serve_app.addresses import bind
+from serve_app.config import ConfigError
 from serve_app.ingress import Listener
-from serve_app.launch import UNASKED_PORTS, free_port
+from serve_app.launch import UNASKED_PORTS, check_port, free_port, hold_port
 from tests.support.service import HANGS_S
 
 CLIENTS = 12
@@ -54,6 +55,21 @@ async def test_a_stop_that_is_held_up_cuts_off_hardly_anybody(monkeypatch: pytes
 def test_a_taken_address_leaves_no_socket_open() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         bind("127.0.0.1", taken.getsockname()[1])  # a socket left open would fail the test as a warning
+
+
+def test_a_port_that_is_held_is_left_to_those_that_share_it() -> None:
+    port = free_port()
+    with hold_port("127.0.0.1", port), bind("127.0.0.1", port, shared=True) as ingress_socket:
+        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+            stranger.bind(("127.0.0.1", port))
+        ingress_socket.listen()
+        with bind("127.0.0.1", port, shared=True) as successor:
+            for _ in range(20):  # none goes to those that only hold it
+                with socket.create_connection(("127.0.0.1", port)), ingress_socket.accept()[0]:
+                    pass
+            successor.listen()
+        with pytest.raises(ConfigError, match="choose another with --port"):
+            check_port("127.0.0.1", port)
 
 
 def test_a_port_that_is_bound_later_is_none_that_the_system_gives_away() -> None:
