@@ -141,7 +141,7 @@ def check_port(host: str, port: int) -> None:
 
 
 def hold_port(host: str, port: int) -> socket.socket:
-    """The service's address, kept from everybody but its ingress, which listens there seconds later. As `check_port`."""
+    """The address, kept from everybody but the ingress, which listens there seconds later. Raises as `check_port`."""
     with _taken_told(host, port):
         return bind(host, port, shared=True)
 
