@@ -39,6 +39,8 @@ class Asked:
     webhook: dict[str, Any] | None = None
     idempotency_key: str | None = None
     request_id: str = ""
+    key_id: str | None = None  # of the API key that was used
+    base_url: str = ""  # under which the caller reached the service, without a slash at the end
 
 
 @dataclass(frozen=True)
