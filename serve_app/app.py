@@ -160,7 +160,7 @@ class Ingress:
         models = {entry.name: RayModel(handles[handle_name(entry.name)]) for entry in args.models}
         self.counted_at, self.counts = 0.0, [(0, 0) for _ in args.models]
         self.app_name = context.app_name
-        self.runtime = Runtime(args, models, executor=str(context.rank.rank), count_replicas=self.count_replicas)
+        self.runtime = Runtime(args, models, count_replicas=self.count_replicas)
         await self.runtime.start()
         self.asgi = create_app(self.runtime, behind_serve=args.listen is None)
         self.listener: Listener | None = None
@@ -192,7 +192,9 @@ class Ingress:
         self.runtime.apply(limits, retention)
 
     async def check_health(self) -> None:
-        """Called by the controller: the HTTP server of this process must be up."""
+        """Called by the controller: the HTTP server and every loop of this process must run."""
+        if (reason := self.runtime.unhealthy()) is not None:
+            raise RuntimeError(reason)
         if self.listener is not None and (self.listener.task is None or self.listener.task.done()):
             raise RuntimeError("the HTTP server has ended")
 

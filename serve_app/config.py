@@ -5,9 +5,9 @@ import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 _VARIABLE = re.compile(r"\$\{(?:FILE:(?!-)([^}]+)|([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?)\}")
 _LONGEST_SECRET = 64 << 10
@@ -102,6 +102,28 @@ class Retention(Section):
     sweep_every_s: float = Field(default=300, gt=0)
 
 
+class Leases(Section):
+    """How it is told that a process is dead: it renews its lease; who finds it over takes up what the process ran."""
+
+    lease_s: float = Field(default=20.0, gt=0)
+    renew_s: float = Field(default=5.0, gt=0)
+
+    @model_validator(mode="after")
+    def _in_time(self) -> Self:
+        if self.renew_s > self.lease_s / 3:
+            raise ValueError(f"renew_s ({self.renew_s:g}) must be at most a third of lease_s ({self.lease_s:g})")
+        return self
+
+
+class Cache(Section):
+    """Stored sounds as answers to equal requests with a seed. Not `shared`: an owner is answered with their own only.
+
+    Shared, `cached: true` tells an owner that somebody has made the same with the same seed before.
+    """
+
+    shared: bool = True
+
+
 class Webhooks(Section):
     """Outgoing notifications. `allow` opens private addresses by network, for instance 10.0.0.0/8; none by default."""
 
@@ -142,6 +164,8 @@ class Args(Section):
     auth: Auth = Auth()
     limits: Limits = Limits()
     retention: Retention = Retention()
+    leases: Leases = Leases()
+    cache: Cache = Cache()
     webhooks: Webhooks = Webhooks()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     models: tuple[ModelEntry, ...] = Field(min_length=1)

@@ -151,12 +151,13 @@ def sqlalchemy_url(url: str) -> sa.URL:
 def open_engine(url: str, patience_s: int = 30) -> sa.Engine:
     """An engine; for SQLite in WAL mode with full synchronisation, so that a committed row survives a power cut.
 
-    `patience_s` is how long a writer of SQLite waits for another one. Raises ConfigError.
+    `patience_s` is how long a writer of SQLite waits for another one, and how long a statement may take on PostgreSQL.
+    Raises ConfigError.
     """
     target = sqlalchemy_url(url)
     if target.drivername != "sqlite":
         try:
-            return sa.create_engine(target, pool_size=16, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+            return sa.create_engine(target, pool_size=16, pool_pre_ping=True, connect_args=_postgres(patience_s))
         except ModuleNotFoundError:
             raise ConfigError(
                 "database_url names PostgreSQL, and its driver is not installed: pip install 'psycopg[binary]'"
@@ -164,6 +165,19 @@ def open_engine(url: str, patience_s: int = 30) -> sa.Engine:
     engine = sa.create_engine(target, connect_args={"timeout": patience_s, "check_same_thread": False})
     sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _postgres(patience_s: int) -> dict[str, Any]:
+    """A server that falls silent is given up: no statement, no dead connection holds a thread for longer."""
+    limits = {"statement_timeout": patience_s, "idle_in_transaction_session_timeout": 2 * patience_s}
+    return {
+        "connect_timeout": 5,
+        "options": " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items()),
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,  # ms
+    }
 
 
 def _make_room(path: Path) -> None:

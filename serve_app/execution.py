@@ -1,19 +1,20 @@
 """How an accepted job runs: cache, single flight, a place at the model, attempts, fallback, its end.
 
-    run -> _serve (model, then its fallbacks) -> _candidate (cache? in flight?) -> _attempt (place, call, retry)
+    run -> _serve (model, then its fallbacks) -> _candidate (made before? in flight?) -> _attempts (place, claim, call)
 
-One task per job and process; the durable workflow of a job only waits for that task, so a job that was accepted is
-started at once and its workflow row is written meanwhile.
+One task per job and process. The row of a job that waits for a place is claimed when it gets one; from then on every
+write names the claim (leases.py), and a write that does not hit ends the task here: another process runs the job.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from serve_app import logs, records
+from serve_app import logs, object_records, records
+from serve_app.config import Cache
 from serve_app.database import Database
 from serve_app.errors import (
     ContinuoError,
@@ -29,10 +30,23 @@ from serve_app.errors import (
     from_code,
 )
 from serve_app.graph import Candidate, Catalogue, Plan
+from serve_app.leases import LOST, Claim, ClaimLost, Lease
 from serve_app.metrics import Metrics
-from serve_app.records import Row
-from serve_app.running import Handle, Made, Running, close_attempt, failure, log_end, ranked, timings
-from serve_app.schemas import FINISHED
+from serve_app.object_records import ObjectGone, Stored
+from serve_app.records import Beginning, Ending, Row
+from serve_app.running import (
+    Handle,
+    Made,
+    Running,
+    close_attempt,
+    failure,
+    log_end,
+    object_key,
+    outcomes,
+    ranked,
+    timings,
+    used_by,
+)
 from serve_app.slots import Slots
 from serve_app.storage import Storage
 from serve_app.work import ReplicaGone, Work
@@ -41,79 +55,102 @@ T = TypeVar("T")
 
 MAX_LOSSES = 3
 PROGRESS_EVERY_S = 0.25
+_DEFECT = "the service met an error of its own; its log says more"
+
+
+def no_webhook(_row: Row, _event: str) -> records.Also | None:
+    """Nobody wants to be told."""
+    return None
 
 
 class Execution:
-    """Runs the jobs of one ingress replica."""
+    """Runs the jobs of one ingress replica.
 
-    def __init__(
+    `plan_webhook` gives what to write beside an event of a job; `told` is called when such a delivery was planned.
+    """
+
+    def __init__(  # noqa: PLR0913  (what it works with)
         self,
         database: Database,
         storage: Storage,
         catalogue: Catalogue,
         handles: Mapping[str, Handle],
-        metrics: Metrics,
+        lease: Lease,
+        *,
+        metrics: Metrics | None = None,
+        cache: Cache = Cache(),  # noqa: B008  (frozen)
+        plan_webhook: Callable[[Row, str], records.Also | None] = no_webhook,
+        told: Callable[[], None] = lambda: None,
     ) -> None:
-        self.database, self.storage, self.catalogue = database, storage, catalogue
-        self.handles, self.metrics = handles, metrics
+        self.database, self.storage, self.catalogue, self.lease = database, storage, catalogue, lease
+        self.handles, self.metrics, self.cache = handles, metrics or Metrics(), cache
+        self.plan_webhook, self.told = plan_webhook, told
         self.running: dict[str, Running] = {}
         self.flights: dict[str, asyncio.Future[Made | None]] = {}
-        self.changed: dict[str, asyncio.Event] = {}
-        self.plan_webhook: Callable[[Row, str], Callable[[Any], str] | None] = lambda _row, _event: None
-        self.start_webhook: Callable[[str], Awaitable[None]] | None = None
-        self.slots = {
-            item.name: Slots(item.entry.replicas.max * item.entry.replicas.target_ongoing) for item in catalogue
-        }
+        self.watchers: dict[str, set[asyncio.Event]] = {}
+        self.slots = {item.name: Slots(self._places(item.name)) for item in catalogue}
+
+    def _places(self, model: str, processes: int = 1) -> int:
+        replicas = self.catalogue[model].entry.replicas
+        return max(1, replicas.max * replicas.target_ongoing // processes)
+
+    def share(self, processes: int) -> None:
+        """Have this process's part of the places when several give jobs to the same replicas."""
+        for model, slots in self.slots.items():
+            slots.resize(self._places(model, processes))
 
     def start(self, job: Running) -> "asyncio.Task[Row]":
         """Run a job unless it runs here already."""
         job = self.running.setdefault(job.row["id"], job)
         if job.task is None:
-            job.losses = sum(item.get("outcome") == "replica_lost" for item in job.row["attempts"])
+            job.losses = outcomes(job.row, "replica_lost")
             job.task = asyncio.create_task(self._run(job), name=job.row["id"])
+            job.task.add_done_callback(partial(self._never_ran, job))
         return job.task
 
-    def begin_at_once(self, job: Running, plan: Plan) -> None:
-        """Open the first attempt of a new job whose model has a place free, so that its row is written as running.
+    def _never_ran(self, job: Running, task: "asyncio.Task[Row]") -> None:
+        """A task that is cancelled before its first step never sees it: the job is ended by another one."""
+        if not task.cancelled() or job.ending:
+            return
+        if job.cancel_asked:
+            job.task = asyncio.create_task(self._end(job, failure(JobCanceled("cancelled")), []))
+        elif job.lost:
+            self._forget(job)
 
-        That place is reserved until the job takes it.
+    async def take_up(self, row: Row) -> None:
+        """Run a job that was accepted before: by another process, or in another life of this one."""
+        if row["id"] in self.running:
+            return
+        seq = await self._insist(partial(self.database.read, records.last_seq, row["id"]))
+        made = await self._insist(partial(self.database.read, object_records.made_by, row["id"]))
+        earlier = {
+            address: Made(address, told["output"], told["facts"], {}, cached=False)
+            for address, (_key, told) in made.items()
+        }
+        self.start(Running(row, records.claim_of(row), seq, earlier=earlier))
+
+    def begin_at_once(self, job: Running, plan: Plan) -> Sequence[Stored]:
+        """Claim a new job whose model has a place free, so that its row is written as running.
+
+        That place is reserved until the job takes it. Returns what the job will store.
         """
         row = job.row
-        joins = any(item.key in self.flights for item in plan.candidates)
-        if joins or not self.slots[plan.model].reserve(row["owner"]):
-            return
-        now = time.time()
-        row["attempts"] = [{"model": plan.model, "started_at": now, "ended_at": None, "outcome": None}]
-        row["status"], row["started_at"] = "running", now
+        joins = any(self._flight_name(item.key, row["owner"]) in self.flights for item in plan.candidates)
+        if joins or not self.slots[plan.model].reserve(row["id"], row["owner"]):
+            return ()
+        job.claim = job.claim.taken()
+        row.update(holder=job.claim.holder, queue_holder=None, claim=job.claim.number)
+        row["attempts"] = [attempt_of(plan.model, row["created_at"])]
+        row["status"], row["started_at"] = "running", row["created_at"]
         job.place, job.seq = plan.model, 2
+        job.noted[plan.model] = makes(row, plan)
+        return job.noted[plan.model]
 
-    def abandon(self, job: Running) -> None:
-        """Forget a job that could not be accepted."""
-        self.running.pop(job.row["id"], None)
-        self._give_back(job)
-        if job.task is not None:
-            job.task.cancel()
-
-    def _give_back(self, job: Running) -> None:
+    def give_back(self, job: Running) -> None:
         """Give back a reserved place that was not taken."""
         if job.place is not None:
-            self.slots[job.place].release(job.row["owner"])
+            self.slots[job.place].release(job.row["id"], job.row["owner"])
             job.place = None
-
-    async def resume(self, job_id: str) -> None:
-        """Run a job from its record; what the workflow of an accepted job does, also after a restart."""
-        if job_id not in self.running:
-            row = await self._insist(partial(self.database.read, records.get_job, job_id))
-            if row is None or row["status"] in FINISHED:
-                return
-            for attempt in row["attempts"]:
-                if attempt.get("ended_at") is None:
-                    attempt.update(ended_at=time.time(), outcome="ingress_lost")
-            seq = await self._insist(partial(self.database.read, records.last_seq, job_id))
-            self.start(Running(row, seq))
-        task = self.running[job_id].task
-        if task is not None:
-            await asyncio.shield(task)
 
     def cancel(self, job_id: str) -> None:
         """Stop a job that runs or waits here."""
@@ -122,22 +159,36 @@ class Execution:
             job.cancel_asked = True
             job.task.cancel()
 
+    def lose(self, job: Running) -> None:
+        """Stop a job that another process runs by now; nothing more of it is written here."""
+        job.lost = True
+        if job.task is not None and not job.ending:
+            job.task.cancel()
+
     def position(self, row: Row) -> int | None:
         """Place of a job in its model's queue."""
         slots = self.slots.get(row["model_used"] or "")
-        return slots.position(row["id"]) if slots else None
+        if slots is None or row["status"] != "queued":
+            return None
+        on_its_way = row["id"] in self.running  # it looks into the cache before it queues
+        return slots.position(row["id"]) or (len(slots.waiting) + 1 if on_its_way else None)
 
     def notify(self, job_id: str) -> None:
         """Wake everybody who watches a job."""
-        event = self.changed.pop(job_id, None)
-        if event is not None:
+        for event in self.watchers.get(job_id, ()):
             event.set()
 
-    async def watch(self, job_id: str, timeout_s: float) -> None:
-        """Return when the job changes, or after `timeout_s`."""
-        event = self.changed.setdefault(job_id, asyncio.Event())
-        with suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), timeout_s)
+    @contextmanager
+    def watching(self, job_id: str) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the job changes, from now until the end of the block."""
+        event = asyncio.Event()
+        self.watchers.setdefault(job_id, set()).add(event)
+        try:
+            yield event
+        finally:
+            self.watchers[job_id].discard(event)
+            if not self.watchers[job_id]:
+                del self.watchers[job_id]
 
     async def _run(self, job: Running) -> Row:
         row = job.row
@@ -146,64 +197,94 @@ class Execution:
         try:
             if row["cancel_requested"]:
                 raise JobCanceled("cancelled")
-            async with asyncio.timeout(max(0.0, row["deadline"] - time.time())):
-                made = ranked(job.found or await self._serve(job))
-            values: Row = {
-                "status": "succeeded",
-                "facts": made[0].facts | row["facts"],
-                "cached": all(m.cached for m in made),
-            }
+            if outcomes(row, LOST) >= MAX_LOSSES:
+                raise ReplicaLost(f"the process that ran this job died {MAX_LOSSES} times under it")
+            async with asyncio.timeout(max(0.0, row["deadline"] - self.lease.time())):
+                made = ranked(await self._serve(job))
+            values = success(row, made)
         except TimeoutError:
             made, values = [], failure(DeadlineExceeded("the deadline passed before the job was done"))
         except asyncio.CancelledError:
-            if not job.cancel_asked:
+            if not job.cancel_asked and not job.lost:
                 raise
             made, values = [], failure(JobCanceled("cancelled"))
+        except ClaimLost:
+            job.lost = True
         except ContinuoError as error:
             made, values = [], failure(error)
         except Exception:  # noqa: BLE001  (the edge of the ingress: a defect of ours must not leave a job without an end)
             logs.log.error("job failed by a defect", exc_info=True)
-            made, values = [], failure(ContinuoError("the service met an error of its own; its log says more"))
-        return await self._end(job, values, made)
+            made, values = [], failure(ContinuoError(_DEFECT))
+        return self._forget(job) if job.lost else await self._end(job, values, made)
+
+    def _forget(self, job: Running) -> Row:
+        """Another process runs the job: it is not ours to end."""
+        self.give_back(job)
+        self.running.pop(job.row["id"], None)
+        logs.log.info("job left to another process", extra={"holder": job.claim.holder})
+        self.notify(job.row["id"])
+        return job.row
 
     async def _end(self, job: Running, values: Row, made: list[Made]) -> Row:
         job.ending = True
-        self._give_back(job)
-        row = job.row
-        close_attempt(row, values["status"] if values["status"] != "failed" else values["error"]["code"])
-        now = time.time()
+        self.give_back(job)
+        ending = self.ending(job, values, made)
+        try:
+            await asyncio.gather(*job.writes, return_exceptions=True)
+            write = partial(self.database.write, records.finish_job, job.row["id"], job.claim, ending)
+            delivery = await self._insist(write)
+        except ClaimLost:
+            return self._forget(job)
+        except ObjectGone:  # what it found was deleted since: it makes its own
+            self.running.pop(job.row["id"], None)
+            return await self.start(Running(job.row, job.claim, job.seq, noted=job.noted, tried=job.tried))
+        except ContinuoError:
+            raise
+        except Exception:  # the edge of the ingress: a defect of ours must not leave a job without an end
+            logs.log.error("the end of a job could not be written, by a defect", exc_info=True)
+            if not made:
+                raise
+            return await self._end(job, failure(ContinuoError(_DEFECT)), [])
+        finally:
+            self.running.pop(job.row["id"], None)
+        self.ended(job.row, ending, delivery)
+        return job.row
+
+    def ending(self, job: Running, values: Row, made: Sequence[Made]) -> Ending:
+        """How a job ends, as its row, its events and its owner's usage tell it."""
+        row, now = job.row, self.lease.time()
+        close_attempt(row, values["status"] if values["status"] != "failed" else values["error"]["code"], now)
         values |= {
             "completed_at": now,
             "attempts": row["attempts"],
             "model_used": row["model_used"],
             "started_at": row["started_at"],
+            "metrics": timings(row, made, now),
         }
         if values["status"] == "succeeded":
             values["progress"] = row["progress"]  # the last report, which came too soon for an event of its own
-        values["metrics"] = timings(row, made, now)
-        facts = [item.output for item in made]
-        log: list[tuple[int, str, Row]] = [
-            (job.next_seq(), "output", {"index": i, "key": f["key"]}) for i, f in enumerate(facts)
+        log: list[records.Event] = [
+            (job.next_seq(), "output", {"index": place, "key": item.output["key"]}) for place, item in enumerate(made)
         ]
         log.append((job.next_seq(), "completed", {}))
-        try:
-            if job.entered is not None:
-                await job.entered
-            await asyncio.gather(*job.writes)
-            ending = records.Ending(row["owner"], values, facts, log, self.plan_webhook(row, "completed"))
-            delivery = await self._insist(partial(self.database.write, records.finish_job, row["id"], ending))
-        except records.Doomed:
-            self.running.pop(row["id"], None)
-            await asyncio.sleep(0.2)
-            return await self.start(Running(row, job.seq))
-        finally:
-            self.running.pop(row["id"], None)
-        row |= values | {"outputs": facts}
+        untried = {item.key for noted in job.noted.values() for item in noted} - job.tried
+        return Ending(
+            row["owner"],
+            values,
+            [item.stored() for item in made],
+            log,
+            used=used_by(row, made, now) if made else {},
+            untried=sorted(untried),
+            also=self.plan_webhook(row, "completed"),
+        )
+
+    def ended(self, row: Row, ending: Ending, delivery_id: str | None) -> None:
+        """Tell of an end that has been written."""
+        outputs = [item.made["output"] for item in ending.made if item.made is not None]
+        row |= dict(ending.values) | {"outputs": outputs, "holder": None, "queue_holder": None}
         self.metrics.finished(row)
-        # Logged a moment later: whoever waits for the job has the processor first.
-        asyncio.get_running_loop().call_later(0.002, log_end, row, values)
-        await self._announce(row, delivery)
-        return row
+        log_end(row, ending.values)
+        self._announce(row["id"], delivery_id)
 
     async def _insist(self, access: Callable[[], Awaitable[T]]) -> T:
         """Read or write what an accepted job needs, however long the database is away: that is no reason to fail it."""
@@ -214,70 +295,86 @@ class Execution:
                 logs.log.warning("a job waits for the database", extra={"code": error.code})
                 await asyncio.sleep(1.0)
 
-    async def _announce(self, row: Row, delivery_id: str | None) -> None:
-        self.notify(row["id"])
-        if delivery_id is not None and self.start_webhook is not None:
-            await self.start_webhook(delivery_id)
+    def _announce(self, job_id: str, delivery_id: str | None = None) -> None:
+        self.notify(job_id)
+        if delivery_id is not None:
+            self.told()
 
     async def _serve(self, job: Running) -> list[Made]:
-        """Ask the model, then its fallbacks."""
+        """Ask the model, then its fallbacks; a job that is taken up goes on where it was in that chain."""
         row = job.row
-        first = row["model_used"]
-        errors: list[str] = []
-        for name in (first, *self.catalogue[first].entry.fallback):
+        planned = row["planned_model"] or row["model_used"]
+        chain = (planned, *self.catalogue[planned].entry.fallback)
+        begun = chain.index(row["model_used"]) if row["model_used"] in chain else 0
+        errors: list[str] = list(row["facts"].get("fallback", {}).get("because", ()))
+        for name in chain[begun:]:
             try:
-                plan = job.plan if job.plan is not None and name == first else self._plan(name, row, first)
+                plan = job.plan if job.plan is not None and name == planned else self._plan(name, row)
                 row["model_used"] = name
                 if errors:
-                    row["facts"] = {**row["facts"], "fallback": {"from": first, "because": errors}}
+                    row["facts"] = {**row["facts"], "fallback": {"from": planned, "because": list(errors)}}
                 return list(await gather([self._candidate(job, plan, item) for item in plan.candidates]))
             except (ModelNotReady, ReplicaLost, ResourceExhausted) as error:
-                close_attempt(row, error.code)
+                close_attempt(row, error.code, self.lease.time())
                 errors.append(f"{name}: {error.detail}")
                 last: ContinuoError = error
             except Invalid as error:
-                if name == first:
+                if name == planned:
                     raise
                 errors.append(f"{name}: {error.detail}")
         raise last
 
-    def _plan(self, name: str, row: Row, first: str) -> Plan:
+    def _plan(self, name: str, row: Row) -> Plan:
+        """The job for this model; a fallback serves what it understands of the request."""
         given = row["input"]
-        if name != first:  # a fallback serves what it understands of the request
+        if name != (row["planned_model"] or row["model_used"]):
             given = {field: value for field, value in given.items() if field in self.catalogue[name].fields}
         return self.catalogue.plan_for(name, given, prefix="/input")
 
     async def _candidate(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
         """Find the sound in storage, join whoever is making it, or make it."""
+        name = self._flight_name(candidate.key, job.row["owner"])
         while True:
-            found = None if job.fresh else await self._insist(partial(self.cached, candidate.key))
+            found = await self._insist(partial(self._found, job, candidate.key))
             if found is not None:
                 return found
-            flight = self.flights.get(candidate.key)
+            flight = self.flights.get(name)
             if flight is None:
                 break
             made = await asyncio.shield(flight)
             if made is not None:
-                return Made(made.output, made.facts, {}, cached=True)
-        flight = self.flights[candidate.key] = asyncio.get_running_loop().create_future()
+                return made.shared()
+        flight = self.flights[name] = asyncio.get_running_loop().create_future()
         try:
             made = await self._attempts(job, plan, candidate)
             flight.set_result(made)
             return made
         finally:
-            del self.flights[candidate.key]
+            del self.flights[name]
             if not flight.done():
                 flight.set_result(None)
 
-    async def cached(self, key: str) -> Made | None:
+    def _flight_name(self, address: str, owner: str) -> str:
+        return address if self.cache.shared else f"{owner}/{address}"
+
+    async def _found(self, job: Running, address: str) -> Made | None:
+        """What the job itself made in an earlier life, or another one, if it is still in storage."""
+        earlier = job.earlier.get(address)
+        if earlier is not None and await asyncio.to_thread(self.storage.stat, earlier.output["key"]) is not None:
+            return earlier
+        return None if job.fresh else await self.cached(address, job.row["owner"])
+
+    async def cached(self, address: str, owner: str) -> Made | None:
         """A sound that was made before, after a look that its object is still there."""
-        found = await self.database.read(records.find_output, key)
+        whose = None if self.cache.shared else owner
+        found = await self.database.read(object_records.find_made, address, whose)
         if found is None:
             return None
+        key, made = found
         if await asyncio.to_thread(self.storage.stat, key) is None:
-            await self.database.write(records.forget_output, key)
+            await self.database.write(object_records.lose_object, key)
             return None
-        return Made(found[0], {k: v for k, v in found[1].items() if k != "fallback"}, {}, cached=True)
+        return Made(address, made["output"], made["facts"], {}, cached=True).shared()
 
     async def _attempts(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
         row = job.row
@@ -286,65 +383,76 @@ class Execution:
         async with self.slots[plan.model].take(row["id"], row["owner"], row["priority"], reserved=reserved):
             while True:
                 losses = job.losses
-                self._begin(job, plan.model)
+                await self._begin(job, plan)
                 try:
-                    return await self._attempt(job, plan, candidate)
+                    made = await self._attempt(job, plan, candidate)
                 except ReplicaGone:
                     if job.losses == losses:
                         job.losses += 1
-                        row["attempts"][-1].update(ended_at=time.time(), outcome="replica_lost")
-                        self._save(job, {"attempts": list(row["attempts"])})
+                        close_attempt(row, "replica_lost", self.lease.time())
+                        self._save(job, {"attempts": row["attempts"]})
                         logs.log.warning("replica lost", extra={"model": plan.model, "losses": job.losses})
                     if job.losses >= MAX_LOSSES:
                         text = f"the process of model '{plan.model}' died {MAX_LOSSES} times under this job"
                         raise ReplicaLost(text) from None
+                else:
+                    if len(plan.candidates) > 1:  # its end, which tells of them all, may be far
+                        self._write(job, partial(object_records.store_object, item=made.stored()))
+                    return made
 
-    def _begin(self, job: Running, model: str) -> None:
-        """Record an attempt; the write goes on beside the call and is waited for at the end."""
-        row = job.row
-        open_attempt = row["attempts"] and row["attempts"][-1]["ended_at"] is None
-        if open_attempt and row["attempts"][-1]["model"] == model:
-            return
-        now = time.time()
-        row["attempts"] = [
-            *row["attempts"],
-            {"model": model, "started_at": now, "ended_at": None, "outcome": None},
-        ]
-        row["status"], row["started_at"], row["progress"] = "running", row["started_at"] or now, None
-        values = {
-            "progress": None,
-            "status": "running",
-            "started_at": row["started_at"],
-            "attempts": list(row["attempts"]),
-            "model_used": model,
-        }
-        self._save(job, values, (job.next_seq(), "started", {"attempt": len(row["attempts"]), "model": model}))
+    async def _begin(self, job: Running, plan: Plan) -> None:
+        """Record an attempt: with the claim and what will be stored, before the call; later ones beside it."""
+        row, model = job.row, plan.model
+        async with job.beginning:
+            if row["attempts"] and row["attempts"][-1]["ended_at"] is None and row["attempts"][-1]["model"] == model:
+                return
+            await self.lease.fresh()
+            now = self.lease.time()
+            row["attempts"] = [*row["attempts"], attempt_of(model, now)]
+            row["status"], row["started_at"], row["progress"] = "running", row["started_at"] or now, None
+            job.taken = False
+            names = ("progress", "status", "started_at", "attempts", "model_used", "facts")
+            values = {name: row[name] for name in names}
+            event = (job.next_seq(), "started", {"attempt": len(row["attempts"]), "model": model})
+            if job.claim.held and model in job.noted and not row["webhook"]:
+                self._save(job, values, event)
+                return
+            await asyncio.gather(*job.writes)
+            job.noted[model] = makes(row, plan)
+            beginning = Beginning(values, event, job.noted[model], self.plan_webhook(row, "started"))
+            begin = partial(self.database.write, records.begin_job, row, job.claim, beginning)
+            delivery = await self._insist(begin)
+            job.claim = job.claim if job.claim.held else job.claim.taken()
+            row.update(holder=job.claim.holder, queue_holder=None, claim=job.claim.number)
+            self._announce(row["id"], delivery)
 
-    def _save(self, job: Running, values: Row, event: tuple[int, str, Row] | None = None) -> None:
-        """Begin to write what happened; writes of a job follow each other, or a late one would undo a newer state."""
-        before, at = job.writes, time.time()
+    def _save(self, job: Running, values: Row, event: records.Event | None = None) -> None:
+        """Begin to write what happened."""
+        self._write(
+            job, partial(_update, row=job.row, claim=job.claim, values=values, event=event, at=self.lease.time())
+        )
+
+    def _write(self, job: Running, statement: Callable[[Any], None]) -> None:
+        """Writes of a job follow each other, or a late one would undo a newer state; its end waits for them."""
+        before = job.writes
 
         async def write() -> None:
-            if job.entered is not None:
-                await job.entered
             if before:
                 await asyncio.wait(before)
-            also = self.plan_webhook(job.row, event[1]) if event is not None else None
-            write_it = partial(self.database.write, records.update_job, job.row["id"], values, event, also, at=at)
-            await self._announce(job.row, await self._insist(write_it))
+            try:
+                await self._insist(partial(self.database.write, statement))
+            except ClaimLost:
+                self.lose(job)
+            self.notify(job.row["id"])
 
         job.writes = [*(task for task in job.writes if not task.done()), asyncio.create_task(write())]
 
     async def _attempt(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
         row = job.row
+        key = object_key(candidate.key, row["id"])
+        job.tried.add(key)
         work = Work(
-            row["id"],
-            row["request_id"],
-            candidate.key,
-            candidate.seed,
-            candidate.request,
-            candidate.settings,
-            row["deadline"],
+            row["id"], row["request_id"], key, candidate.seed, candidate.request, candidate.settings, row["deadline"]
         )
         stream = self.handles[plan.model].run(work)
         try:
@@ -352,7 +460,7 @@ class Execution:
                 if kind == "progress":
                     self._progress(job, data)
                 elif kind == "output":
-                    return Made(data["output"], data["facts"], data["metrics"], cached=False)
+                    return Made(candidate.key, data["output"], data["facts"], data["metrics"], cached=False)
                 else:
                     raise from_code(data["code"], data["detail"], data["errors"])
         finally:
@@ -366,6 +474,36 @@ class Execution:
             return
         job.last_progress = now
         self._save(job, {"progress": data}, (job.next_seq(), "progress", data))
+
+    async def abandon_all(self) -> None:
+        """Stop everything that runs here without a word about it: others have it, or will."""
+        jobs = list(self.running.values())
+        for job in jobs:
+            self.lose(job)
+        for job in jobs:
+            if job.task is not None:
+                with suppress(asyncio.CancelledError):
+                    await job.task
+
+
+def makes(row: Row, plan: Plan) -> Sequence[Stored]:
+    """What a job may store by this plan."""
+    return [Stored(object_key(item.key, row["id"]), item.key) for item in plan.candidates]
+
+
+def attempt_of(model: str, at: float) -> Row:
+    """The record of an attempt that begins."""
+    return {"model": model, "started_at": at, "ended_at": None, "outcome": None}
+
+
+def success(row: Row, made: Sequence[Made]) -> Row:
+    """The last state of a job whose candidates are all there."""
+    facts = {**made[0].facts, **row["facts"]}
+    return {"status": "succeeded", "facts": facts, "cached": all(item.cached for item in made)}
+
+
+def _update(c: Any, *, row: Row, claim: Claim, values: Row, event: records.Event | None, at: float) -> None:
+    records.update_job(c, row, claim, values, event, at=at)
 
 
 async def gather(work: list[Any]) -> list[Any]:

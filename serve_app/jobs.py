@@ -1,31 +1,34 @@
 """A request becomes a job: durable, observable, cancellable, idempotent, owned.
 
-Accepted means: the job's row and its workflow are on disk. From then on it ends, whatever process dies meanwhile.
+Accepted means: the job's row is on disk. From then on it ends, whatever process dies meanwhile.
 """
 
 import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from serve_app import durable, records
+from serve_app import object_records, records
 from serve_app.config import Limits, Retention
 from serve_app.database import Database
 from serve_app.errors import Draining, IdempotencyMismatch, NotFound, Overloaded
-from serve_app.execution import Execution
+from serve_app.execution import Execution, success
 from serve_app.graph import Plan
-from serve_app.records import Row
-from serve_app.running import Made, Running
+from serve_app.object_records import ObjectGone
+from serve_app.records import Room, Row
+from serve_app.running import Made, Running, ranked
 from serve_app.schemas import FINISHED, PRIORITY
 from serve_app.storage import Storage
 
-HEAD_START_S = 0.001  # the call goes out before the thread that writes the row competes for the interpreter
 POLL_S = 0.25  # how often a job of another ingress replica is looked at
+CANCEL_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -54,93 +57,113 @@ class Accepted:
 class Jobs:
     """The jobs of the service as one ingress replica sees them; every method asks for the owner."""
 
-    def __init__(self, database: Database, storage: Storage, execution: Execution, executor: str) -> None:
-        self.database, self.storage, self.execution, self.executor = database, storage, execution, executor
+    def __init__(self, database: Database, storage: Storage, execution: Execution) -> None:
+        self.database, self.storage, self.execution = database, storage, execution
+        self.lease = execution.lease
         self.limits, self.retention = Limits(), Retention()
+        self.processes = 1  # how many of them take jobs
         self.entering: dict[str, str] = {}  # owners of jobs that are being written
         self.draining = asyncio.Event()  # no new jobs
         self.grace_over = asyncio.Event()  # nobody waits for a job any longer
 
-    async def submit(self, asked: Asked, plan: Plan, patience_s: float = 0.0) -> Accepted:
-        """Accept a job. Raises Overloaded, Draining, IdempotencyMismatch; returns when it has ended or is durable.
-
-        A caller who waits anyway has `patience_s`: a job that ends within it needs no workflow, its row says all.
-        """
+    async def submit(self, asked: Asked, plan: Plan) -> Accepted:
+        """Accept a job. Raises Overloaded, Draining, IdempotencyMismatch; returns when it is durable."""
         fingerprint = fingerprint_of(asked, plan) if asked.idempotency_key is not None else ""
         if asked.idempotency_key is not None:
             taken = await self.database.read(records.find_key, asked.owner, asked.idempotency_key)
             if taken is not None:
                 return await self._replay(taken, fingerprint)
-        self._admit(asked.owner)
+        room = self._admit(asked.owner)
         row = self._row(asked, plan)
-        key = self._key(asked, fingerprint, row["id"])
-        job = Running(row, plan=plan, fresh=not plan.seed_given)
+        key = self._key(asked, fingerprint, row)
         self.entering[row["id"]] = asked.owner
         try:
-            job.found = await self._from_cache(plan)
-            if job.found is None and not asked.webhook:
-                self.execution.begin_at_once(job, plan)
-            as_it_is = {**row, "attempts": [dict(item) for item in row["attempts"]]}
-            head_start_s = HEAD_START_S if key is None and patience_s and job.found is None else 0.0
-            job.entered = asyncio.ensure_future(self._insert(as_it_is, key, head_start_s))
-            if key is None:  # nobody can have been before us: it runs while it is written, and ends only after
-                self.execution.start(job)
-            taken = await job.entered
-        except BaseException:
-            self.execution.abandon(job)
-            raise
+            found = await self._from_cache(plan, asked.owner)
+            taken = await self._enter(row, plan, key, room, found)
         finally:
             del self.entering[row["id"]]
-        if taken is not None:
-            self.execution.abandon(job)
-            return await self._replay(taken, fingerprint)
-        task = job.task or self.execution.start(job)
-        if patience_s:
-            await asyncio.wait({task}, timeout=patience_s)
-        if not task.done():
-            await durable.start_job(row["id"])
-        return Accepted(row)
+        return Accepted(row) if taken is None else await self._replay(taken, fingerprint)
 
-    async def _insert(self, row: Row, key: Row | None, head_start_s: float) -> Row | None:
-        """Write an accepted job; returns the idempotency row that was there before, if one was."""
-        await asyncio.sleep(head_start_s)
+    async def _enter(self, row: Row, plan: Plan, key: Row | None, room: Room | None, found: list[Made]) -> Row | None:
+        """Write a job and begin to run it; returns the idempotency row that was there before, if one was."""
+        if found:
+            with suppress(ObjectGone):
+                return await self._enter_ended(row, key, room, found)
+        job = Running(row, self.lease.claim(), plan=plan, fresh=not plan.seed_given)
+        noted = () if row["webhook"] else self.execution.begin_at_once(job, plan)
         try:
-            await self.database.write(records.insert_job, row, key)
+            written = partial(self.database.write, records.accept_job, row, key, makes=noted, room=room)
+            taken = await self._unless_taken(written, key)
+        except BaseException:
+            self.execution.give_back(job)
+            raise
+        if taken is None:
+            self.execution.start(job)
+        else:
+            self.execution.give_back(job)
+        return taken
+
+    async def _enter_ended(self, row: Row, key: Row | None, room: Room | None, found: list[Made]) -> Row | None:
+        """Write a job whose outputs are all there already, with its end."""
+        job = Running(row, self.lease.claim())
+        ending = self.execution.ending(job, success(row, found), found)
+        delivery: list[str | None] = []
+
+        async def write() -> None:
+            entered = {name: value for name, value in row.items() if name != "outputs"}
+            delivery.append(await self.database.write(records.accept_job, entered, key, room=room, ending=ending))
+
+        taken = await self._unless_taken(write, key)
+        if taken is None:
+            self.execution.ended(row, ending, delivery[0])
+        return taken
+
+    async def _unless_taken(self, write: Any, key: Row | None) -> Row | None:
+        try:
+            await write()
         except records.KeyTaken as taken_meanwhile:
             return taken_meanwhile.row
         except IntegrityError:  # PostgreSQL: two transactions met at the same key
-            taken = await self.database.read(records.find_key, row["owner"], key["key"]) if key else None
+            taken = await self.database.read(records.find_key, key["owner"], key["key"]) if key else None
             if taken is None:
                 raise
             return taken
         return None
 
-    def _admit(self, owner: str) -> None:
+    def _admit(self, owner: str) -> Room | None:
+        """Refuse what is over the limits; with several processes the database counts, in the acceptance itself."""
         if self.draining.is_set():
             raise Draining("the service is stopping and takes no new jobs", retry_after_s=10)
+        retry_after_s = self.execution.metrics.expected_wait_s()
+        if self.processes > 1:
+            return Room(self.limits.queued_jobs, self.limits.queued_jobs_per_owner, retry_after_s)
         owners = self.entering | {job_id: job.row["owner"] for job_id, job in self.execution.running.items()}
         total, mine = len(owners), sum(other == owner for other in owners.values())
         if total >= self.limits.queued_jobs or mine >= self.limits.queued_jobs_per_owner:
             text = f"{total} jobs are accepted and unfinished (limit {self.limits.queued_jobs})"
-            raise Overloaded(text, retry_after_s=self.execution.metrics.expected_wait_s())
+            raise Overloaded(text, retry_after_s=retry_after_s)
+        return None
 
-    async def _from_cache(self, plan: Plan) -> list[Made] | None:
-        """Whether every candidate is there already: then the job needs no workflow, it ends at once."""
+    async def _from_cache(self, plan: Plan, owner: str) -> list[Made]:
+        """Every candidate, if all of them are there already: then the job ends at once."""
         if not plan.seed_given:
-            return None
-        found = [await self.execution.cached(item.key) for item in plan.candidates]
-        return None if None in found else [item for item in found if item is not None]
+            return []
+        found = [await self.execution.cached(item.key, owner) for item in plan.candidates]
+        return ranked([item for item in found if item is not None]) if None not in found else []
 
     def _row(self, asked: Asked, plan: Plan) -> Row:
-        now = time.time()
+        now = self.lease.time()
         deadline_s = min(asked.deadline_s or self.limits.deadline_s, self.limits.deadline_s)
         return {
             "id": records.new_id("job"),
             "owner": asked.owner,
-            "version": 1,
+            "key_id": asked.key_id,
+            "base_url": asked.base_url,
+            "version": 2,
             "task": plan.task,
             "model": asked.model,
             "model_used": plan.model,
+            "planned_model": plan.model,
             "status": "queued",
             "priority": PRIORITY[asked.priority],
             "input": plan.input,
@@ -157,22 +180,24 @@ class Jobs:
             "started_at": None,
             "completed_at": None,
             "cancel_requested": False,
-            "executor": self.executor,
+            "delete_requested": False,
+            "holder": None,
+            "queue_holder": self.lease.holder,
+            "claim": 0,
             "request_id": asked.request_id,
             "outputs": [],
             "deliveries": [],
         }
 
-    def _key(self, asked: Asked, fingerprint: str, job_id: str) -> Row | None:
+    def _key(self, asked: Asked, fingerprint: str, row: Row) -> Row | None:
         if asked.idempotency_key is None:
             return None
-        expires_at = time.time() + self.retention.idempotency_s
         return {
             "owner": asked.owner,
             "key": asked.idempotency_key,
             "fingerprint": fingerprint,
-            "job_id": job_id,
-            "expires_at": expires_at,
+            "job_id": row["id"],
+            "expires_at": row["created_at"] + self.retention.idempotency_s,
         }
 
     async def _replay(self, taken: Row, fingerprint: str) -> Accepted:
@@ -206,85 +231,95 @@ class Jobs:
     async def wait(self, row: Row, timeout_s: float) -> Row:
         """The job when it has ended, or as it is after `timeout_s` or when the service stops."""
         job = self.execution.running.get(row["id"])
+        until = time.monotonic() + timeout_s
         if job is not None and job.task is not None:
             stopping = asyncio.create_task(self.grace_over.wait())
             await asyncio.wait({job.task, stopping}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-            if job.task.done() and not job.task.cancelled():
-                ended = job.task.result()
-                return ended if not ended["webhook"] else await self.get(row["owner"], row["id"])
-            return await self.get(row["owner"], row["id"])
-        until = time.monotonic() + timeout_s
-        while True:
-            row = await self.get(row["owner"], row["id"])
-            if row["status"] in FINISHED or time.monotonic() >= until or self.grace_over.is_set():
-                return row
-            await self.execution.watch(row["id"], POLL_S)
+            if job.row["status"] in FINISHED and not job.row["webhook"]:
+                return job.row
+        with self.execution.watching(row["id"]) as changed:
+            while True:
+                changed.clear()
+                row = await self.get(row["owner"], row["id"])
+                left_s = until - time.monotonic()
+                if row["status"] in FINISHED or left_s <= 0 or self.grace_over.is_set():
+                    return row
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), min(left_s, 1.0))
 
     async def cancel(self, owner: str, job_id: str) -> Row:
-        """Stop a job; one that has ended stays as it is."""
+        """Stop a job, whoever runs it; one that has ended stays as it is."""
         row = await self.get(owner, job_id)
         if row["status"] in FINISHED:
             return row
         await self.database.write(records.request_cancel, job_id)
-        self.execution.cancel(job_id)
-        return await self.wait(row, 5.0)
+        await self._stop(job_id)
+        return await self.wait(row, CANCEL_WITHIN_S)
+
+    async def _stop(self, job_id: str) -> None:
+        """Cancel what runs here; take up what nobody runs, which ends it; others see that it was asked."""
+        if job_id in self.execution.running:
+            self.execution.cancel(job_id)
+            return
+        row = await self.database.write(records.take, self.lease.holder, job_id)
+        if row is not None:
+            await self.execution.take_up(row)
 
     async def delete(self, owner: str, job_id: str) -> None:
-        """Remove a job and the objects that only it refers to; one that runs is cancelled first."""
-        await self.cancel(owner, job_id)
+        """Remove a job and the objects that only it refers to; one that runs is stopped, and removed when it has ended.
+
+        From the first moment on nobody sees it any more.
+        """
+        row = await self.get(owner, job_id)
+        await self.database.write(records.request_delete, job_id)
+        with self.execution.watching(job_id) as changed:
+            if row["status"] not in FINISHED:
+                await self._stop(job_id)
+            until = time.monotonic() + CANCEL_WITHIN_S
+            while await self.database.read(records.is_unfinished, job_id):
+                if (left_s := until - time.monotonic()) <= 0:
+                    return  # its process is away; whoever ends the job leaves the rest to the sweeper
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), min(left_s, POLL_S))
+                changed.clear()
         await self.remove(job_id)
 
     async def remove(self, job_id: str) -> None:
-        """Remove a finished job, its objects and its workflow."""
+        """Remove a job that has ended and its objects."""
         for key in await self.database.write(records.delete_job, job_id):
-            await self.remove_object(key)
-        await durable.forget([job_id])
+            await self.lease.fresh()
+            await asyncio.to_thread(self.storage.delete, key)
 
-    async def remove_object(self, key: str) -> None:
-        """Delete an object that nobody refers to any more."""
+    async def bury(self, key: str) -> None:
+        """Delete an object for the last time, and forget that it was."""
+        await self.lease.fresh()
         await asyncio.to_thread(self.storage.delete, key)
-        await self.database.write(records.absolve, key)
+        await self.database.write(object_records.forget_object, key)
 
     async def events(self, owner: str, job_id: str, after: int, idle_s: float = 15.0) -> AsyncIterator[Row | None]:
         """The job's events from number `after` + 1 on, ending with `completed`; None after `idle_s` of quiet."""
         await self.get(owner, job_id)
         quiet_since = time.monotonic()
-        while True:
-            found = await self.database.read(records.events_after, job_id, after)
-            for event in found:
-                after = event["seq"]
-                quiet_since = time.monotonic()
-                yield event
-                if event["type"] == "completed":
-                    return
-            if not found and not await self.database.read(records.is_unfinished, job_id):
-                if await self.database.read(records.last_seq, job_id) > after:
-                    continue
-                return  # all was seen before, or the job was deleted
-            local = job_id in self.execution.running
-            await self.execution.watch(job_id, 1.0 if local else POLL_S)
-            if time.monotonic() - quiet_since >= idle_s:
-                quiet_since = time.monotonic()
-                yield None
-
-    async def resume_all(self, ranks: Sequence[str]) -> None:
-        """At the start: give every unfinished job a workflow, should its own be missing.
-
-        Rank 0 also takes over the jobs of ranks that no longer exist.
-        """
-        if self.executor == ranks[0]:
-            await self.database.write(records.adopt, self.executor, ranks)
-        for job_id in await self.database.read(records.unfinished, [self.executor]):
-            await durable.ensure_job(job_id)
-
-    async def obey_cancels(self) -> None:
-        """Stop what other ingress replicas were asked to stop."""
-        while True:
-            await asyncio.sleep(POLL_S)
-            if self.execution.running:
-                for job_id in await self.database.read(records.cancel_requests, self.executor):
-                    self.execution.cancel(job_id)
+        with self.execution.watching(job_id) as changed:
+            while True:
+                changed.clear()
+                found = await self.database.read(records.events_after, job_id, after)
+                for event in found:
+                    after = event["seq"]
+                    quiet_since = time.monotonic()
+                    yield event
+                    if event["type"] == "completed":
+                        return
+                if not found and not await self.database.read(records.is_unfinished, job_id):
+                    if await self.database.read(records.last_seq, job_id) > after:
+                        continue
+                    return  # all was seen before, or the job was deleted
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), min(5.0, idle_s))
+                if time.monotonic() - quiet_since >= idle_s:
+                    quiet_since = time.monotonic()
+                    yield None
 
 
 def fingerprint_of(asked: Asked, plan: Plan) -> str:

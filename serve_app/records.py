@@ -1,18 +1,28 @@
-"""Statements over our tables: what is read and written about a job, each one transaction with `Database`."""
+"""Statements over our tables: what is read and written about a job, each one transaction with `Database`.
+
+Only the holder of a job's claim writes its row (leases.py); every such statement takes the Claim and raises ClaimLost
+when it no longer holds.
+"""
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
+from serve_app.errors import Overloaded
+from serve_app.leases import Claim, ClaimLost, is_dead, now
+from serve_app.object_records import Stored, bury, delete_unused, hand_out, plan_objects
 from serve_app.schemas import FINISHED
-from serve_app.tables import deliveries, doomed, events, idempotency, jobs, outputs
+from serve_app.tables import deliveries, duties, events, holders, idempotency, jobs, objects, outputs, owners, usage
 
 Row = dict[str, Any]
-Event = tuple[int, str, Row]  # number, type, data
+Event = tuple[int, str, Row]  # number in the job, type, data
+Also = Callable[[sa.Connection], str]  # what belongs to the same moment; returns the id of a planned delivery
+UNFINISHED = ("queued", "running")
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -24,8 +34,19 @@ def new_id(prefix: str) -> str:
 
 
 # Built once: on the path of every job, building a statement costs as much as running it.
-_CHANGE = sa.update(jobs).where(jobs.c.id == sa.bindparam("changed_id"), jobs.c.status.in_(("queued", "running")))
-_DOOMED = sa.select(doomed.c.key).where(doomed.c.key.in_(sa.bindparam("keys", expanding=True)))
+_HELD = sa.update(jobs).where(
+    jobs.c.id == sa.bindparam("of_job"),
+    jobs.c.claim == sa.bindparam("of_claim"),
+    jobs.c.holder == sa.bindparam("of_holder"),
+    jobs.c.status == "running",
+)
+_QUEUED = sa.update(jobs).where(
+    jobs.c.id == sa.bindparam("of_job"),
+    jobs.c.claim == sa.bindparam("of_claim"),
+    jobs.c.queue_holder == sa.bindparam("of_holder"),
+    jobs.c.holder.is_(None),
+    jobs.c.status == "queued",
+)
 
 
 class KeyTaken(Exception):
@@ -36,27 +57,96 @@ class KeyTaken(Exception):
         self.row = row
 
 
-def insert_job(c: sa.Connection, row: Row, key: Row | None) -> None:
-    """Accept a job: its row, its first events, its idempotency key. Raises KeyTaken."""
+@dataclass(frozen=True)
+class Room:
+    """How many accepted and unfinished jobs there may be, of all and of one owner; None: counted by the caller."""
+
+    total: int
+    of_owner: int
+    retry_after_s: float
+
+
+def write_claimed(c: sa.Connection, job_id: str, claim: Claim, values: Mapping[str, Any]) -> None:
+    """Change a job that this claim is for. Raises ClaimLost."""
+    named = {"of_job": job_id, "of_claim": claim.number, "of_holder": claim.holder}
+    if not c.execute(_HELD if claim.held else _QUEUED, {**named, **values}).rowcount:
+        raise ClaimLost(job_id)
+
+
+def accept_job(
+    c: sa.Connection,
+    row: Row,
+    key: Row | None,
+    *,
+    makes: Sequence[Stored] = (),
+    room: Room | None = None,
+    ending: "Ending | None" = None,
+) -> str | None:
+    """Accept a job: its row, its first events, its idempotency key, what it will store, even its end.
+
+    Returns the id of a planned delivery. Raises KeyTaken, Overloaded when there is no `room`, ObjectGone.
+    """
     if key is not None:
         taken = find_key(c, key["owner"], key["key"])
         if taken is not None:
             raise KeyTaken(taken)
         mine = (idempotency.c.owner == key["owner"], idempotency.c.key == key["key"])
-        c.execute(sa.delete(idempotency).where(*mine, idempotency.c.expires_at <= time.time()))
+        c.execute(sa.delete(idempotency).where(*mine, idempotency.c.expires_at <= now()))
         c.execute(sa.insert(idempotency), key)
+    if room is not None:
+        _admit(c, row["owner"], room)
     c.execute(sa.insert(jobs), {name: value for name, value in row.items() if name in jobs.c})
     log: list[Event] = [(1, "queued", {})]
     if row["attempts"]:
         log.append((2, "started", {"attempt": 1, "model": row["model_used"]}))
-    add_events(c, row["id"], log, row["created_at"])
+    add_events(c, row["id"], row["owner"], log, row["created_at"])
+    plan_objects(c, row, makes)
+    return finish_job(c, row["id"], claim_of(row), ending) if ending is not None else None
+
+
+def claim_of(row: Row) -> Claim:
+    """The claim that a row names."""
+    if row["holder"] is None:
+        return Claim(row["queue_holder"], row["claim"], held=False)
+    return Claim(row["holder"], row["claim"], held=True)
+
+
+def _admit(c: sa.Connection, owner: str, room: Room) -> None:
+    """Count over all processes, one acceptance at a time."""
+    if c.dialect.name == "postgresql":
+        c.execute(sa.text("SELECT pg_advisory_xact_lock(7203662)"))
+    unfinished = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.status.in_(UNFINISHED))
+    total = c.execute(unfinished).scalar_one()
+    mine = c.execute(unfinished.where(jobs.c.owner == owner)).scalar_one()
+    if total >= room.total or mine >= room.of_owner:
+        text = f"{total} jobs are accepted and unfinished (limit {room.total})"
+        raise Overloaded(text, retry_after_s=room.retry_after_s)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A job begins to run, or begins with another model: what its row says then, what it will store from now on."""
+
+    values: Row
+    event: Event
+    makes: Sequence[Stored]
+    also: Also | None = None
+
+
+def begin_job(c: sa.Connection, row: Row, claim: Claim, beginning: Beginning) -> str | None:
+    """Take a queued job up, or note its next model. Returns the id of a planned delivery. Raises ClaimLost."""
+    taken = {} if claim.held else {"holder": claim.holder, "queue_holder": None, "claim": claim.number + 1}
+    write_claimed(c, row["id"], claim, {**beginning.values, **taken})
+    plan_objects(c, row, beginning.makes)
+    add_events(c, row["id"], row["owner"], [beginning.event], beginning.values["started_at"])
+    return beginning.also(c) if beginning.also is not None else None
 
 
 def find_key(c: sa.Connection, owner: str, key: str) -> Row | None:
     """The live idempotency row of a key."""
     found = c.execute(
         sa.select(idempotency).where(
-            idempotency.c.owner == owner, idempotency.c.key == key, idempotency.c.expires_at > time.time()
+            idempotency.c.owner == owner, idempotency.c.key == key, idempotency.c.expires_at > now()
         )
     ).first()
     return dict(found._mapping) if found else None
@@ -64,7 +154,7 @@ def find_key(c: sa.Connection, owner: str, key: str) -> Row | None:
 
 def get_job(c: sa.Connection, job_id: str, owner: str | None = None) -> Row | None:
     """A job with its outputs and deliveries; None when there is none or it is another owner's."""
-    query = sa.select(jobs).where(jobs.c.id == job_id)
+    query = sa.select(jobs).where(jobs.c.id == job_id, sa.not_(jobs.c.delete_requested))
     found = c.execute(query if owner is None else query.where(jobs.c.owner == owner)).first()
     return _complete(c, [dict(found._mapping)])[0] if found else None
 
@@ -80,7 +170,8 @@ def list_jobs(
     c: sa.Connection, owner: str, *, status: str | None, model: str | None, limit: int, before: str | None
 ) -> list[Row]:
     """A page of an owner's jobs, newest first."""
-    query = sa.select(jobs).where(jobs.c.owner == owner).order_by(jobs.c.id.desc()).limit(limit)
+    mine = sa.select(jobs).where(jobs.c.owner == owner, sa.not_(jobs.c.delete_requested))
+    query = mine.order_by(jobs.c.id.desc()).limit(limit)
     if status:
         query = query.where(jobs.c.status == status)
     if model:
@@ -101,25 +192,21 @@ def _complete(c: sa.Connection, rows: list[Row]) -> list[Row]:
     return list(by_job.values())
 
 
-def unfinished(c: sa.Connection, executors: Sequence[str]) -> list[str]:
-    """Ids of the accepted jobs of these executors that have not ended."""
-    query = sa.select(jobs.c.id).where(jobs.c.status.not_in(FINISHED), jobs.c.executor.in_(executors))
-    return list(c.execute(query.order_by(jobs.c.id)).scalars())
+def add_events(c: sa.Connection, job_id: str, owner: str, log: Sequence[Event], at: float) -> None:
+    """Append events of the time `at` to a job's log; they may be written later than they happened.
 
-
-def adopt(c: sa.Connection, executor: str, ranks: Sequence[str]) -> None:
-    """Take over the unfinished jobs of executors that no longer exist."""
-    c.execute(
-        sa.update(jobs).where(jobs.c.status.not_in(FINISHED), jobs.c.executor.not_in(ranks)).values(executor=executor)
-    )
-
-
-def add_events(c: sa.Connection, job_id: str, log: Sequence[Event], at: float) -> None:
-    """Append events of the time `at` to a job's log; they may be written later than they happened."""
-    c.execute(
-        sa.insert(events),
-        [{"job_id": job_id, "seq": seq, "type": kind, "data": data, "at": at} for seq, kind, data in log],
-    )
+    The owner's row stays locked until the transaction ends, so that their numbers become visible in order.
+    """
+    insert = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
+    raised = insert(owners).values(owner=owner, last_event=len(log))
+    raised = raised.on_conflict_do_update(index_elements=["owner"], set_={"last_event": owners.c.last_event + len(log)})
+    last = c.execute(raised.returning(owners.c.last_event)).scalar_one()
+    common = {"job_id": job_id, "owner": owner, "at": at}
+    rows = [
+        {**common, "seq": seq, "type": kind, "data": data, "number": last - len(log) + place}
+        for place, (seq, kind, data) in enumerate(log, start=1)
+    ]
+    c.execute(sa.insert(events), rows)
 
 
 def events_after(c: sa.Connection, job_id: str, seq: int) -> list[Row]:
@@ -133,120 +220,171 @@ def last_seq(c: sa.Connection, job_id: str) -> int:
     return c.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.job_id == job_id)).scalar() or 0
 
 
-def update_job(
-    c: sa.Connection,
-    job_id: str,
-    values: Row,
-    event: Event | None = None,
-    also: Callable[[sa.Connection], str] | None = None,
-    *,
-    at: float,
-) -> str | None:
-    """Change an unfinished job, append an event, do what belongs to the moment; a finished job stays as it is."""
-    changed = c.execute(_CHANGE, {"changed_id": job_id, **values})
-    if not changed.rowcount:
-        return None
+def update_job(c: sa.Connection, row: Row, claim: Claim, values: Row, event: Event | None = None, *, at: float) -> None:
+    """Change a job that runs, append an event. Raises ClaimLost, also when it has ended."""
+    write_claimed(c, row["id"], claim, values)
     if event is not None:
-        add_events(c, job_id, [event], at)
-    return also(c) if also is not None else None
+        add_events(c, row["id"], row["owner"], [event], at)
 
 
 def request_cancel(c: sa.Connection, job_id: str) -> None:
     """Ask whichever process runs the job to stop it."""
-    c.execute(sa.update(jobs).where(jobs.c.id == job_id).values(cancel_requested=True))
+    unfinished = jobs.c.status.in_(UNFINISHED)
+    c.execute(sa.update(jobs).where(jobs.c.id == job_id, unfinished).values(cancel_requested=True))
 
 
-def cancel_requests(c: sa.Connection, executor: str) -> list[str]:
-    """Jobs of an executor that somebody asked to stop."""
-    query = sa.select(jobs.c.id).where(
-        jobs.c.executor == executor, jobs.c.cancel_requested, jobs.c.status.not_in(FINISHED)
+def request_delete(c: sa.Connection, job_id: str) -> None:
+    """Show a job to nobody any more; whoever runs it stops, and it is removed when it has ended."""
+    c.execute(sa.update(jobs).where(jobs.c.id == job_id).values(cancel_requested=True, delete_requested=True))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What concerns a process, as the database tells it now and then."""
+
+    processes: int  # that have a lease
+    reapable: bool  # leases are over, or processes of this machine are dead
+    draining: bool
+    cancels: Sequence[str]  # jobs that it runs and somebody asked to stop
+    abandoned: bool  # there are queued jobs in nobody's memory
+
+
+def look(c: sa.Connection, me: str) -> Seen:
+    """What other processes want of this one."""
+    leases = c.execute(sa.select(holders, (holders.c.lease_until < now()).label("over"))).fetchall()
+    mine = (jobs.c.status == "running", jobs.c.holder == me)
+    cancels = c.execute(sa.select(jobs.c.id).where(*mine, jobs.c.cancel_requested)).scalars().all()
+    return Seen(
+        processes=len(leases),
+        reapable=any(item.id != me and (item.over or is_dead(item.process)) for item in leases),
+        draining=any(item.id == me and item.draining for item in leases),
+        cancels=cancels,
+        abandoned=c.execute(sa.select(jobs.c.id).where(*_ABANDONED).limit(1)).first() is not None,
     )
-    return list(c.execute(query).scalars())
 
 
-class Doomed(Exception):
-    """An object that this job would hand out is being deleted."""
+def newest(c: sa.Connection, job_ids: Sequence[str]) -> dict[str, int]:
+    """The number of the newest event of each of these jobs."""
+    query = sa.select(events.c.job_id, sa.func.max(events.c.seq)).where(events.c.job_id.in_(job_ids))
+    return {row[0]: row[1] for row in c.execute(query.group_by(events.c.job_id))}
+
+
+_WAITING = (jobs.c.status == "queued", jobs.c.holder.is_(None))
+_ABANDONED = (*_WAITING, jobs.c.queue_holder.is_(None))
+
+
+def adopt(c: sa.Connection, me: str, limit: int) -> list[Row]:
+    """Take queued jobs that are in nobody's memory into this process's queue, first come first."""
+    return _move(c, me, sa.select(jobs.c.id).where(*_ABANDONED), limit)
+
+
+def steal(c: sa.Connection, me: str, model: str, limit: int) -> list[Row]:
+    """Take queued jobs of a model out of another process's queue, for places that are free here."""
+    others = sa.select(jobs.c.id).where(*_WAITING, jobs.c.queue_holder != me, jobs.c.model_used == model)
+    return _move(c, me, others, limit)
+
+
+def has_stealable(c: sa.Connection, me: str, model: str) -> bool:
+    """Whether a queued job of a model waits in another process."""
+    others = sa.select(jobs.c.id).where(*_WAITING, jobs.c.queue_holder != me, jobs.c.model_used == model)
+    return c.execute(others.limit(1)).first() is not None
+
+
+def take(c: sa.Connection, me: str, job_id: str) -> Row | None:
+    """Take one queued job into this process's queue; None when it runs or has ended."""
+    found = _move(c, me, sa.select(jobs.c.id).where(*_WAITING, jobs.c.id == job_id), 1)
+    return found[0] if found else None
+
+
+def _move(c: sa.Connection, me: str, which: sa.Select[Any], limit: int) -> list[Row]:
+    ids = list(
+        c.execute(which.order_by(jobs.c.priority, jobs.c.id).limit(limit).with_for_update(skip_locked=True)).scalars()
+    )
+    c.execute(sa.update(jobs).where(jobs.c.id.in_(ids)).values(queue_holder=me))
+    found = c.execute(sa.select(jobs).where(jobs.c.id.in_(ids)).order_by(jobs.c.priority, jobs.c.id))
+    return _complete(c, [dict(row._mapping) for row in found])
+
+
+def drain_all(c: sa.Connection) -> None:
+    """Tell every process to take no more work."""
+    c.execute(sa.update(holders).values(draining=True))
+
+
+def unfinished(c: sa.Connection) -> tuple[int, int]:
+    """How many accepted jobs run, and how many have not ended, in all processes."""
+    query = sa.select(jobs.c.status, sa.func.count()).where(jobs.c.status.in_(UNFINISHED)).group_by(jobs.c.status)
+    found: dict[str, int] = {row[0]: row[1] for row in c.execute(query)}
+    return found.get("running", 0), sum(found.values())
 
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a job: its last state, the facts of its outputs, its last events, what else belongs to the moment."""
+    """The end of a job: its last state, its outputs, its last events, what it was counted as, what else belongs to it.
+
+    `untried` are keys that it noted and never began to store.
+    """
 
     owner: str
     values: Row
-    facts: Sequence[Row]
+    made: Sequence[Stored]
     log: Sequence[Event]
-    also: Callable[[sa.Connection], str] | None = None
+    used: Row = field(default_factory=dict)
+    untried: Sequence[str] = ()
+    also: Also | None = None
 
 
-def finish_job(c: sa.Connection, job_id: str, ending: Ending) -> str | None:
-    """End a job in one transaction; returns what `also` did, None when the job had ended before.
+def finish_job(c: sa.Connection, job_id: str, claim: Claim, ending: Ending) -> str | None:
+    """End a job in one transaction; returns the id of a planned delivery.
 
-    Raises Doomed when one of the objects is being deleted at this moment.
+    Raises ClaimLost, and ObjectGone when an object that it found was deleted meanwhile.
     """
-    values, facts, log = ending.values, ending.facts, ending.log
-    keys = [item["key"] for item in facts]
-    _hold(c, keys)
-    if keys and c.execute(_DOOMED, {"keys": keys}).first():
-        raise Doomed
-    changed = c.execute(_CHANGE, {"changed_id": job_id, **values})
-    if not changed.rowcount:
-        return None
-    rows = [
-        {"job_id": job_id, "position": position, "key": item["key"], "owner": ending.owner, "facts": item}
-        for position, item in enumerate(facts)
-    ]
-    if rows:
-        c.execute(sa.insert(outputs), rows)
-    add_events(c, job_id, log, values["completed_at"])
+    keys = [item.key for item in ending.made]
+    write_claimed(c, job_id, claim, {**ending.values, "holder": None, "queue_holder": None})
+    if keys:
+        hand_out(c, ending.made)
+        c.execute(
+            sa.insert(outputs),
+            [
+                {
+                    "job_id": job_id,
+                    "position": place,
+                    "key": item.key,
+                    "owner": ending.owner,
+                    "facts": item.made["output"],
+                }
+                for place, item in enumerate(ending.made)
+                if item.made is not None
+            ],
+        )
+    bury(c, job_id, keys, ending.untried)
+    add_events(c, job_id, ending.owner, ending.log, ending.values["completed_at"])
+    if ending.used:
+        _count(c, ending.used)
     return ending.also(c) if ending.also is not None else None
 
 
-def _hold(c: sa.Connection, keys: Sequence[str]) -> None:
-    """Let no other transaction of this kind see these objects until this one ends; SQLite has one writer anyway."""
-    if c.dialect.name == "postgresql":
-        for key in sorted(set(keys)):
-            c.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(key, 0))))
-
-
-def find_output(c: sa.Connection, key: str) -> tuple[Row, Row] | None:
-    """The facts of an object that some job made, and what the model told about it; None if it is (being) deleted."""
-    if c.execute(sa.select(doomed.c.key).where(doomed.c.key == key)).first():
-        return None
-    query = sa.select(outputs.c.facts, jobs.c.facts).join_from(outputs, jobs, outputs.c.job_id == jobs.c.id)
-    found = c.execute(query.where(outputs.c.key == key).limit(1)).first()
-    return (found[0], found[1]) if found else None
-
-
-def forget_output(c: sa.Connection, key: str) -> None:
-    """Drop the rows of an object that is no longer in storage, so that it is made again."""
-    c.execute(sa.delete(outputs).where(outputs.c.key == key))
+def _count(c: sa.Connection, used: Row) -> None:
+    """Add to what an owner has used of a model on a day."""
+    insert = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
+    added = {name: usage.c[name] + value for name, value in used.items() if name not in ("owner", "day", "model")}
+    c.execute(insert(usage).values(used).on_conflict_do_update(index_elements=["owner", "day", "model"], set_=added))
 
 
 def delete_job(c: sa.Connection, job_id: str) -> list[str]:
-    """Remove a job and all that hangs on it. Returns the keys of objects that nobody refers to any more: now doomed."""
-    keys = list(c.execute(sa.select(outputs.c.key).where(outputs.c.job_id == job_id)).scalars())
-    _hold(c, keys)
+    """Remove a job and all that hangs on it. Returns the keys of its objects that nobody refers to any more."""
+    shown = set(c.execute(sa.select(outputs.c.key).where(outputs.c.job_id == job_id)).scalars())
+    own = sa.or_(objects.c.job_id == job_id, objects.c.key.in_(shown))
+    keys = list(c.execute(sa.select(objects.c.key).where(own).order_by(objects.c.key).with_for_update()).scalars())
     for table in (outputs, events, deliveries, idempotency):
         c.execute(sa.delete(table).where(table.c.job_id == job_id))
     c.execute(sa.delete(jobs).where(jobs.c.id == job_id))
-    kept = set(c.execute(sa.select(outputs.c.key).where(outputs.c.key.in_(keys))).scalars())
-    orphans = sorted(set(keys) - kept)
-    known = set(c.execute(sa.select(doomed.c.key).where(doomed.c.key.in_(orphans))).scalars())
-    for key in orphans:
-        if key not in known:
-            c.execute(sa.insert(doomed), {"key": key})
-    return orphans
+    return delete_unused(c, keys)
 
 
-def doomed_keys(c: sa.Connection) -> list[str]:
-    """Keys whose objects are still to be deleted (a process may have died in between)."""
-    return list(c.execute(sa.select(doomed.c.key)).scalars())
-
-
-def absolve(c: sa.Connection, key: str) -> None:
-    """The object is gone; its key may be used again."""
-    c.execute(sa.delete(doomed).where(doomed.c.key == key))
+def to_remove(c: sa.Connection, limit: int = 100) -> list[str]:
+    """Ids of jobs that have ended and that somebody asked to delete."""
+    query = sa.select(jobs.c.id).where(jobs.c.delete_requested, jobs.c.status.in_(FINISHED))
+    return list(c.execute(query.limit(limit)).scalars())
 
 
 def finished_before(c: sa.Connection, moment: float, limit: int = 100) -> list[str]:
@@ -257,12 +395,15 @@ def finished_before(c: sa.Connection, moment: float, limit: int = 100) -> list[s
 
 def sweep_keys(c: sa.Connection) -> None:
     """Forget idempotency keys that are over."""
-    c.execute(sa.delete(idempotency).where(idempotency.c.expires_at < time.time()))
+    c.execute(sa.delete(idempotency).where(idempotency.c.expires_at < now()))
 
 
-def pending_deliveries(c: sa.Connection) -> list[str]:
-    """Webhook deliveries that have not come to an end."""
-    return list(c.execute(sa.select(deliveries.c.id).where(deliveries.c.status == "pending")).scalars())
+def take_duty(c: sa.Connection, name: str, every_s: float) -> bool:
+    """Whether it is this process's turn to do what one of all does every `every_s` seconds."""
+    insert = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
+    c.execute(insert(duties).values(name=name, next_at=0.0).on_conflict_do_nothing())
+    due = sa.update(duties).where(duties.c.name == name, duties.c.next_at <= now())
+    return bool(c.execute(due.values(next_at=now() + every_s)).rowcount)
 
 
 def delivery_job(c: sa.Connection, delivery_id: str) -> tuple[Row, str] | None:

@@ -5,25 +5,26 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-import sqlalchemy as sa
-
 from deployments.contract import Capability
-from serve_app import durable, records
+from serve_app import object_records, records, webhooks
 from serve_app.config import Args, Limits, Retention
 from serve_app.database import Database
 from serve_app.errors import ContinuoError, ModelNotReady, NotFound, Unauthenticated
 from serve_app.execution import Execution
 from serve_app.graph import Catalogue
-from serve_app.jobs import Jobs
+from serve_app.jobs import POLL_S, Jobs
 from serve_app.keys import Keys
+from serve_app.leases import Lease, reap
 from serve_app.logs import log
+from serve_app.loops import Loops
 from serve_app.metrics import Metrics
 from serve_app.records import Row
 from serve_app.running import Handle
 from serve_app.storage import Storage, open_storage
-from serve_app.views import job_view
+from serve_app.views import job_view, rfc3339
 from serve_app.webhooks import Webhooks
 from serve_app.work import ReplicaGone
 
@@ -31,6 +32,11 @@ LOCAL_OWNER = "local"
 # A replica that was ready is not asked again at once: a question is work to Ray, and who is asked never goes to zero.
 READY_FOR_S = 15.0
 REACHED_WITHIN_S = 5.0
+ALONE_S = 1.0  # how often a process that is alone looks whether it still is
+ADOPTED_AT_ONCE = 200
+DELIVERIES_AT_ONCE = 16
+PUT_OFF_S = 30.0
+LONGEST_PAUSE_S = 5.0
 
 
 class Runtime:
@@ -40,41 +46,99 @@ class Runtime:
         self,
         args: Args,
         handles: Mapping[str, Handle],
-        executor: str = "0",
         count_replicas: Callable[[], Awaitable[list[tuple[int, int]]]] | None = None,
     ) -> None:
         self.args = args
         self.count_replicas = count_replicas or self._one_each
-        self.executor = executor
         self.catalogue = Catalogue(args.models)
         self.database = Database(args.database_url)
         self.storage: Storage = open_storage(args.storage)
         self.handles = handles
         self.metrics = Metrics()
-        self.execution = Execution(self.database, self.storage, self.catalogue, handles, self.metrics)
-        self.jobs = Jobs(self.database, self.storage, self.execution, executor)
+        self.loops = Loops()
+        self.lease = Lease(self.database, args.leases, lambda: records.new_id("holder"))
+        self.execution = Execution(
+            self.database,
+            self.storage,
+            self.catalogue,
+            handles,
+            self.lease,
+            metrics=self.metrics,
+            cache=args.cache,
+            plan_webhook=plan_webhook,
+            told=lambda: self.loops.wake("deliver"),
+        )
+        self.jobs = Jobs(self.database, self.storage, self.execution)
         self.jobs.limits, self.jobs.retention = args.limits, args.retention
         self.keys = Keys(self.database)
         self.webhooks = Webhooks(self.database, args.webhooks)
-        self.execution.plan_webhook = self._plan_webhook
-        self.execution.start_webhook = durable.start_delivery
         self.public_url = (args.public_url or "").rstrip("/")
         self.ready = False
         self._reached_until = 0.0
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}  # until when, the state of a model
-        self._tasks: list[asyncio.Task[None]] = []
+        self._newest: dict[str, int] = {}  # events of watched jobs that other processes run
+        self._deliveries: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Migrate, take up what an earlier life accepted, begin to sweep."""
+        """Migrate, begin to hold, take up what nobody runs, begin the loops."""
         await asyncio.to_thread(self.database.migrate)
-        durable.launch(self.args.database_url, self.executor, self.execution.resume, self._deliver)
-        await self.jobs.resume_all([str(rank) for rank in range(self.args.ingress_replicas)])
-        for delivery_id in await self.database.read(records.pending_deliveries):
-            await durable.ensure_delivery(delivery_id)
-        self._tasks = [asyncio.create_task(self.jobs.obey_cancels())]
-        if self.executor == "0":
-            self._tasks.append(asyncio.create_task(self._sweep()))
+        loop = asyncio.get_running_loop()
+        self.lease.on_lost = partial(loop.call_soon_threadsafe, self._lost)
+        await asyncio.to_thread(self.lease.start)
+        await self.attend()
+        self.loops.start("attend", self.attend)
+        self.loops.start("deliver", self.deliver)
+        self.loops.start("sweep", self._sweep_in_turn)
         self.ready = True
+
+    def _lost(self) -> None:
+        """Others have what this process ran: stop it without a word."""
+        self._abandoning = asyncio.ensure_future(self.execution.abandon_all())
+        self.loops.wake("attend")
+
+    def unhealthy(self) -> str | None:
+        """Why another process should take this one's place; None when all of it runs."""
+        stuck = self.loops.stuck() + ([] if self.lease.is_renewing else ["lease"])
+        return f"does not run any more: {', '.join(stuck)}" if stuck else None
+
+    async def attend(self) -> float:
+        """See what other processes want of this one, and take up what nobody runs."""
+        me = self.lease.holder
+        seen = await self.database.read(records.look, me)
+        if seen.reapable:
+            ended = await self.database.write(reap, me)
+            log.warning("leases are over", extra={"holders": ended})
+            seen = await self.database.read(records.look, me)
+        if seen.processes != self.jobs.processes:
+            self.jobs.processes = max(1, seen.processes)
+            self.execution.share(self.jobs.processes)
+        for job_id in seen.cancels:
+            self.execution.cancel(job_id)
+        if seen.draining:
+            self._close_doors()
+        elif not self.jobs.draining.is_set():
+            await self._take_up(me, seen)
+        foreign = await self._watch_foreign()
+        return POLL_S if foreign or seen.processes > 1 else ALONE_S
+
+    async def _take_up(self, me: str, seen: records.Seen) -> None:
+        rows = await self.database.write(records.adopt, me, ADOPTED_AT_ONCE) if seen.abandoned else []
+        if seen.processes > 1:
+            for model, slots in self.execution.slots.items():
+                if slots.free and await self.database.read(records.has_stealable, me, model):
+                    rows += await self.database.write(records.steal, me, model, slots.free)
+        for row in rows:
+            await self.execution.take_up(row)
+
+    async def _watch_foreign(self) -> bool:
+        """Wake those who watch jobs that run elsewhere: one look for all of them."""
+        foreign = [job_id for job_id in self.execution.watchers if job_id not in self.execution.running]
+        seen = await self.database.read(records.newest, foreign) if foreign else {}
+        for job_id in foreign:
+            if seen.get(job_id) != self._newest.get(job_id):
+                self.execution.notify(job_id)
+        self._newest = seen
+        return bool(foreign)
 
     def apply(self, limits: Limits, retention: Retention) -> None:
         """Change limits and retention without a restart."""
@@ -184,61 +248,83 @@ class Runtime:
             self.metrics.busy.labels(name).set(slots.busy)
             self.metrics.age_s.labels(name).set(max(ages, default=0.0))
 
-    def _plan_webhook(self, row: Row, event: str) -> Callable[[sa.Connection], str] | None:
-        """What to write beside an event of a job whose caller wants to be told of it."""
-        wanted = row["webhook"]
-        if not wanted or event not in wanted["events"]:
-            return None
-        return lambda c: self.webhooks.plan(c, row["id"], row["owner"], f"job.{event}", wanted["url"])
+    async def deliver(self) -> float:
+        """Try the webhooks that are due; each by itself, so that a slow receiver holds up nobody."""
+        room = DELIVERIES_AT_ONCE - len(self._deliveries)
+        wait_s = await self.database.read(webhooks.next_due_s) if room else None
+        if wait_s is None or wait_s > 0:
+            return min(LONGEST_PAUSE_S, wait_s or LONGEST_PAUSE_S)
+        await self.lease.fresh()
+        for due in await self.database.write(webhooks.take_due, self.lease.holder, room):
+            task = asyncio.create_task(self._deliver(due))
+            self._deliveries.add(task)
+            task.add_done_callback(self._delivered)
+        return 0.0
 
-    async def _deliver(self, delivery_id: str) -> float | None:
-        found = await self.database.read(records.delivery_job, delivery_id)
-        if found is None:
-            return None
-        row, event = found
-        body = {
-            "type": event,
-            "timestamp": row["completed_at"] or time.time(),
-            "data": self.view(row, self.public_url),
-        }
-        return await self.webhooks.attempt(delivery_id, json.dumps(body).encode())
+    def _delivered(self, task: "asyncio.Task[None]") -> None:
+        self._deliveries.discard(task)
+        self.loops.wake("deliver")
 
-    async def _sweep(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except ContinuoError as error:
-                log.warning("sweep failed", extra={"code": error.code, "detail": error.detail})
-            await asyncio.sleep(self.jobs.retention.sweep_every_s)
+    async def _deliver(self, due: webhooks.Due) -> None:
+        try:
+            found = await self.database.read(records.delivery_job, due.id)
+            if found is None:
+                await self.database.write(webhooks.drop, due)
+                return
+            row, event = found
+            view = await asyncio.to_thread(self.view, row, self.public_url or row["base_url"] or "")
+            body = {"type": event, "timestamp": rfc3339(row["completed_at"] or self.lease.time()), "data": view}
+            await self.webhooks.attempt(due, json.dumps(body).encode())
+        except Exception as error:  # noqa: BLE001  (one delivery's trouble is not another's; it is tried again)
+            known = isinstance(error, ContinuoError)
+            log.warning("delivery put off", extra={"delivery": due.id}, exc_info=not known)
+            await self.database.write(webhooks.postpone, due, PUT_OFF_S)
+
+    async def _sweep_in_turn(self) -> float:
+        every_s = self.jobs.retention.sweep_every_s
+        if await self.database.write(records.take_duty, "sweep", every_s):
+            await self.sweep()
+        return every_s
 
     async def sweep(self) -> int:
-        """Remove what is over its time. Returns the number of jobs removed."""
+        """Remove what is over its time, a bounded part of it. Returns the number of jobs removed."""
         await self.database.write(records.sweep_keys)
-        for key in await self.database.read(records.doomed_keys):
-            await self.jobs.remove_object(key)
-        removed = 0
-        while ids := await self.database.read(records.finished_before, time.time() - self.jobs.retention.jobs_s):
-            for job_id in ids:
-                await self.jobs.remove(job_id)
-            removed += len(ids)
-        return removed
+        for key in await self.database.read(object_records.tombstones):
+            await self.jobs.bury(key)
+        over = self.lease.time() - self.jobs.retention.jobs_s
+        ids = await self.database.read(records.to_remove)
+        ids += await self.database.read(records.finished_before, over)
+        for job_id in ids:
+            await self.jobs.remove(job_id)
+        return len(ids)
 
-    async def drain(self, grace_s: float) -> int:
-        """Take no new jobs, let the running ones end within `grace_s`; returns how many are left for the next start."""
+    def _close_doors(self) -> None:
         self.jobs.draining.set()
         for slots in self.execution.slots.values():
             slots.close()
+
+    async def drain(self, grace_s: float) -> int:
+        """Take no new jobs, in no process, and let the running ones end within `grace_s`; returns how many are left."""
+        self._close_doors()
+        several = self.jobs.processes > 1
+        if several:
+            await self.database.write(records.drain_all)
         until = time.monotonic() + grace_s
         while time.monotonic() < until:
             started = [
                 job.task for job in self.execution.running.values() if job.row["status"] == "running" and job.task
             ]
-            if not started:
+            wait_s = max(0.05, min(0.5, until - time.monotonic()))
+            if started:
+                await asyncio.wait(started, timeout=wait_s)
+            elif several and (await self.database.read(records.unfinished))[0]:
+                await asyncio.sleep(wait_s)
+            else:
                 break
-            await asyncio.wait(started, timeout=max(0.05, min(0.5, until - time.monotonic())))
         self.jobs.grace_over.set()
-        log.info("drained", extra={"left": len(self.execution.running)})
-        return len(self.execution.running)
+        left = (await self.database.read(records.unfinished))[1] if several else len(self.execution.running)
+        log.info("drained", extra={"left": left})
+        return left
 
     async def _end_writes(self) -> None:
         """Let what was told of unfinished jobs reach the database, unless it is away; nothing writes afterwards."""
@@ -250,14 +336,26 @@ class Runtime:
             await asyncio.gather(*writes, return_exceptions=True)
 
     async def close(self) -> None:
-        """Stop; unfinished jobs stay in the database."""
+        """Stop; unfinished jobs stay in the database, free for whoever comes next."""
         self.ready = False
+        await self.loops.close()
+        for delivery in self._deliveries:
+            delivery.cancel()
+        await asyncio.gather(*self._deliveries, return_exceptions=True)
         unfinished = [job.task for job in self.execution.running.values() if job.task]
-        for task in (*self._tasks, *unfinished):
+        for task in unfinished:
             task.cancel()
-        for task in (*self._tasks, *unfinished):
+        for task in unfinished:
             with suppress(asyncio.CancelledError):
                 await task
         await self._end_writes()
+        await asyncio.to_thread(self.lease.close)
         self.database.close()
-        durable.close()
+
+
+def plan_webhook(row: Row, event: str) -> records.Also | None:
+    """What to write beside an event of a job whose caller wants to be told of it."""
+    wanted = row["webhook"]
+    if not wanted or event not in wanted["events"]:
+        return None
+    return lambda c: Webhooks.plan(c, row["id"], row["owner"], f"job.{event}", wanted["url"])

@@ -23,7 +23,8 @@ class Slots:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.held: Counter[str] = Counter()
+        self.held: Counter[str] = Counter()  # places by owner
+        self.jobs: Counter[str] = Counter()  # places by job
         self.waiting: list[Waiting] = []
         self.closed = False
         self._order = 0
@@ -33,27 +34,42 @@ class Slots:
         """How many places are taken."""
         return self.held.total()
 
-    def reserve(self, owner: str) -> bool:
+    @property
+    def free(self) -> int:
+        """How many places nobody here has or waits for."""
+        return 0 if self.closed or self.waiting else max(0, self.capacity - self.busy)
+
+    def reserve(self, job_id: str, owner: str) -> bool:
         """Hold a place for somebody who will `take` it in a moment, or `release` it; False when there is none free."""
-        if self.closed or self.waiting or self.busy >= self.capacity:
+        if self.waiting or self.busy >= self.capacity or not self._may_enter(job_id):
             return False
-        self.held[owner] += 1
+        self._hold(job_id, owner, 1)
         return True
 
-    def release(self, owner: str) -> None:
+    def release(self, job_id: str, owner: str) -> None:
         """Give a place back, to whoever is next."""
-        self.held[owner] -= 1
+        self._hold(job_id, owner, -1)
         self._grant()
+
+    def _hold(self, job_id: str, owner: str, places: int) -> None:
+        for counts, name in ((self.held, owner), (self.jobs, job_id)):
+            counts[name] += places
+            if not counts[name]:
+                del counts[name]
+
+    def _may_enter(self, job_id: str) -> bool:
+        """When closed, only jobs that have begun get further places: they could not end otherwise."""
+        return not self.closed or job_id in self.jobs
 
     @asynccontextmanager
     async def take(self, job_id: str, owner: str, priority: int, *, reserved: bool = False) -> AsyncIterator[None]:
         """Hold a place for the time of the block, the `reserved` one or another."""
-        if not reserved and not self.reserve(owner):
+        if not reserved and not self.reserve(job_id, owner):
             await self._queue(job_id, owner, priority)
         try:
             yield
         finally:
-            self.release(owner)
+            self.release(job_id, owner)
 
     async def _queue(self, job_id: str, owner: str, priority: int) -> None:
         self._order += 1
@@ -63,7 +79,7 @@ class Slots:
             await me.granted
         except asyncio.CancelledError:
             if me.granted.done() and not me.granted.cancelled():
-                self.held[owner] -= 1
+                self._hold(job_id, owner, -1)
             self._grant()
             raise
         finally:
@@ -72,11 +88,19 @@ class Slots:
 
     def _grant(self) -> None:
         self.waiting = [item for item in self.waiting if not item.granted.done()]
-        while self.waiting and self.busy < self.capacity and not self.closed:
-            chosen = min(self.waiting, key=self._rank)
+        while self.busy < self.capacity:
+            fitting = [item for item in self.waiting if self._may_enter(item.job_id)]
+            if not fitting:
+                return
+            chosen = min(fitting, key=self._rank)
             self.waiting.remove(chosen)
-            self.held[chosen.owner] += 1
+            self._hold(chosen.job_id, chosen.owner, 1)
             chosen.granted.set_result(None)
+
+    def resize(self, capacity: int) -> None:
+        """Have another number of places from now on; who holds one keeps it."""
+        self.capacity = capacity
+        self._grant()
 
     def _rank(self, item: Waiting) -> tuple[int, int, int]:
         return item.priority, self.held[item.owner], item.order
@@ -89,5 +113,5 @@ class Slots:
         return None
 
     def close(self) -> None:
-        """Grant no more places; those who hold one keep it."""
+        """Grant no more places to jobs that have none; those who hold one keep it."""
         self.closed = True

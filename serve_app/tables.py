@@ -1,11 +1,49 @@
-"""Our tables, beside the ones that DBOS keeps. Times are seconds since 1970; `version` is that of the record's shape.
+"""Our tables. Times are seconds since 1970 by the database's clock; `version` is that of the record's shape.
 
 Migrations live in `migrations/versions`; a test compares them with these definitions.
 """
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
 
 metadata = MetaData()
+
+QUEUED = "status = 'queued' AND holder IS NULL"
+UNFINISHED = "status IN ('queued', 'running')"
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Restricts an index to some rows, on either database."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+# The living processes that run jobs. Whoever finds a lease over deletes its row and frees what it held, in one
+# transaction: as long as its row is here a holder may go on, however late it renews.
+holders = Table(
+    "holders",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column(
+        "process", String(120), nullable=False
+    ),  # boot, pid namespace, pid, start: dead ones of this machine are seen
+    Column("lease_until", Float, nullable=False),
+    Column("draining", Boolean, nullable=False, default=False, server_default=false()),
+)
 
 jobs = Table(
     "jobs",
@@ -32,10 +70,22 @@ jobs = Table(
     Column("started_at", Float),
     Column("completed_at", Float),
     Column("cancel_requested", Boolean, nullable=False, default=False),
-    Column("executor", String(64), nullable=False, default="0"),
+    Column("executor", String(64), nullable=False, default="0"),  # of version 0.1; not read
     Column("request_id", String(64), nullable=False, default=""),
+    # Only the holder of the claim writes the row of a job that runs. A queued job has no holder.
+    Column("holder", String(40)),
+    Column("claim", Integer, nullable=False, default=0, server_default="0"),  # raised each time it is taken up
+    Column("queue_holder", String(40)),  # in whose memory a queued job waits; null: in nobody's
+    Column("planned_model", String(64)),  # as resolved at the acceptance; `model_used` may be one of its fallbacks
+    Column("delete_requested", Boolean, nullable=False, default=False, server_default=false()),
+    Column("key_id", String(16)),  # the API key that it came by
+    Column("base_url", Text),  # under which its caller reached the service
     Index("jobs_by_owner", "owner", "id"),
     Index("jobs_by_status", "status", "completed_at"),
+    Index("jobs_queued", "queue_holder", "priority", "id", **_where(QUEUED)),
+    Index("jobs_held", "holder", **_where(UNFINISHED)),
+    Index("jobs_open", "owner", **_where(UNFINISHED)),
+    Index("jobs_to_delete", "id", **_where("delete_requested")),
 )
 
 outputs = Table(
@@ -49,8 +99,37 @@ outputs = Table(
     Index("outputs_by_key", "key"),
 )
 
-# Keys whose last output row is gone and whose object is about to be: nobody may hand them out any more.
+# Every object that was or may be in storage. Its key is its content address with the generation (the job that makes
+# it) before the suffix: a deletion can never hit what another job made. `pending` ones may be there, `stored` ones are,
+# `lost` ones were and are not; `deleted` ones are tombstones, deleted once more before their row goes, because a
+# process that was cut off may have stored them late.
+objects = Table(
+    "objects",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("address", String(200), nullable=False),
+    Column("job_id", String(40), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("state_at", Float, nullable=False),
+    Column("bytes", BigInteger),
+    Column("made", JSON),  # {output, facts}: what a job that finds it is told
+    Index("objects_by_address", "address", "state"),
+    Index("objects_by_job", "job_id"),
+    Index("objects_deleted", "state_at", **_where("state = 'deleted'")),
+)
+
+# Of version 0.1: keys whose object was about to be deleted. Not written any more.
 doomed = Table("doomed", metadata, Column("key", String(200), primary_key=True))
+
+# The number of the newest event of each owner. Raised in the transaction that writes the event, which holds the row's
+# lock until it ends, so that events become visible in the order of their numbers.
+owners = Table(
+    "owners",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("last_event", BigInteger, nullable=False),
+)
 
 events = Table(
     "events",
@@ -60,6 +139,9 @@ events = Table(
     Column("type", String(16), nullable=False),
     Column("data", JSON, nullable=False),
     Column("at", Float, nullable=False),
+    Column("owner", String(64)),  # null: written by version 0.1
+    Column("number", BigInteger),  # in the order of all events of the owner
+    Index("events_by_owner", "owner", "number"),
 )
 
 idempotency = Table(
@@ -83,7 +165,42 @@ deliveries = Table(
     Column("status", String(16), nullable=False),  # pending, delivered, failed
     Column("tries", JSON, nullable=False, default=list),  # [{at, status_code | error}]
     Column("next_at", Float),
+    Column("holder", String(40)),  # who tries it at the moment
+    Column("claim", Integer, nullable=False, default=0, server_default="0"),
     Index("deliveries_by_job", "job_id"),
+    Index("deliveries_due", "next_at", **_where("status = 'pending' AND holder IS NULL")),
+)
+
+# What one of all processes does from time to time: whoever moves `next_at` on does it.
+duties = Table(
+    "duties",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("next_at", Float, nullable=False),
+)
+
+# What an owner may use; the policy that reads it comes later.
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("limits", JSON, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+# What jobs have used, added up where a job ends. `day`: YYYY-MM-DD in UTC.
+usage = Table(
+    "usage",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("model", String(64), primary_key=True),
+    Column("jobs", BigInteger, nullable=False),
+    Column("sound_s", Float, nullable=False),
+    Column("images", BigInteger, nullable=False),
+    Column("device_s", Float, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("cost_micro", BigInteger, nullable=False),
 )
 
 api_keys = Table(
@@ -97,6 +214,7 @@ api_keys = Table(
     Column("expires_at", Float),
     Column("revoked_at", Float),
     Column("last_used_at", Float),
+    Column("scopes", JSON),  # null: those that every key has
 )
 
 secrets = Table(

@@ -1,7 +1,8 @@
 """Webhooks out, signed as Standard Webhooks (standardwebhooks.com) asks, so that published verifiers accept.
 
-A delivery is a row: it is planned in the transaction that changes the job and tried until it is delivered or
-given up. Receivers may see one more than once, always with the same `webhook-id`.
+A delivery is a row: it is planned in the transaction that changes the job, and whoever finds it due claims it, tries
+it once and writes when it is due again, until it is delivered or given up. Receivers may see one more than once, always
+with the same `webhook-id`.
 """
 
 import base64
@@ -20,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from serve_app import config, outbound
 from serve_app.database import Database
+from serve_app.leases import now
 from serve_app.tables import deliveries, secrets
 
 LONGEST_RETRY_AFTER_S = 3600.0
@@ -87,17 +89,14 @@ class Webhooks:
         """Insert a pending delivery and return its id; ids sort by time. Part of the caller's transaction."""
         delivery_id = f"msg_{time.time_ns():016x}{random_bytes.token_hex(8)}"
         row = {"id": delivery_id, "job_id": job_id, "owner": owner, "event": event, "url": url}
-        connection.execute(deliveries.insert().values(**row, status="pending", tries=[], next_at=time.time()))
+        connection.execute(deliveries.insert().values(**row, status="pending", tries=[], next_at=now()))
         return delivery_id
 
-    async def attempt(self, delivery_id: str, body: bytes) -> float | None:
-        """Try once. Returns the seconds until the next try, or None when the delivery is finished or gone."""
-        row = await self._database.read(_read_pending, delivery_id)
-        if row is None:
-            return None
-        secret = await secret_of(self._database, row["owner"])
-        outcome = await self._post(delivery_id, secret, row["url"], body)
-        return await self._database.write(_record, delivery_id, outcome, self._settings.retry_s)
+    async def attempt(self, due: "Due", body: bytes) -> float | None:
+        """Try a claimed delivery once and give it back; returns the seconds until the next try, None after the last."""
+        secret = await secret_of(self._database, due.owner)
+        outcome = await self._post(due.id, secret, due.url, body)
+        return await self._database.write(_record, due, outcome, self._settings.retry_s)
 
     async def _post(self, delivery_id: str, secret: str, url: str, body: bytes) -> "_Outcome":
         now = time.time()
@@ -139,25 +138,70 @@ def retry_after_s(header: str | None, now: float) -> float:
     return min(max(wait_s, 0.0), LONGEST_RETRY_AFTER_S)
 
 
-def _read_pending(connection: sa.Connection, delivery_id: str) -> sa.RowMapping | None:
-    return connection.execute(_pending(delivery_id)).mappings().first()
+@dataclass(frozen=True)
+class Due:
+    """A delivery that this process has claimed."""
+
+    id: str
+    job_id: str
+    owner: str
+    event: str
+    url: str
+    holder: str
+    claim: int
 
 
-def _pending(delivery_id: str) -> sa.Select[Any]:
-    return sa.select(deliveries).where(deliveries.c.id == delivery_id, deliveries.c.status == "pending")
+_WAITING = (deliveries.c.status == "pending", deliveries.c.holder.is_(None))
 
 
-def _record(connection: sa.Connection, delivery_id: str, outcome: _Outcome, retry_s: Sequence[float]) -> float | None:
-    row = connection.execute(_pending(delivery_id).with_for_update()).mappings().first()
-    if row is None:  # removed with its job, or another try was faster
+def take_due(c: sa.Connection, me: str, limit: int) -> list[Due]:
+    """Claim deliveries that are due, those first that have waited longest."""
+    due = sa.select(deliveries.c.id).where(*_WAITING, deliveries.c.next_at <= now())
+    due = due.order_by(deliveries.c.next_at).limit(limit).with_for_update(skip_locked=True)
+    ids = list(c.execute(due).scalars())
+    if not ids:
+        return []
+    taken = sa.update(deliveries).where(deliveries.c.id.in_(ids))
+    c.execute(taken.values(holder=me, claim=deliveries.c.claim + 1))
+    rows = c.execute(sa.select(deliveries).where(deliveries.c.id.in_(ids)))
+    return [Due(row.id, row.job_id, row.owner, row.event, row.url, me, row.claim) for row in rows]
+
+
+def next_due_s(c: sa.Connection) -> float | None:
+    """Seconds until the next delivery is due, 0 or less when one is; None when none waits."""
+    query = sa.select(sa.func.min(deliveries.c.next_at) - now()).where(*_WAITING)
+    found = c.execute(query).scalar()
+    return None if found is None else float(found)
+
+
+def postpone(c: sa.Connection, due: Due, wait_s: float) -> None:
+    """Give a claimed delivery back untried; one without a job has nothing to tell any more."""
+    c.execute(_claimed(due).values(holder=None, next_at=now() + wait_s))
+
+
+def drop(c: sa.Connection, due: Due) -> None:
+    """Give up a delivery whose job is gone."""
+    c.execute(_claimed(due).values(holder=None, next_at=None, status="failed"))
+
+
+def _claimed(due: Due) -> sa.Update:
+    mine = (deliveries.c.id == due.id, deliveries.c.holder == due.holder, deliveries.c.claim == due.claim)
+    return sa.update(deliveries).where(*mine)
+
+
+def _record(connection: sa.Connection, due: Due, outcome: _Outcome, retry_s: Sequence[float]) -> float | None:
+    """Write a try, unless the claim was lost meanwhile: then whoever has it writes its own."""
+    query = sa.select(deliveries.c.tries).where(deliveries.c.id == due.id)
+    row = connection.execute(query.with_for_update()).first()
+    if row is None:  # removed with its job
         return None
-    tries = [*row["tries"], outcome.entry]
-    status, wait_s = outcome.status, None
+    tries = [*row.tries, outcome.entry]
+    status: str = outcome.status
+    wait_s = None
     if status == "pending" and len(tries) > len(retry_s):
         status = "failed"
     elif status == "pending":
         wait_s = max(retry_s[len(tries) - 1] * random.uniform(0.8, 1.2), outcome.asked_s)
-    next_at = None if wait_s is None else time.time() + wait_s
-    change = deliveries.update().where(deliveries.c.id == delivery_id)
-    connection.execute(change.values(tries=tries, status=status, next_at=next_at))
+    next_at = None if wait_s is None else now() + wait_s
+    connection.execute(_claimed(due).values(tries=tries, status=status, holder=None, next_at=next_at))
     return wait_s

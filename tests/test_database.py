@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from serve_app import durable
 from serve_app.config import ConfigError
 from serve_app.database import Database, driver_said
 from serve_app.errors import DatabaseMisconfigured, DatabaseUnavailable, StorageFull
@@ -116,12 +115,7 @@ def test_a_home_of_any_name_holds_its_own_databases(tmp_path: Path, name: str) -
     database.migrate()
     database.write_now(add, "a")
     database.close()
-    url = sa.make_url(durable.system_database_url(f"sqlite:///{home}/continuo.db"))  # as DBOS reads it
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE x (y)")
-    engine.dispose()
-    assert {file.name for file in home.iterdir()} >= {"continuo.db", "continuo.workflows.db"}
+    assert {file.name for file in home.iterdir()} >= {"continuo.db"}
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
@@ -136,7 +130,6 @@ def test_nobody_else_may_read_a_database_whatever_the_umask(tmp_path: Path, umas
         database = Database(f"sqlite:///{tmp_path}/new/home/continuo.db")
         database.migrate()
         database.write_now(add, "a")
-        durable.system_database_url(f"sqlite:///{tmp_path}/new/home/continuo.db")
     finally:
         os.umask(before)
     assert (tmp_path / "new/home/continuo.db-wal").exists()

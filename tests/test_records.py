@@ -8,11 +8,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from serve_app import records
+from serve_app import object_records, records, tables
 from serve_app.database import Database
+from serve_app.leases import ClaimLost
+from serve_app.object_records import ObjectGone, Stored, plan_objects
 from serve_app.records import Ending, Row
 
 pytestmark = pytest.mark.anyio
+
+ME = "holder_me"
 
 
 def job(owner: str = "ada", **values: Any) -> Row:
@@ -22,7 +26,9 @@ def job(owner: str = "ada", **values: Any) -> Row:
         "model_used": "tone", "status": "queued", "priority": 1, "input": {"prompt": "Glöckchen 🔔 \u0000", "seed": 1},
         "seed": 2**32 - 1, "attempts": [], "progress": None, "error": None, "cached": False, "facts": {}, "metrics": {},
         "webhook": None, "deadline": now + 60, "created_at": now, "started_at": None, "completed_at": None,
-        "cancel_requested": False, "executor": "0", "request_id": "req_1", "outputs": [], "deliveries": [], **values,
+        "cancel_requested": False, "delete_requested": False, "executor": "0", "request_id": "req_1", "outputs": [],
+        "deliveries": [], "holder": None, "queue_holder": ME, "claim": 0, "planned_model": "tone", "key_id": None,
+        "base_url": None, **values,
     }  # fmt: skip
 
 
@@ -38,14 +44,16 @@ def key(row: Row, name: str = "k", ends_s: float = 60) -> Row:
 
 async def put(database: Database, **values: Any) -> Row:
     row = job(**values)
-    await database.write(records.insert_job, row, None)
+    await database.write(records.accept_job, row, None)
     return row
 
 
 async def end(database: Database, row: Row, *keys: str, completed_at: float | None = None) -> None:
     values = {"status": "succeeded", "completed_at": completed_at or time.time()}
-    facts = [{"key": item, "bytes": 1} for item in keys]
-    await database.write(records.finish_job, row["id"], Ending("ada", values, facts, [(2, "completed", {})]))
+    made = [Stored(item, item, {"output": {"key": item, "bytes": 1}, "facts": {}}, 1) for item in keys]
+    await database.write(lambda c: plan_objects(c, row, made))
+    ending = Ending("ada", values, made, [(2, "completed", {})])
+    await database.write(records.finish_job, row["id"], records.claim_of(row), ending)
 
 
 async def test_a_job_reads_as_it_was_written(database: Database) -> None:
@@ -87,17 +95,17 @@ async def test_the_list_goes_by_owner_filter_and_cursor(database: Database) -> N
 
 async def test_a_key_belongs_to_one_owner_and_ends(database: Database) -> None:
     first, second, other = job(), job(), job(owner="bob")
-    await database.write(records.insert_job, first, key(first))
+    await database.write(records.accept_job, first, key(first))
     with pytest.raises(records.KeyTaken) as taken:
-        await database.write(records.insert_job, second, key(second))
+        await database.write(records.accept_job, second, key(second))
     assert taken.value.row["job_id"] == first["id"]
     assert await database.read(records.get_job, second["id"]) is None
-    await database.write(records.insert_job, other, key(other))
+    await database.write(records.accept_job, other, key(other))
     late = job()
-    await database.write(records.insert_job, late, key(late, "late", ends_s=-1))
+    await database.write(records.accept_job, late, key(late, "late", ends_s=-1))
     assert await database.read(records.find_key, "ada", "late") is None
     again = job()
-    await database.write(records.insert_job, again, key(again, "late"))
+    await database.write(records.accept_job, again, key(again, "late"))
     found = await database.read(records.find_key, "ada", "late")
     assert found is not None
     assert found["job_id"] == again["id"]
@@ -107,7 +115,7 @@ async def test_of_many_with_one_key_one_is_accepted(database: Database) -> None:
     async def accept() -> str:
         row = job()
         try:
-            await database.write(records.insert_job, row, key(row, "race"))
+            await database.write(records.accept_job, row, key(row, "race"))
         except records.KeyTaken as taken:
             return str(taken.row["job_id"])
         except IntegrityError:
@@ -118,17 +126,20 @@ async def test_of_many_with_one_key_one_is_accepted(database: Database) -> None:
 
     ids = await asyncio.gather(*(accept() for _ in range(32)))
     assert len(set(ids)) == 1
-    assert len(await database.read(records.unfinished, ["0"])) == 1
+    assert await database.read(records.unfinished) == (0, 1)
 
 
 async def test_a_finished_job_stays_as_it_is(database: Database) -> None:
     row = await put(database)
     await end(database, row, "audio/a.flac")
-    assert (
-        await database.write(records.update_job, row["id"], {"status": "running"}, (9, "progress", {}), at=2.0) is None
-    )
-    late = Ending("ada", {"status": "failed"}, [{"key": "audio/b.flac"}], [(3, "completed", {})])
-    assert await database.write(records.finish_job, row["id"], late) is None
+    claim = records.claim_of(row)
+    late = Ending("ada", {"status": "failed", "completed_at": 2.0}, [], [(3, "completed", {})])
+    for write in (
+        lambda c: records.update_job(c, row, claim, {"status": "running"}, (9, "progress", {}), at=2.0),
+        lambda c: records.finish_job(c, row["id"], claim, late),
+    ):
+        with pytest.raises(ClaimLost):
+            await database.write(write)
     found = await database.read(records.get_job, row["id"])
     assert found is not None
     assert (found["status"], found["outputs"]) == ("succeeded", [{"key": "audio/a.flac", "bytes": 1}])
@@ -141,21 +152,55 @@ async def test_an_object_lives_as_long_as_a_job_refers_to_it(database: Database)
     await end(database, first, "shared", "own")
     await end(database, second, "shared")
     assert await database.write(records.delete_job, first["id"]) == ["own"]
-    assert await database.read(records.find_output, "own") is None
-    assert await database.read(records.find_output, "shared") is not None
+    assert await database.read(object_records.find_made, "own") is None
+    found = await database.read(object_records.find_made, "shared")
+    assert found is not None
     assert await database.write(records.delete_job, second["id"]) == ["shared"]
-    assert sorted(await database.read(records.doomed_keys)) == ["own", "shared"]
     third = await put(database)
-    with pytest.raises(records.Doomed):
+    with pytest.raises(ObjectGone):
         await end(database, third, "shared")
-    await database.write(records.absolve, "shared")
-    await end(database, third, "shared")
+    still = await database.read(records.get_job, third["id"])
+    assert still is not None
+    assert (still["status"], still["outputs"]) == ("queued", [])  # nothing of that end was written
+    assert await database.read(object_records.tombstones) == []  # a late store may still come
+    await database.write(lambda c: c.execute(sa.update(tables.objects).values(state_at=0.0)))
+    assert sorted(await database.read(object_records.tombstones)) == ["own", "shared"]
+    for key in ("own", "shared"):
+        await database.write(object_records.forget_object, key)
+    assert await database.read(object_records.tombstones) == []
     assert await database.write(records.delete_job, "job_none") == []
+
+
+async def test_what_a_job_began_to_store_and_does_not_hand_out_is_left_to_the_sweeper(database: Database) -> None:
+    row = await put(database)
+    begun = [Stored(name, name) for name in ("tried", "done", "untried", "handed-out")]
+    await database.write(lambda c: plan_objects(c, row, begun))
+    made = {"output": {"key": "done"}, "facts": {}}
+    await database.write(lambda c: object_records.store_object(c, Stored("done", "done", made, 3)))
+    out = Stored("handed-out", "handed-out", {"output": {"key": "handed-out"}, "facts": {}}, 3)
+    values = {"status": "succeeded", "completed_at": 1.0}
+    ending = Ending("ada", values, [out], [(2, "completed", {})], untried=["untried", "handed-out"])
+    await database.write(records.finish_job, row["id"], records.claim_of(row), ending)
+
+    def states(c: sa.Connection) -> dict[str, str]:
+        return {item.key: item.state for item in c.execute(sa.select(tables.objects))}
+
+    assert await database.read(states) == {"tried": "deleted", "done": "deleted", "handed-out": "stored"}
+
+
+async def test_a_lost_object_is_made_again_and_still_told_of(database: Database) -> None:
+    row = await put(database)
+    await end(database, row, "gone")
+    await database.write(object_records.lose_object, "gone")
+    assert await database.read(object_records.find_made, "gone") is None
+    found = await database.read(records.get_job, row["id"])
+    assert found is not None
+    assert [item["key"] for item in found["outputs"]] == ["gone"]
 
 
 async def test_deleting_a_job_leaves_no_row_of_it(database: Database) -> None:
     row = job(webhook={"url": "https://example.com", "events": ["completed"]})
-    await database.write(records.insert_job, row, key(row))
+    await database.write(records.accept_job, row, key(row))
     await end(database, row, "x")
     await database.write(records.delete_job, row["id"])
     from serve_app.tables import metadata
@@ -165,27 +210,57 @@ async def test_deleting_a_job_leaves_no_row_of_it(database: Database) -> None:
             table.name: c.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
             for table in metadata.sorted_tables
         }
-        return {name: count for name, count in found.items() if count and name != "doomed"}
+        kept = ("objects", "owners")  # the tombstone, and the number of the owner's newest event
+        return {name: count for name, count in found.items() if count and name not in kept}
 
     assert await database.read(left) == {}
 
 
-async def test_the_jobs_of_executors_that_are_gone_are_adopted(database: Database) -> None:
-    rows = {name: await put(database, executor=name) for name in ("0", "1", "2")}
-    done = await put(database, executor="2")
-    await end(database, done)
-    await database.write(records.adopt, "0", ["0", "1"])
-    assert await database.read(records.unfinished, ["0"]) == sorted([rows["0"]["id"], rows["2"]["id"]])
-    assert await database.read(records.unfinished, ["1"]) == [rows["1"]["id"]]
+async def test_events_of_an_owner_have_numbers_in_the_order_in_which_they_become_visible(database: Database) -> None:
+    """Many writers at once, and a reader that never sees a number before one that is smaller."""
+    rows = [await put(database, owner=("ada", "bob")[index % 2]) for index in range(8)]
+    seen: list[int] = []
+    over = asyncio.Event()
+
+    def numbers(c: sa.Connection) -> list[int]:
+        after = sa.select(tables.events.c.number).where(tables.events.c.owner == "ada")
+        return list(c.execute(after.where(tables.events.c.number > (seen or [0])[-1]).order_by("number")).scalars())
+
+    async def read() -> None:
+        while not over.is_set():
+            seen.extend(await database.read(numbers))
+
+    async def write(row: Row) -> None:
+        for seq in range(2, 12):
+            log = [(seq, "progress", {})]
+            await database.write(records.add_events, row["id"], row["owner"], log, 0.0)
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        reader = group.create_task(read())
+        await asyncio.gather(*map(write, rows))
+        over.set()
+    await reader
+    seen.extend(await database.read(numbers))
+    assert seen == list(range(1, 4 * 11 + 1))
 
 
-async def test_a_cancel_is_found_by_the_executor_that_runs_the_job(database: Database) -> None:
-    mine, other = await put(database, executor="0"), await put(database, executor="1")
-    for row in (mine, other):
-        await database.write(records.request_cancel, row["id"])
-    assert await database.read(records.cancel_requests, "0") == [mine["id"]]
-    await end(database, mine)
-    assert await database.read(records.cancel_requests, "0") == []
+async def test_usage_adds_up_by_owner_day_and_model(database: Database) -> None:
+    used = {"owner": "ada", "day": "2026-01-31", "model": "tone", "jobs": 1, "sound_s": 2.5, "images": 0}
+    used |= {"device_s": 0.5, "bytes": 3_000_000_000, "cost_micro": 7}
+    for _ in range(3):
+        row = await put(database)
+        ending = Ending("ada", {"status": "succeeded", "completed_at": 1.0}, [], [(2, "completed", {})], used=used)
+        await database.write(records.finish_job, row["id"], records.claim_of(row), ending)
+    [found] = await database.read(lambda c: c.execute(sa.select(tables.usage)).mappings().all())
+    assert (found["jobs"], found["sound_s"], found["device_s"]) == (3, 7.5, 1.5)
+    assert (found["bytes"], found["cost_micro"]) == (9_000_000_000, 21)
+
+
+async def test_a_duty_is_one_process_s_at_a_time(database: Database) -> None:
+    turns = await asyncio.gather(*(database.write(records.take_duty, "sweep", 3600.0) for _ in range(8)))
+    assert sorted(turns) == [False] * 7 + [True]
+    await database.write(lambda c: c.execute(sa.update(tables.duties).values(next_at=0.0)))
+    assert await database.write(records.take_duty, "sweep", 3600.0)
 
 
 async def test_what_is_old_is_found_by_its_end(database: Database) -> None:
@@ -194,6 +269,6 @@ async def test_what_is_old_is_found_by_its_end(database: Database) -> None:
     await end(database, new)
     assert await database.read(records.finished_before, 1000.0) == [old["id"]]
     row = job()
-    await database.write(records.insert_job, row, key(row, ends_s=-1))
+    await database.write(records.accept_job, row, key(row, ends_s=-1))
     await database.write(records.sweep_keys)
     assert await database.read(records.find_key, "ada", "k") is None

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from serve_app.slots import Slots
+from tests.support.service import HANGS_S, until
 
 pytestmark = pytest.mark.anyio
 
@@ -91,13 +92,13 @@ async def test_a_cancel_at_the_moment_of_the_turn_loses_no_place() -> None:
 
 async def test_a_reserved_place_is_nobody_elses() -> None:
     slots = Slots(1)
-    assert slots.reserve("ada")
-    assert not slots.reserve("bob")
+    assert slots.reserve("job", "ada")
+    assert not slots.reserve("other", "bob")
     async with slots.take("job", "ada", 1, reserved=True):
         assert slots.busy == 1
     assert slots.busy == 0
-    assert slots.reserve("bob")
-    slots.release("bob")
+    assert slots.reserve("other", "bob")
+    slots.release("other", "bob")
     assert slots.busy == 0
 
 
@@ -113,3 +114,46 @@ async def test_a_closed_queue_grants_nothing_and_lets_work_end() -> None:
     for name in ("waits", "late"):
         queue.tasks[name].cancel()
     await queue.finish()
+
+
+async def test_a_closed_queue_lets_jobs_that_have_begun_end() -> None:
+    """A job of three candidates at two places."""
+    slots = Slots(2)
+    entered: list[int] = []
+    leave = asyncio.Event()
+
+    async def candidate(number: int) -> None:
+        async with slots.take("job", "ada", 1):
+            entered.append(number)
+            await leave.wait()
+
+    async with asyncio.timeout(HANGS_S), asyncio.TaskGroup() as group:
+        for number in range(3):
+            group.create_task(candidate(number))
+        other = group.create_task(candidate_of(slots, "other"))
+        await until(lambda: len(slots.waiting) == 2)
+        slots.close()
+        leave.set()
+        await until(lambda: len(entered) == 3)
+        other.cancel()
+    assert slots.busy == 0
+    assert not slots.jobs
+
+
+async def candidate_of(slots: Slots, job: str) -> None:
+    async with slots.take(job, "bob", 1):
+        raise AssertionError("a closed queue let a new job in")
+
+
+async def test_more_places_are_granted_at_once() -> None:
+    slots = Slots(1)
+    async with slots.take("job", "ada", 1), asyncio.timeout(HANGS_S):
+        waiting = asyncio.create_task(taken(slots))
+        await until(lambda: bool(slots.waiting))
+        slots.resize(2)
+        await waiting
+
+
+async def taken(slots: Slots) -> None:
+    async with slots.take("second", "ada", 1):
+        pass

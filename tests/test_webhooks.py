@@ -12,8 +12,18 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from serve_app import config
 from serve_app.database import Database
 from serve_app.errors import Invalid
+from serve_app.leases import free
 from serve_app.tables import deliveries
-from serve_app.webhooks import Webhooks, new_secret, retry_after_s, secret_of, sign
+from serve_app.webhooks import (
+    Due,
+    Webhooks,
+    new_secret,
+    next_due_s,
+    retry_after_s,
+    secret_of,
+    sign,
+    take_due,
+)
 from tests.test_outbound import Receiver, answer, answers_in_turn
 
 pytestmark = pytest.mark.anyio
@@ -47,12 +57,24 @@ async def shown(database: Database) -> dict[str, Any]:
     return delivery
 
 
+async def due(database: Database) -> list[Due]:
+    """Every delivery that has not ended, claimed as if its time had come."""
+    await database.write(lambda c: c.execute(sa.update(deliveries).values(next_at=0.0)))
+    return await database.write(take_due, "holder_test", 10)
+
+
+async def tried(database: Database, webhooks: Webhooks, delivery_id: str) -> float | None:
+    """Try a delivery that is due once."""
+    claimed = {item.id: item for item in await due(database)}
+    return await webhooks.attempt(claimed[delivery_id], BODY)
+
+
 async def test_the_published_verifier_accepts_a_delivery_and_nothing_else(
     database: Database, receiver: Receiver
 ) -> None:
     delivery_id = await planned(database, receiver.url())
     assert (await shown(database))["status"] == "pending"
-    assert await Webhooks(database, LOOPBACK).attempt(delivery_id, BODY) is None
+    assert await tried(database, Webhooks(database, LOOPBACK), delivery_id) is None
     [(headers, body)] = receiver.requests
     verifier = Webhook(await secret_of(database, "ada"))
     assert verifier.verify(body, headers)["prompt"] == "Glöckchen"
@@ -90,18 +112,18 @@ async def test_a_failed_try_is_repeated_under_the_same_id_until_it_is_delivered(
     webhooks = Webhooks(database, LOOPBACK)
     delivery_id = await planned(database, receiver.url())
     for expected_s in (5, 30):
-        wait_s = await webhooks.attempt(delivery_id, BODY)
+        wait_s = await tried(database, webhooks, delivery_id)
         assert wait_s is not None
         assert wait_s == pytest.approx(expected_s, rel=0.2)
         delivery = await shown(database)
         assert delivery["status"] == "pending"
         assert delivery["next_at"] == pytest.approx(time.time() + wait_s, abs=5)
-    assert await webhooks.attempt(delivery_id, BODY) is None
+    assert await tried(database, webhooks, delivery_id) is None
     assert {headers["webhook-id"] for headers, _ in receiver.requests} == {delivery_id}
     delivery = await shown(database)
     assert delivery["status"] == "delivered"
     assert [entry["status_code"] for entry in delivery["tries"]] == [500, 503, 204]
-    assert await webhooks.attempt(delivery_id, BODY) is None  # a workflow that is replayed sends nothing twice
+    assert await due(database) == []  # what is delivered is not sent again
     assert len(receiver.requests) == 3
 
 
@@ -112,21 +134,21 @@ async def test_the_schedule_lasts_about_a_day_and_then_the_delivery_fails(
     settings = LOOPBACK.model_copy(update={"retry_s": (0.0, 0.0)})
     webhooks = Webhooks(database, settings)
     delivery_id = await planned(database, receiver.url())
-    assert [await webhooks.attempt(delivery_id, BODY) for _ in range(3)] == [0.0, 0.0, None]
+    assert [await tried(database, webhooks, delivery_id) for _ in range(3)] == [0.0, 0.0, None]
     assert (await shown(database))["status"] == "failed"
     assert 18 * 3600 < sum(config.Webhooks().retry_s) < 30 * 3600
 
 
 async def test_a_receiver_that_is_gone_is_not_tried_again(database: Database, receiver: Receiver) -> None:
     receiver.answers = [answer(410)]
-    assert await Webhooks(database, LOOPBACK).attempt(await planned(database, receiver.url()), BODY) is None
+    assert await tried(database, Webhooks(database, LOOPBACK), await planned(database, receiver.url())) is None
     delivery = await shown(database)
     assert (delivery["status"], delivery["tries"][-1]["status_code"]) == ("failed", 410)
 
 
 async def test_a_redirect_is_a_failed_try(database: Database, receiver: Receiver) -> None:
     receiver.answers = [answer(307, "Location: http://169.254.169.254/")]
-    assert await Webhooks(database, LOOPBACK).attempt(await planned(database, receiver.url()), BODY)
+    assert await tried(database, Webhooks(database, LOOPBACK), await planned(database, receiver.url()))
     assert receiver.connections == 1
     assert "redirect" in (await shown(database))["tries"][-1]["error"]
 
@@ -137,9 +159,9 @@ async def test_a_slow_receiver_is_tried_again_and_what_it_says_is_cut_and_not_ke
     receiver.answers = [None, answer(500, body=b"secret page " * 100_000)]
     webhooks = Webhooks(database, LOOPBACK.model_copy(update={"timeout_s": 0.3}))
     delivery_id = await planned(database, receiver.url())
-    assert await webhooks.attempt(delivery_id, BODY) == pytest.approx(5, rel=0.2)
+    assert await tried(database, webhooks, delivery_id) == pytest.approx(5, rel=0.2)
     assert "no complete answer within 0.3 s" in (await shown(database))["tries"][-1]["error"]
-    assert await webhooks.attempt(delivery_id, BODY)
+    assert await tried(database, webhooks, delivery_id)
     assert "secret page" not in json.dumps(await shown(database))
 
 
@@ -147,8 +169,8 @@ async def test_a_receiver_may_ask_for_more_time_up_to_an_hour(database: Database
     receiver.answers = [answer(429, "Retry-After: 90"), answer(503, "Retry-After: 999999")]
     webhooks = Webhooks(database, LOOPBACK)
     delivery_id = await planned(database, receiver.url())
-    assert await webhooks.attempt(delivery_id, BODY) == 90
-    assert await webhooks.attempt(delivery_id, BODY) == 3600
+    assert await tried(database, webhooks, delivery_id) == 90
+    assert await tried(database, webhooks, delivery_id) == 3600
 
 
 @pytest.mark.parametrize(
@@ -175,7 +197,7 @@ async def test_an_address_that_turned_private_fails_at_once_and_gets_no_connecti
         webhooks = Webhooks(database, config.Webhooks(allow_http=True), resolve)
         url = canary.url("rebind.example")
         await webhooks.check_url(url)
-        assert await webhooks.attempt(await planned(database, url), BODY) is None
+        assert await tried(database, webhooks, await planned(database, url)) is None
     assert canary.connections == 0
     delivery = await shown(database)
     assert delivery["status"] == "failed"
@@ -188,8 +210,34 @@ async def test_a_private_url_is_refused_when_the_job_names_it(database: Database
     assert refused.value.errors[0]["pointer"] == "/webhook/url"
 
 
-async def test_a_delivery_that_was_removed_with_its_job_is_over(database: Database) -> None:
-    assert await Webhooks(database, LOOPBACK).attempt("msg_gone", BODY) is None
+async def test_a_try_whose_delivery_was_removed_meanwhile_writes_nothing(
+    database: Database, receiver: Receiver
+) -> None:
+    await planned(database, receiver.url())
+    [claimed] = await due(database)
+    await database.write(lambda c: c.execute(sa.delete(deliveries)))
+    assert await Webhooks(database, LOOPBACK).attempt(claimed, BODY) is None
+
+
+async def test_a_delivery_is_claimed_by_one_process_and_waits_for_its_time(
+    database: Database, receiver: Receiver
+) -> None:
+    receiver.answers = [answer(500)]
+    await planned(database, receiver.url())
+    [mine] = await database.write(take_due, "holder_a", 10)
+    assert await database.write(take_due, "holder_b", 10) == []
+    assert await database.read(next_due_s) is None
+    await database.write(lambda c: free(c, ["holder_a"], "ingress_lost"))  # its process died
+    [theirs] = await database.write(take_due, "holder_b", 10)
+    assert (theirs.id, theirs.claim) == (mine.id, mine.claim + 1)
+    await Webhooks(database, LOOPBACK).attempt(theirs, BODY)
+    assert len((await shown(database))["tries"]) == 1
+    await Webhooks(database, LOOPBACK).attempt(mine, BODY)  # the dead one wakes up: it has sent, and writes nothing
+    assert len((await shown(database))["tries"]) == 1
+    assert await database.write(take_due, "holder_b", 10) == []
+    wait_s = await database.read(next_due_s)
+    assert wait_s is not None
+    assert 3 < wait_s < 7
 
 
 async def test_deliveries_of_a_job_come_in_the_order_of_their_planning(database: Database) -> None:

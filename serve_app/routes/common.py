@@ -23,7 +23,6 @@ from serve_app.schemas import FINISHED, Job, Problem, WebhookRequest
 B = TypeVar("B", bound=BaseModel)
 
 LONGEST_WAIT_S = 60
-PATIENCE_S = 0.25
 _WAIT = re.compile(r"^wait(?:\s*=\s*\"?(\d+(?:\.\d+)?)\"?)?$")
 
 JOB_RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -182,8 +181,9 @@ async def answer(request: Request, owner: str, terms: Terms, plan: Plan, wait_s:
         webhook=terms.webhook.model_dump(mode="json") if terms.webhook else None,
         idempotency_key=key_of(request.headers.get("idempotency-key")),
         request_id=logs.request_id.get(),
+        base_url=base_url(request),
     )
-    accepted = await runtime.jobs.submit(asked, plan, patience_s=min(wanted.wait_s, PATIENCE_S))
+    accepted = await runtime.jobs.submit(asked, plan)
     row = accepted.row
     if wanted.wait_s and row["status"] not in FINISHED:
         row = await runtime.jobs.wait(row, wanted.wait_s)

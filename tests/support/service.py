@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,20 +165,16 @@ class Collector(logging.Handler):
 
 
 @asynccontextmanager
-async def running(
-    args: Args, handles: Mapping[str, Handle] | None = None, executor: str = "0"
-) -> AsyncIterator[Service]:
+async def running(args: Args, handles: Mapping[str, Handle] | None = None) -> AsyncIterator[Service]:
     """Start the service; it is closed at the end of the block as a process that is told to stop closes it.
 
-    `handles` stand in for the local replicas of the models that they name. One at a time in a process (DBOS).
+    `handles` stand in for the local replicas of the models that they name. Several may run in one process.
     """
-    threads = ThreadPoolExecutor(8)  # DBOS leaves the loop with an executor that is shut down
-    asyncio.get_running_loop().set_default_executor(threads)
     replicas: dict[str, Replica] = {}
     for item in args.models:
         parts = {part: LocalPart(replicas[name]) for part, name in item.parts.items()}
         replicas[item.name] = Replica(item, args.storage, args.log_level, **parts)
-    runtime = Runtime(args, {**replicas, **(handles or {})}, executor=executor)
+    runtime = Runtime(args, {**replicas, **(handles or {})})
     await runtime.start()
     app = create_app(runtime)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 4242))
@@ -190,4 +185,3 @@ async def running(
         await runtime.close()
         for replica in replicas.values():
             replica.workers.shutdown(cancel_futures=True)
-        threads.shutdown()

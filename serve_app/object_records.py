@@ -1,0 +1,118 @@
+"""Statements over the rows of objects: what is, may be and must no longer be in storage. See `tables.objects`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from serve_app.leases import now
+from serve_app.tables import objects, outputs
+
+Row = dict[str, Any]
+TOMBSTONE_S = 3600.0
+
+_STATES = sa.select(objects.c.key, objects.c.state).where(objects.c.key.in_(sa.bindparam("keys", expanding=True)))
+_LOCKED_STATES = _STATES.order_by(objects.c.key).with_for_update()
+_STORED = (
+    sa.update(objects)
+    .where(objects.c.key == sa.bindparam("of_key"), objects.c.state.in_(("pending", "lost")))
+    .values(state="stored", state_at=now(), bytes=sa.bindparam("of_bytes"), made=sa.bindparam("told", type_=sa.JSON))
+)
+
+
+class ObjectGone(Exception):
+    """An object that this job would hand out was deleted meanwhile; it must be made again."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object in storage that a job has made or will make; `made` is what a job that finds it is told."""
+
+    key: str
+    address: str
+    made: Row | None = None
+    bytes: int | None = None
+    own: bool = True  # made by the job itself, not found or shared
+
+
+def plan_objects(c: sa.Connection, row: Row, makes: Sequence[Stored]) -> None:
+    """Note what a job may store from now on; what it noted before, in another life, stays as it is."""
+    if not makes:
+        return
+    insert = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
+    common = {"job_id": row["id"], "owner": row["owner"], "state": "pending"}
+    rows = [{"key": item.key, "address": item.address, **common, "state_at": now()} for item in makes]
+    c.execute(insert(objects).values(rows).on_conflict_do_nothing())
+
+
+def hand_out(c: sa.Connection, made: Sequence[Stored]) -> None:
+    """Let a job that ends refer to these objects; nobody deletes them until its transaction is over.
+
+    Raises ObjectGone when one was deleted meanwhile.
+    """
+    keys = [item.key for item in made]
+    states = {row.key: row.state for row in c.execute(_LOCKED_STATES, {"keys": keys})}
+    for item in made:
+        state = states.get(item.key)
+        if state == "pending" or (state == "lost" and item.own):
+            store_object(c, item)
+        elif state != "stored":
+            raise ObjectGone(item.key)
+
+
+def store_object(c: sa.Connection, item: Stored) -> None:
+    """Note that an object is in storage, with what a job that finds it is told."""
+    c.execute(_STORED, {"of_key": item.key, "of_bytes": item.bytes, "told": item.made})
+
+
+def bury(c: sa.Connection, job_id: str, but: Sequence[str], untried: Sequence[str]) -> None:
+    """Leave to the sweeper what a job began to store and does not hand out; forget what it never began."""
+    if untried:
+        c.execute(sa.delete(objects).where(objects.c.key.in_(untried), objects.c.state == "pending"))
+    left = (objects.c.job_id == job_id, objects.c.key.not_in(but), objects.c.state.in_(("pending", "stored")))
+    keys = list(c.execute(sa.select(objects.c.key).where(*left).order_by(objects.c.key).with_for_update()).scalars())
+    if keys:
+        delete_unused(c, keys)
+
+
+def delete_unused(c: sa.Connection, keys: Sequence[str]) -> list[str]:
+    """Make tombstones of those locked objects that no output names any more, and return their keys."""
+    kept = set(c.execute(sa.select(outputs.c.key).where(outputs.c.key.in_(keys))).scalars())
+    unused = [key for key in keys if key not in kept]
+    gone = {"state": "deleted", "state_at": now(), "made": None}  # what it was made from is forgotten with it
+    c.execute(sa.update(objects).where(objects.c.key.in_(unused)).values(gone))
+    return unused
+
+
+def find_made(c: sa.Connection, address: str, owner: str | None = None) -> tuple[str, Row] | None:
+    """The newest object of this content address (of this owner): its key and what a job that finds it is told."""
+    query = sa.select(objects.c.key, objects.c.made).where(objects.c.address == address, objects.c.state == "stored")
+    if owner is not None:
+        query = query.where(objects.c.owner == owner)
+    found = c.execute(query.order_by(objects.c.state_at.desc()).limit(1)).first()
+    return (found.key, found.made) if found else None
+
+
+def made_by(c: sa.Connection, job_id: str) -> dict[str, tuple[str, Row]]:
+    """What a job has stored already, by content address: in an earlier life."""
+    query = sa.select(objects).where(objects.c.job_id == job_id, objects.c.state == "stored")
+    return {item.address: (item.key, item.made) for item in c.execute(query)}
+
+
+def lose_object(c: sa.Connection, key: str) -> None:
+    """Note that an object is no longer in storage: it is made again, and those who have it are still told of it."""
+    mine = (objects.c.key == key, objects.c.state == "stored")
+    c.execute(sa.update(objects).where(*mine).values(state="lost", state_at=now()))
+
+
+def tombstones(c: sa.Connection, limit: int = 100) -> list[str]:
+    """Keys of objects that were deleted so long ago that nobody can still be about to store them."""
+    old = (objects.c.state == "deleted", objects.c.state_at < now() - TOMBSTONE_S)
+    return list(c.execute(sa.select(objects.c.key).where(*old).order_by(objects.c.state_at).limit(limit)).scalars())
+
+
+def forget_object(c: sa.Connection, key: str) -> None:
+    """Remove the row of an object that is gone for good."""
+    c.execute(sa.delete(objects).where(objects.c.key == key, objects.c.state == "deleted"))
