@@ -15,6 +15,7 @@ from serve_app import logs
 from serve_app.errors import Invalid, JobCanceled, Malformed, field_errors, from_code
 from serve_app.graph import Plan
 from serve_app.jobs import Asked
+from serve_app.keys import Principal
 from serve_app.middleware import problem_response
 from serve_app.records import Row
 from serve_app.runtime import Runtime
@@ -57,10 +58,9 @@ async def _runtime(request: Request) -> Runtime:
     return runtime_of(request)
 
 
-async def caller(request: Request) -> str:
-    """The owner on whose behalf the request acts. Raises Unauthenticated."""
-    client = request.client.host if request.client else ""
-    return await runtime_of(request).owner_of(request.headers.get("authorization"), client)
+async def caller(request: Request) -> Principal:
+    """On whose behalf the request acts. Raises Unauthenticated."""
+    return await runtime_of(request).principal_of(request.headers.get("authorization"))
 
 
 def base_url(request: Request) -> str:
@@ -69,7 +69,7 @@ def base_url(request: Request) -> str:
 
 
 RuntimeDep = Annotated[Runtime, Depends(_runtime)]
-Caller = Annotated[str, Depends(caller)]
+Caller = Annotated[Principal, Depends(caller)]
 
 
 @dataclass(frozen=True)
@@ -168,20 +168,22 @@ def _more_leniently(raw: bytes, reason: str) -> Any:
         raise Malformed(f"the body is not JSON: {reason}") from None
 
 
-async def answer(request: Request, owner: str, terms: Terms, plan: Plan, wait_s: float) -> Response:
+async def answer(request: Request, principal: Principal, terms: Terms, plan: Plan, wait_s: float) -> Response:
     """Accept the job, wait as long as the caller prefers, answer."""
     runtime = runtime_of(request)
     wanted = preference(request.headers.get("prefer"), wait_s)
     if terms.webhook is not None:
         await runtime.webhooks.check_url(terms.webhook.url)
     asked = Asked(
-        owner=owner,
+        owner=principal.owner,
         model=terms.model,
         priority=terms.priority,
         deadline_s=terms.deadline_s,
         webhook=terms.webhook.model_dump(mode="json") if terms.webhook else None,
         idempotency_key=key_of(request.headers.get("idempotency-key")),
         request_id=logs.request_id.get(),
+        key_id=principal.key_id,
+        base_url=base_url(request),
     )
     accepted = await runtime.jobs.submit(asked, plan, patience_s=min(wanted.wait_s, PATIENCE_S))
     row = accepted.row

@@ -29,11 +29,11 @@ router = APIRouter(tags=["jobs"])
 
 async def create_job(request: Request) -> Response:
     """Make a job for any model; answers at once unless `Prefer: wait`."""
-    owner = await caller(request)
+    principal = await caller(request)
     body = await read_json(request, JobRequest)
     plan = runtime_of(request).catalogue.plan(body.model, body.input, prefix="/input")
     terms = Terms(body.model, body.priority, body.deadline_s, body.webhook)
-    return await answer(request, owner, terms, plan, wait_s=0)
+    return await answer(request, principal, terms, plan, wait_s=0)
 
 
 router.add_api_route("/v1/jobs", create_job, methods=["POST"], status_code=202, **job_route(JobRequest))
@@ -42,7 +42,7 @@ router.add_api_route("/v1/jobs", create_job, methods=["POST"], status_code=202, 
 @router.get("/v1/jobs", response_model=JobList)
 async def list_jobs(
     request: Request,
-    owner: Caller,
+    principal: Caller,
     runtime: RuntimeDep,
     status: Status | None = None,
     model: str | None = None,
@@ -50,28 +50,28 @@ async def list_jobs(
     cursor: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
     """The caller's jobs, newest first."""
-    rows, following = await runtime.jobs.list(owner, status=status, model=model, limit=limit, cursor=cursor)
+    rows, following = await runtime.jobs.list(principal.owner, status=status, model=model, limit=limit, cursor=cursor)
     base = base_url(request)
     return JSONResponse({"results": [runtime.view(row, base) for row in rows], "next": following})
 
 
 @router.get("/v1/jobs/{job_id}", response_model=Job)
-async def get_job(job_id: str, request: Request, owner: Caller, runtime: RuntimeDep) -> Response:
+async def get_job(job_id: str, request: Request, principal: Caller, runtime: RuntimeDep) -> Response:
     """The job as it is now, with freshly signed URLs."""
-    return JSONResponse(runtime.view(await runtime.jobs.get(owner, job_id), base_url(request)))
+    return JSONResponse(runtime.view(await runtime.jobs.get(principal.owner, job_id), base_url(request)))
 
 
 @router.delete("/v1/jobs/{job_id}", status_code=204)
-async def delete_job(job_id: str, owner: Caller, runtime: RuntimeDep) -> Response:
+async def delete_job(job_id: str, principal: Caller, runtime: RuntimeDep) -> Response:
     """Remove the job and its objects."""
-    await runtime.jobs.delete(owner, job_id)
+    await runtime.jobs.delete(principal.owner, job_id)
     return Response(status_code=204)
 
 
 @router.post("/v1/jobs/{job_id}/cancel", response_model=Job)
-async def cancel_job(job_id: str, request: Request, owner: Caller, runtime: RuntimeDep) -> Response:
+async def cancel_job(job_id: str, request: Request, principal: Caller, runtime: RuntimeDep) -> Response:
     """Stop the job; one that has ended stays as it is."""
-    return JSONResponse(runtime.view(await runtime.jobs.cancel(owner, job_id), base_url(request)))
+    return JSONResponse(runtime.view(await runtime.jobs.cancel(principal.owner, job_id), base_url(request)))
 
 
 @router.get(
@@ -82,14 +82,14 @@ async def cancel_job(job_id: str, request: Request, owner: Caller, runtime: Runt
 async def follow_job(
     job_id: str,
     request: Request,
-    owner: Caller,
+    principal: Caller,
     runtime: RuntimeDep,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """What happens to the job as server-sent events; resumes after `Last-Event-ID`."""
     after = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 10 else 0
-    await runtime.jobs.get(owner, job_id)
-    stream = _lines(runtime, owner, job_id, after, base_url(request))
+    await runtime.jobs.get(principal.owner, job_id)
+    stream = _lines(runtime, principal.owner, job_id, after, base_url(request))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
