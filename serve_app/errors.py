@@ -41,6 +41,9 @@ from pydantic_core import ErrorDetails
 
 FieldErrors = Sequence[Mapping[str, str]]
 
+MOST_FINDINGS = 20  # in one answer
+LONGEST_NAME = 64  # of a name that is compared with the known ones: a comparison costs the product of the lengths
+
 
 class ContinuoError(Exception):
     """The root. `code` and `status` are stable; `detail` is for people."""
@@ -53,7 +56,7 @@ class ContinuoError(Exception):
     def __init__(self, detail: str = "", errors: FieldErrors = (), retry_after_s: float | None = None) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
-        self.errors = tuple(errors)
+        self.errors = tuple(errors[:MOST_FINDINGS])
         self.retry_after_s = retry_after_s
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -275,13 +278,13 @@ def openai_error(error: ContinuoError) -> dict[str, Any]:
 
 def pointer(location: Sequence[str | int]) -> str:
     """A JSON pointer (RFC 6901) from the parts of a location."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    return "".join("/" + _shortened(str(part), 128).replace("~", "~0").replace("/", "~1") for part in location)
 
 
 def field_errors(details: Sequence[ErrorDetails], prefix: str, known: Sequence[str] = ()) -> list[dict[str, str]]:
-    """pydantic's findings as pointers and sentences; an unknown field names the nearest known one."""
+    """pydantic's first findings as pointers and sentences; an unknown field names the nearest known one."""
     found = []
-    for item in details:
+    for item in details[:MOST_FINDINGS]:
         text = item["msg"]
         if item["type"] == "extra_forbidden":
             text = unknown_name("field", str(item["loc"][-1]), known)
@@ -293,7 +296,10 @@ def unknown_name(what: str, name: str, known: Sequence[str]) -> str:
     """A sentence about a name that does not exist, with the nearest ones that do."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    shown = name if len(name) <= 60 else name[:57] + "..."
+    near = get_close_matches(name, list(known), n=1, cutoff=0.5) if len(name) <= LONGEST_NAME else ()
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known)[:40])}"
-    return f"unknown {what} '{shown}'; {hint}"
+    return f"unknown {what} '{_shortened(name, 60)}'; {hint}"
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 3] + "..."

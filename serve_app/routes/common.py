@@ -1,6 +1,5 @@
 """What routes share: who calls, how long they wait, how a job is answered."""
 
-import json
 import re
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
@@ -8,11 +7,12 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from serve_app import logs
-from serve_app.errors import Invalid, JobCanceled, Malformed, field_errors, from_code
+from serve_app.bodies import parse
+from serve_app.errors import Invalid, JobCanceled, Malformed, from_code
 from serve_app.graph import Plan
 from serve_app.jobs import Asked
 from serve_app.keys import Principal
@@ -135,19 +135,7 @@ def job_route(body: type[BaseModel]) -> dict[str, Any]:
 
 async def read_json(request: Request, kind: type[B], also_known: Iterable[str] = ()) -> B:
     """The body as `kind`. Raises Malformed, or Invalid with a pointer to every wrong field."""
-    raw = await request.body()
-    try:
-        try:
-            return kind.model_validate_json(raw)
-        except ValidationError as error:
-            details = error.errors()
-            if details[0]["type"] != "json_invalid":
-                raise
-            return kind.model_validate(_more_leniently(raw, details[0]["ctx"]["error"]))
-    except ValidationError as error:
-        details = error.errors()
-        found = field_errors(details, "", [*kind.model_fields, *also_known])
-        raise Invalid(f"{found[0]['pointer'] or 'body'}: {found[0]['detail']}", found) from None
+    return await parse(await request.body(), kind, also_known)
 
 
 @dataclass(frozen=True)
@@ -158,14 +146,6 @@ class Terms:
     priority: str
     deadline_s: float | None
     webhook: WebhookRequest | None
-
-
-def _more_leniently(raw: bytes, reason: str) -> Any:
-    """The body by a parser that lets lone surrogates pass, so that the field that holds one can be named."""
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        raise Malformed(f"the body is not JSON: {reason}") from None
 
 
 async def answer(request: Request, principal: Principal, terms: Terms, plan: Plan, wait_s: float) -> Response:
