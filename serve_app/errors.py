@@ -6,10 +6,13 @@
     |   |-- Unauthenticated               401  no key, or one that is not valid
     |   |-- Forbidden                     403  a valid key without the right, a signature that does not hold
     |   |   |-- BadSignature                   the file URL was not signed by us for this key
-    |   |   `-- Expired                        the file URL's time is over
+    |   |   |-- Expired                        the file URL's time is over
+    |   |   `-- CrossSite                      a page of another site wants to change something
     |   |-- NotFound                      404  no such thing, or another owner's
     |   |-- MethodNotAllowed              405
+    |   |-- RequestTimeout                408  the body came too slowly
     |   |-- RangeNotSatisfiable           416
+    |   |-- Misdirected                   421  a host name that is not ours
     |   |-- TooLarge                      413  body over the limit
     |   |-- UnsupportedMediaType          415  not application/json
     |   |-- Invalid                       422  a field is wrong; `errors` points at it
@@ -99,6 +102,12 @@ class Expired(Forbidden):
     code, title = "expired", "URL has expired"
 
 
+class CrossSite(Forbidden):
+    """A page of a site that `cors_origins` does not name wants to change something."""
+
+    code, title = "cross_site", "Request of another site"
+
+
 class NotFound(RequestError):
     """There is no such thing, or it belongs to another owner."""
 
@@ -109,6 +118,18 @@ class MethodNotAllowed(RequestError):
     """The path exists, but not with this method."""
 
     code, status, title = "method_not_allowed", 405, "Method not allowed"
+
+
+class RequestTimeout(RequestError):
+    """The body came too slowly."""
+
+    code, status, title, retryable = "request_timeout", 408, "Request timed out", True
+
+
+class Misdirected(RequestError):
+    """The Host header names a machine that this is not."""
+
+    code, status, title = "misdirected", 421, "Misdirected request"
 
 
 class TooLarge(RequestError):
