@@ -20,6 +20,7 @@ from serve_app.jobs import Jobs
 from serve_app.keys import LOCAL, Keys, Principal
 from serve_app.logs import log
 from serve_app.metrics import Metrics
+from serve_app.readiness import SharedCheck
 from serve_app.records import Row
 from serve_app.running import Handle
 from serve_app.storage import Storage, open_storage
@@ -57,6 +58,7 @@ class Runtime:
         self.webhooks = Webhooks(self.database, args.webhooks)
         self.execution.plan_webhook = self._plan_webhook
         self.execution.start_webhook = durable.start_delivery
+        self.store_check = SharedCheck(lambda: asyncio.to_thread(self.storage.check))
         self.public_url = (args.public_url or "").rstrip("/")
         self.ready = False
         self._reached_until = 0.0
@@ -82,7 +84,7 @@ class Runtime:
     async def check(self) -> None:
         """Raise what keeps this replica from serving: database, storage, models of which none can be reached."""
         await self.database.read(records.find_key, "", "")
-        await asyncio.to_thread(self.storage.check)
+        await self.store_check()
         if time.monotonic() > self._reached_until:
             await self._reach_a_model()
             self._reached_until = time.monotonic() + READY_FOR_S
