@@ -9,7 +9,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from serve_app.addresses import is_loopback
+
 _VARIABLE = re.compile(r"\$\{(?:FILE:(?!-)([^}]+)|([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?)\}")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")  # as browsers write it
 _LONGEST_SECRET = 64 << 10
 
 
@@ -91,6 +94,8 @@ class Limits(Section):
     queued_jobs: int = Field(default=256, ge=1, description="Accepted and unfinished jobs before new ones get 429.")
     queued_jobs_per_owner: int = Field(default=256, ge=1)
     body_bytes: int = Field(default=1 << 20, ge=1024)
+    event_streams_per_owner: int = Field(default=64, ge=1, description="Open at once, before new ones get 429.")
+    sound_bytes: int = Field(default=512 << 20, ge=1 << 20, description="Longest sound: as float32 in memory.")
     deadline_s: float = Field(default=3600.0, gt=0, description="Longest time from acceptance to the end of a job.")
 
 
@@ -162,6 +167,13 @@ class Args(Section):
     ingress_replicas: int = Field(default=1, ge=1, description="1 on SQLite.")
     listen: Listen | None = None
     auth: Auth = Auth()
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="Networks whose X-Forwarded-Proto, -Host, -Prefix and -For are believed."
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(),
+        description="Other origins whose pages may use the API, for instance https://app.example; * for all.",
+    )
     limits: Limits = Limits()
     retention: Retention = Retention()
     leases: Leases = Leases()
@@ -169,6 +181,21 @@ class Args(Section):
     webhooks: Webhooks = Webhooks()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     models: tuple[ModelEntry, ...] = Field(min_length=1)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for text in networks:
+            ip_network(text)
+        return networks
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for text in origins:
+            if text != "*" and not _ORIGIN.fullmatch(text):
+                raise ValueError(f"'{text}' is no origin; expected for instance https://app.example:8443")
+        return origins
 
     @field_validator("database_url")
     @classmethod
@@ -327,5 +354,13 @@ def refuse_unsafe(args: Args, machines: int = 1) -> None:
             raise ConfigError(f"{why} needs PostgreSQL: set database_url to postgresql://...")
         if isinstance(args.storage, LocalStorageConfig):
             raise ConfigError(f"{why} needs storage that all of them see: set storage.kind to s3")
-    if args.listen is None and args.auth.mode == "loopback":
+    if args.auth.mode == "keys":
+        return
+    if args.listen is None:
         raise ConfigError("behind Ray's HTTP proxies API keys are needed: set auth.mode to keys")
+    if not is_loopback(args.listen.host):
+        raise ConfigError(f"listen.host {args.listen.host} can be reached by others: set auth.mode to keys")
+    if "*" in args.cors_origins:
+        raise ConfigError(
+            "without keys cors_origins: ['*'] lets any web page in: name its origins, or set auth.mode to keys"
+        )

@@ -6,10 +6,13 @@
     |   |-- Unauthenticated               401  no key, or one that is not valid
     |   |-- Forbidden                     403  a valid key without the right, a signature that does not hold
     |   |   |-- BadSignature                   the file URL was not signed by us for this key
-    |   |   `-- Expired                        the file URL's time is over
+    |   |   |-- Expired                        the file URL's time is over
+    |   |   `-- CrossSite                      a page of another site wants to change something
     |   |-- NotFound                      404  no such thing, or another owner's
     |   |-- MethodNotAllowed              405
+    |   |-- RequestTimeout                408  the body came too slowly
     |   |-- RangeNotSatisfiable           416
+    |   |-- Misdirected                   421  a host name that is not ours
     |   |-- TooLarge                      413  body over the limit
     |   |-- UnsupportedMediaType          415  not application/json
     |   |-- Invalid                       422  a field is wrong; `errors` points at it
@@ -41,6 +44,9 @@ from pydantic_core import ErrorDetails
 
 FieldErrors = Sequence[Mapping[str, str]]
 
+MOST_FINDINGS = 20  # in one answer
+LONGEST_NAME = 64  # of a name that is compared with the known ones: a comparison costs the product of the lengths
+
 
 class ContinuoError(Exception):
     """The root. `code` and `status` are stable; `detail` is for people."""
@@ -53,7 +59,7 @@ class ContinuoError(Exception):
     def __init__(self, detail: str = "", errors: FieldErrors = (), retry_after_s: float | None = None) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
-        self.errors = tuple(errors)
+        self.errors = tuple(errors[:MOST_FINDINGS])
         self.retry_after_s = retry_after_s
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -96,6 +102,12 @@ class Expired(Forbidden):
     code, title = "expired", "URL has expired"
 
 
+class CrossSite(Forbidden):
+    """A page of a site that `cors_origins` does not name wants to change something."""
+
+    code, title = "cross_site", "Request of another site"
+
+
 class NotFound(RequestError):
     """There is no such thing, or it belongs to another owner."""
 
@@ -106,6 +118,18 @@ class MethodNotAllowed(RequestError):
     """The path exists, but not with this method."""
 
     code, status, title = "method_not_allowed", 405, "Method not allowed"
+
+
+class RequestTimeout(RequestError):
+    """The body came too slowly."""
+
+    code, status, title, retryable = "request_timeout", 408, "Request timed out", True
+
+
+class Misdirected(RequestError):
+    """The Host header names a machine that this is not."""
+
+    code, status, title = "misdirected", 421, "Misdirected request"
 
 
 class TooLarge(RequestError):
@@ -275,13 +299,13 @@ def openai_error(error: ContinuoError) -> dict[str, Any]:
 
 def pointer(location: Sequence[str | int]) -> str:
     """A JSON pointer (RFC 6901) from the parts of a location."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    return "".join("/" + _shortened(str(part), 128).replace("~", "~0").replace("/", "~1") for part in location)
 
 
 def field_errors(details: Sequence[ErrorDetails], prefix: str, known: Sequence[str] = ()) -> list[dict[str, str]]:
-    """pydantic's findings as pointers and sentences; an unknown field names the nearest known one."""
+    """pydantic's first findings as pointers and sentences; an unknown field names the nearest known one."""
     found = []
-    for item in details:
+    for item in details[:MOST_FINDINGS]:
         text = item["msg"]
         if item["type"] == "extra_forbidden":
             text = unknown_name("field", str(item["loc"][-1]), known)
@@ -293,7 +317,10 @@ def unknown_name(what: str, name: str, known: Sequence[str]) -> str:
     """A sentence about a name that does not exist, with the nearest ones that do."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    shown = name if len(name) <= 60 else name[:57] + "..."
+    near = get_close_matches(name, list(known), n=1, cutoff=0.5) if len(name) <= LONGEST_NAME else ()
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known)[:40])}"
-    return f"unknown {what} '{shown}'; {hint}"
+    return f"unknown {what} '{_shortened(name, 60)}'; {hint}"
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 3] + "..."

@@ -6,13 +6,14 @@ import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from deployments.contract import CAPABILITY_FIELDS, InvalidInput, ModelInfo, Request
 from serve_app.config import ConfigError, ModelEntry
-from serve_app.errors import Invalid, NotFound, field_errors, pointer, unknown_name
+from serve_app.errors import MOST_FINDINGS, Invalid, NotFound, field_errors, pointer, unknown_name
 from serve_app.schemas import ALIASES, OutputSettings
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
@@ -186,14 +187,14 @@ class Catalogue:
         return (best or fitting)[0]
 
     def _refuse_unknown(self, entry: CatalogueEntry, given: Mapping[str, Any], prefix: str) -> None:
-        found = []
-        for name in given.keys() - entry.fields:
+        found, fields = [], entry.fields
+        for name in islice((name for name in given if name not in fields), MOST_FINDINGS):
             having = [item.name for item in self if name in item.fields]
             if having or any(name in names for names in CAPABILITY_FIELDS.values()):
                 models = f"models that do: {', '.join(having)}" if having else "no configured model does"
                 text = f"model '{entry.name}' does not take '{name}'; {models}"
             else:
-                text = unknown_name("field", name, sorted(entry.fields | ALIASES.keys()))
+                text = unknown_name("field", name, sorted(fields | ALIASES.keys()))
             found.append(_at(prefix + pointer([name]), text))
         if found:
             raise Invalid(found[0]["detail"], found)

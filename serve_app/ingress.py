@@ -10,10 +10,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 
 from serve_app import __version__
 from serve_app.addresses import bind
+from serve_app.doors import Doors
 from serve_app.errors import (
     ContinuoError,
     Forbidden,
@@ -25,11 +27,24 @@ from serve_app.errors import (
     Unauthenticated,
     field_errors,
 )
-from serve_app.middleware import RequestEnvelope, problem_response
+from serve_app.forwarded import Forwarded
+from serve_app.middleware import Guard, RequestEnvelope, problem_response
 from serve_app.routes import audio, files, health, jobs, models, presets, status, webhooks
+from serve_app.routes.events import OpenStreams
 from serve_app.runtime import Runtime
 from serve_app.schemas import GenerationRequest, JobRequest, OutputSettings
 
+_CORS: dict[str, Any] = {
+    "allow_methods": ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+    "allow_headers": (
+        "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range", "Last-Event-ID",
+        "Prefer", "Range", "X-Request-Id",
+    ),
+    "expose_headers": (
+        "Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Idempotency-Replayed", "Location",
+        "Preference-Applied", "Retry-After", "X-Job-Id", "X-Request-Id",
+    ),
+}  # fmt: skip
 _BY_STATUS = {400: Malformed, 401: Unauthenticated, 403: Forbidden, 404: NotFound, 405: MethodNotAllowed}
 
 
@@ -48,17 +63,19 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.runtime = runtime
+    app.state.event_streams = OpenStreams()
     for module in (audio, jobs, models, presets, webhooks, files, health, status):
         app.include_router(module.router)
     app.add_exception_handler(ContinuoError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_middleware(
-        RequestEnvelope,
-        body_bytes=runtime.args.limits.body_bytes,
-        tells_id=not behind_serve,
-        closing=runtime.jobs.grace_over.is_set,
-    )
+    args = runtime.args  # the last to be added is the first to see a request
+    app.add_middleware(Guard, doors=Doors(args), body_bytes=lambda: runtime.jobs.limits.body_bytes)
+    if args.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=args.cors_origins, **_CORS)
+    app.add_middleware(RequestEnvelope, tells_id=not behind_serve, closing=runtime.jobs.grace_over.is_set)
+    if args.trusted_proxies:
+        app.add_middleware(Forwarded, trusted=args.trusted_proxies)
     return app
 
 

@@ -10,26 +10,49 @@ import secrets
 import string
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
 
 import sqlalchemy as sa
 
 from serve_app.database import Database
-from serve_app.errors import DatabaseUnavailable, Invalid, Overloaded, StorageFull, Unauthenticated
+from serve_app.errors import DatabaseUnavailable, Invalid, StorageFull, Unauthenticated
 from serve_app.tables import api_keys
 
 CACHE_S = 10.0
 USED_EVERY_S = 60.0
-BAD_TRIES = 10
-BAD_TRIES_PER_S = BAD_TRIES / 60
+ADMIN = "admin"  # the scope that opens what concerns the machine and all owners
 _CACHED_KEYS = 4096
-_WATCHED_CLIENTS = 4096
 _ALPHABET = string.ascii_letters + string.digits
 _SECRET_CHARACTERS = 43  # 62**43 > 2**256
 _TOKEN = re.compile(r"ck_([A-Za-z0-9]{12})_([A-Za-z0-9]{43})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """On whose behalf a request acts: the owner, the API key that said so (None without one), what it may do."""
+
+    owner: str
+    key_id: str | None
+    scopes: frozenset[str]
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether it may see what concerns the machine and all owners."""
+        return ADMIN in self.scopes
+
+
+# Without keys, on loopback, whoever reaches the service is the one who started it.
+LOCAL = Principal("local", None, frozenset({ADMIN}))
+
+
+def scopes_of(owner: str, stored: Iterable[str] | None) -> frozenset[str]:
+    """What a key may do: the scopes stored with it, or (None) the default ones of its owner."""
+    if stored is not None:
+        return frozenset(stored)
+    return frozenset({ADMIN} if owner == "admin" else ())
 
 
 @dataclass(frozen=True)
@@ -43,6 +66,12 @@ class Key:
     expires_at: float | None
     revoked_at: float | None
     last_used_at: float | None
+    scopes: tuple[str, ...] | None = None  # None: the default ones of its owner
+
+    @property
+    def principal(self) -> Principal:
+        """Whom the key stands for."""
+        return Principal(self.owner, self.id, scopes_of(self.owner, self.scopes))
 
 
 @dataclass(frozen=True)
@@ -67,7 +96,8 @@ def create(connection: sa.Connection, owner: str, name: str, ttl_s: float | None
     now = time.time()
     secret = _random(_SECRET_CHARACTERS)
     key = Key(_random(12), owner, name, now, None if ttl_s is None else now + ttl_s, None, None)
-    connection.execute(api_keys.insert().values(hash=_sha256(secret), **vars(key)))
+    stored = {name: value for name, value in vars(key).items() if name in api_keys.c}
+    connection.execute(api_keys.insert().values(hash=_sha256(secret), **stored))
     return NewKey(f"ck_{key.id}_{secret}", key)
 
 
@@ -76,7 +106,7 @@ def list_keys(connection: sa.Connection, owner: str | None = None) -> list[Key]:
     query = _select_key().order_by(api_keys.c.created_at, api_keys.c.id)
     if owner is not None:
         query = query.where(api_keys.c.owner == owner)
-    return [Key(**row) for row in connection.execute(query).mappings()]
+    return [_key(dict(row)) for row in connection.execute(query).mappings()]
 
 
 def revoke(connection: sa.Connection, key_id: str) -> bool:
@@ -87,39 +117,34 @@ def revoke(connection: sa.Connection, key_id: str) -> bool:
 
 
 class Keys:
-    """Tells the owner of a key. A revoked key works for at most `CACHE_S` more in each process."""
+    """Tells whom a key stands for. A revoked key works for at most `CACHE_S` more in each process.
+
+    Bad keys are not counted: nobody guesses 256 bits, and a limit would let one caller lock out others.
+    """
 
     def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
         self._database, self._now = database, now
         self._known: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()  # by digest: key, time of reading
-        self._guesses = Guesses(now)
 
-    async def authenticate(self, authorization: str | None, client: str = "") -> str:
-        """The owner named by an `Authorization: Bearer` header that came from the address `client`.
-
-        Raises Unauthenticated, and Overloaded when the address has sent too many bad keys. Then only keys
-        that worked before are still read, so that one caller cannot lock out others behind its address.
-        """
+    async def authenticate(self, authorization: str | None) -> Principal:
+        """The principal named by an `Authorization: Bearer` header. Raises Unauthenticated."""
         if not authorization:
             raise Unauthenticated("an API key is needed: send the header 'Authorization: Bearer ck_...'")
         scheme, _, token = authorization.partition(" ")
         match = _TOKEN.fullmatch(token.strip()) if scheme.lower() == "bearer" else None
         digest = hashlib.sha256(authorization.encode(errors="replace")).digest()
         known = self._known.get(digest)
-        if known is None:
-            self._guesses.check(client)
-        elif known[1] + CACHE_S > self._now() >= known[1] and _is_live(known[0], self._now()):
-            return known[0].owner
+        if known and known[1] + CACHE_S > self._now() >= known[1] and _is_live(known[0], self._now()):
+            return known[0].principal
         key = await self._find(*match.groups()) if match else None
         if key is None:
             self._known.pop(digest, None)
-            self._guesses.count(client)
             raise Unauthenticated("the API key is not valid: it is unknown, expired or revoked")
         self._known[digest] = (key, self._now())
         self._known.move_to_end(digest)
         if len(self._known) > _CACHED_KEYS:
             self._known.popitem(last=False)
-        return key.owner
+        return key.principal
 
     async def _find(self, key_id: str, secret: str) -> Key | None:
         found = await self._database.read(_read, key_id)
@@ -134,44 +159,6 @@ class Keys:
         return key
 
 
-class Guesses:
-    """Counts bad keys by client address: 10 at once, then one every 6 s. Memory is bounded."""
-
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
-        self._now = now
-        self._clients: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens left, at that time
-
-    def check(self, client: str) -> None:
-        """Raises Overloaded when nothing is left for this address."""
-        left = self._left(_network(client))
-        if left < 1:
-            wait_s = (1 - left) / BAD_TRIES_PER_S
-            raise Overloaded("too many API keys that are not valid from this address", retry_after_s=wait_s)
-
-    def count(self, client: str) -> None:
-        """Note a bad try."""
-        name = _network(client)
-        self._clients[name] = (self._left(name) - 1, self._now())
-        self._clients.move_to_end(name)
-        if len(self._clients) > _WATCHED_CLIENTS:
-            self._clients.popitem(last=False)
-
-    def _left(self, name: str) -> float:
-        left, at = self._clients.get(name, (float(BAD_TRIES), self._now()))
-        return min(BAD_TRIES, left + max(0.0, self._now() - at) * BAD_TRIES_PER_S)
-
-
-def _network(client: str) -> str:
-    """An IPv6 caller owns a /64 at least, so that is what counts."""
-    try:
-        address = ip_address(client)
-    except ValueError:
-        return client[:64]
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    return str(address.ipv4_mapped or ip_network((int(address) >> 64 << 64, 64)))
-
-
 def _select_key() -> sa.Select[tuple[object, ...]]:
     return sa.select(*(column for column in api_keys.c if column.name != "hash"))
 
@@ -183,7 +170,12 @@ def _read(connection: sa.Connection, key_id: str) -> tuple[Key, str] | None:
         return None
     values = dict(row)
     stored = values.pop("hash")
-    return Key(**values), stored
+    return _key(values), stored
+
+
+def _key(row: Mapping[str, Any]) -> Key:
+    scopes = row.get("scopes")
+    return Key(**{**row, "scopes": None if scopes is None else tuple(scopes)})
 
 
 def _mark_used(connection: sa.Connection, key_id: str, now: float) -> None:

@@ -16,11 +16,12 @@ from serve_app.errors import ContinuoError, ModelNotReady, NotFound, Unauthentic
 from serve_app.execution import Execution
 from serve_app.graph import Catalogue
 from serve_app.jobs import POLL_S, Jobs
-from serve_app.keys import Keys
+from serve_app.keys import LOCAL, Keys, Principal
 from serve_app.leases import Lease, reap
 from serve_app.logs import log
 from serve_app.loops import Loops
 from serve_app.metrics import Metrics
+from serve_app.readiness import SharedCheck
 from serve_app.records import Row
 from serve_app.running import Handle
 from serve_app.storage import Storage, open_storage
@@ -28,7 +29,6 @@ from serve_app.views import job_view, rfc3339
 from serve_app.webhooks import Webhooks
 from serve_app.work import ReplicaGone
 
-LOCAL_OWNER = "local"
 # A replica that was ready is not asked again at once: a question is work to Ray, and who is asked never goes to zero.
 READY_FOR_S = 15.0
 REACHED_WITHIN_S = 5.0
@@ -72,6 +72,7 @@ class Runtime:
         self.jobs.limits, self.jobs.retention = args.limits, args.retention
         self.keys = Keys(self.database)
         self.webhooks = Webhooks(self.database, args.webhooks)
+        self.store_check = SharedCheck(lambda: asyncio.to_thread(self.storage.check))
         self.public_url = (args.public_url or "").rstrip("/")
         self.ready = False
         self._reached_until = 0.0
@@ -147,7 +148,7 @@ class Runtime:
     async def check(self) -> None:
         """Raise what keeps this replica from serving: database, storage, models of which none can be reached."""
         await self.database.read(records.find_key, "", "")
-        await asyncio.to_thread(self.storage.check)
+        await self.store_check()
         if time.monotonic() > self._reached_until:
             await self._reach_a_model()
             self._reached_until = time.monotonic() + READY_FOR_S
@@ -175,15 +176,17 @@ class Runtime:
             return False
         return True
 
-    async def owner_of(self, authorization: str | None, client: str) -> str:
-        """Who calls: the owner of the given key; without keys, on loopback, the one local owner."""
-        if authorization is None:
-            if self.args.auth.mode == "loopback":
-                return LOCAL_OWNER
-            raise Unauthenticated(
-                "send an API key: 'Authorization: Bearer ck_...' (make one with: continuo keys create)"
-            )
-        return await self.keys.authenticate(authorization, client)
+    async def principal_of(self, authorization: str | None) -> Principal:
+        """Who calls. On loopback without keys any credential is the local owner's, but a key still names its own.
+
+        Raises Unauthenticated.
+        """
+        if self.args.auth.mode == "keys":
+            return await self.keys.authenticate(authorization)
+        if authorization is not None:
+            with suppress(Unauthenticated):  # clients that always send a key send any
+                return await self.keys.authenticate(authorization)
+        return LOCAL
 
     def view(self, row: Row, base_url: str) -> dict[str, Any]:
         """A job as JSON."""

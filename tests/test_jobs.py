@@ -105,13 +105,15 @@ async def test_without_a_good_key_nothing_is_told(start: Start) -> None:
         assert reply.status_code == 401
 
 
-async def test_on_loopback_a_key_still_names_its_owner(start: Start) -> None:
+async def test_on_loopback_a_key_still_names_its_owner_and_any_other_is_the_local_ones(start: Start) -> None:
     async with start() as service:
         ada = await key_of(service, "ada")
         assert (await service.made(headers=ada))["owner"] == "ada"
         assert (await service.made())["owner"] == "local"
-        reply = await service.http.get("/v1/jobs", headers={"Authorization": "Bearer ck_wrong"})
-        assert reply.status_code == 401
+        for strange in ("Bearer sk-anything", "Bearer ck_wrong", "Basic YTpi", f"Bearer ck_{'x' * 12}_{'y' * 43}", ""):
+            assert (await service.made(headers={"Authorization": strange}))["owner"] == "local"
+        assert (await service.http.get("/v1/status", headers=ada)).status_code == 403
+        assert (await service.http.get("/v1/status", headers={"Authorization": "Bearer sk-x"})).status_code == 200
 
 
 async def test_a_full_queue_refuses_with_a_time_to_come_back(start: Start) -> None:

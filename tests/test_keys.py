@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from serve_app.database import Database
-from serve_app.errors import Invalid, Overloaded, Unauthenticated
-from serve_app.keys import BAD_TRIES, CACHE_S, Guesses, Keys, NewKey, create, list_keys, revoke
+from serve_app.errors import Invalid, Unauthenticated
+from serve_app.keys import CACHE_S, Keys, NewKey, Principal, _key, create, list_keys, revoke, scopes_of
 from serve_app.tables import api_keys
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +45,7 @@ def never_made(index: int = 0) -> str:
 async def test_a_key_names_its_owner_and_is_stored_as_a_hash_only(database: Database, tmp_path: Path) -> None:
     new = await database.write(create, "ada", "laptop")
     assert re.fullmatch(r"ck_[A-Za-z0-9]{12}_[A-Za-z0-9]{43}", new.token)
-    assert await Keys(database).authenticate(bearer(new)) == "ada"
+    assert await Keys(database).authenticate(bearer(new)) == Principal("ada", new.key.id, frozenset())
     secret = new.token.split("_")[2]
     assert secret not in repr(await database.read(list_keys))
     assert not stored_anywhere(secret, tmp_path)
@@ -56,7 +56,8 @@ async def test_two_keys_of_an_owner_work_side_by_side(database: Database) -> Non
     old = await database.write(create, "ada", "old")
     new = await database.write(create, "ada", "new")
     keys = Keys(database)
-    assert await keys.authenticate(bearer(old)) == await keys.authenticate(bearer(new)) == "ada"
+    found = [await keys.authenticate(bearer(key)) for key in (old, new)]
+    assert [(item.owner, item.key_id) for item in found] == [("ada", old.key.id), ("ada", new.key.id)]
     assert [key.name for key in await database.read(list_keys, "ada")] == ["old", "new"]
     assert await database.read(list_keys, "bob") == []
 
@@ -81,7 +82,7 @@ async def test_a_revoked_key_is_dead_within_the_cache_time(database: Database) -
     clock = Clock()
     keys = Keys(database, clock)
     new = await database.write(create, "ada", "laptop")
-    assert await keys.authenticate(bearer(new)) == "ada"
+    assert (await keys.authenticate(bearer(new))).owner == "ada"
     assert await database.write(revoke, new.key.id)
     assert await database.write(revoke, new.key.id)  # again is no error
     assert not await database.write(revoke, "unknown")
@@ -96,7 +97,7 @@ async def test_a_key_expires_on_time_even_while_cached(database: Database) -> No
     clock = Clock()
     keys = Keys(database, clock)
     new = await database.write(create, "ada", "visit", 5.0)
-    assert await keys.authenticate(bearer(new)) == "ada"
+    assert (await keys.authenticate(bearer(new))).owner == "ada"
     clock.time_s += 6
     with pytest.raises(Unauthenticated):
         await keys.authenticate(bearer(new))
@@ -125,46 +126,23 @@ async def test_a_burst_reads_the_database_once_and_last_use_is_written_once_a_mi
         assert (await database.read(list_keys))[0].last_used_at == expected_s
 
 
-async def test_guessing_is_stopped_by_address_and_ends_by_itself(database: Database) -> None:
-    clock = Clock()
-    keys = Keys(database, clock)
-    for index in range(BAD_TRIES):
-        with pytest.raises(Unauthenticated):
-            await keys.authenticate(never_made(index), "203.0.113.5")
-    with pytest.raises(Overloaded) as slowed:
-        await keys.authenticate(never_made(), "203.0.113.5")
-    assert slowed.value.retry_after_s == pytest.approx(6.0)
-    with pytest.raises(Unauthenticated):
-        await keys.authenticate(never_made(), "203.0.113.6")
-    clock.time_s += 6.001
-    with pytest.raises(Unauthenticated):
-        await keys.authenticate(never_made(), "203.0.113.5")
-
-
-async def test_a_guesser_does_not_lock_out_a_key_that_worked_before(database: Database) -> None:
-    clock = Clock()
-    keys = Keys(database, clock)
+async def test_bad_keys_lock_nobody_out(database: Database) -> None:
     new = await database.write(create, "ada", "laptop")
-    await keys.authenticate(bearer(new), "203.0.113.5")
-    for index in range(BAD_TRIES):
+    keys = Keys(database)
+    for index in range(50):  # from the same address, as behind a proxy or a company's gateway
         with pytest.raises(Unauthenticated):
-            await keys.authenticate(never_made(index), "203.0.113.5")
-    clock.time_s += CACHE_S / 2
-    clock.time_s += CACHE_S / 2  # the cached answer is too old now, the key is read again
-    assert await keys.authenticate(bearer(new), "203.0.113.5") == "ada"
+            await keys.authenticate(never_made(index))
+    assert (await keys.authenticate(bearer(new))).owner == "ada"
 
 
-async def test_an_ipv6_caller_counts_by_network_and_memory_is_bounded() -> None:
-    clock = Clock()
-    guesses = Guesses(clock)
-    for index in range(BAD_TRIES):
-        guesses.count(f"2001:db8:0:1::{index:x}")
-    with pytest.raises(Overloaded):
-        guesses.check("2001:db8:0:1::ffff")
-    guesses.check("2001:db8:0:2::1")
-    for index in range(10_000):
-        guesses.count(f"10.0.{index >> 8}.{index & 255}")
-    assert len(guesses._clients) <= 4096
+def test_scopes_are_those_stored_or_the_default_ones() -> None:
+    assert scopes_of("ada", None) == frozenset()
+    assert scopes_of("admin", None) == {"admin"}
+    assert scopes_of("admin", []) == frozenset()
+    row = {"id": "k", "owner": "ada", "name": "x", "created_at": 1.0}
+    row |= {"expires_at": None, "revoked_at": None, "last_used_at": None}
+    assert not _key(row).principal.is_admin
+    assert _key({**row, "scopes": ["admin"]}).principal == Principal("ada", "k", frozenset({"admin"}))
 
 
 async def test_what_cannot_be_stored_is_refused_with_its_name(database: Database) -> None:

@@ -14,12 +14,12 @@ TASKS = ("text-to-audio", "music")
 
 async def generate_audio(request: Request) -> Response:
     """Make a sound from words; waits up to 60 s unless `Prefer` says otherwise."""
-    owner = await caller(request)
+    principal = await caller(request)
     body = await read_json(request, GenerationRequest)
     raw = {name: value for name, value in body.model_dump(exclude_unset=True).items() if name not in TERMS}
     plan = runtime_of(request).catalogue.plan(body.model, raw, prefix="", tasks=TASKS)
     terms = Terms(body.model, body.priority, body.deadline_s, body.webhook)
-    return await answer(request, owner, terms, plan, wait_s=LONGEST_WAIT_S)
+    return await answer(request, principal, terms, plan, wait_s=LONGEST_WAIT_S)
 
 
 router.add_api_route(

@@ -1,6 +1,5 @@
 """What routes share: who calls, how long they wait, how a job is answered."""
 
-import json
 import re
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
@@ -8,13 +7,15 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from serve_app import logs
-from serve_app.errors import Invalid, JobCanceled, Malformed, field_errors, from_code
+from serve_app.bodies import parse
+from serve_app.errors import Invalid, JobCanceled, UnsupportedMediaType, from_code
 from serve_app.graph import Plan
 from serve_app.jobs import Asked
+from serve_app.keys import Principal
 from serve_app.middleware import problem_response
 from serve_app.records import Row
 from serve_app.runtime import Runtime
@@ -23,25 +24,32 @@ from serve_app.schemas import FINISHED, Job, Problem, WebhookRequest
 B = TypeVar("B", bound=BaseModel)
 
 LONGEST_WAIT_S = 60
-_WAIT = re.compile(r"^wait(?:\s*=\s*\"?(\d+(?:\.\d+)?)\"?)?$")
+_SECONDS = re.compile(r"[0-9]{1,300}(?:\.[0-9]{1,300})?")
+
+
+def problems(*found: tuple[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Errors of a route as the documentation shows them."""
+    content: dict[str, Any] = {"application/problem+json": {}}
+    return {status: {"model": Problem, "description": text, "content": content} for status, text in found}
+
 
 JOB_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": Job, "description": "Done: from the cache, or replayed by its Idempotency-Key"},
     201: {"model": Job, "description": "Done within the wait"},
     202: {"model": Job, "description": "Accepted; follow `urls.self` or `urls.events`"},
-    **{
-        status: {"model": Problem, "description": text, "content": {"application/problem+json": {}}}
-        for status, text in (
-            (400, "Not JSON"),
-            (401, "No valid key"),
-            (413, "Body too large"),
-            (415, "Not application/json"),
-            (422, "A field is wrong"),
-            (429, "Queue is full"),
-            (503, "Not available now"),
-            (507, "Storage is full"),
-        )
-    },
+    **problems(
+        (400, "Not JSON"),
+        (401, "No valid key"),
+        (403, "A page of another site"),
+        (408, "Body came too slowly"),
+        (413, "Body too large"),
+        (415, "Not application/json"),
+        (421, "Not our host name"),
+        (422, "A field is wrong"),
+        (429, "Queue is full"),
+        (503, "Not available now"),
+        (507, "Storage is full"),
+    ),
 }
 
 
@@ -56,10 +64,9 @@ async def _runtime(request: Request) -> Runtime:
     return runtime_of(request)
 
 
-async def caller(request: Request) -> str:
-    """The owner on whose behalf the request acts. Raises Unauthenticated."""
-    client = request.client.host if request.client else ""
-    return await runtime_of(request).owner_of(request.headers.get("authorization"), client)
+async def caller(request: Request) -> Principal:
+    """On whose behalf the request acts. Raises Unauthenticated."""
+    return await runtime_of(request).principal_of(request.headers.get("authorization"))
 
 
 def base_url(request: Request) -> str:
@@ -68,37 +75,47 @@ def base_url(request: Request) -> str:
 
 
 RuntimeDep = Annotated[Runtime, Depends(_runtime)]
-Caller = Annotated[str, Depends(caller)]
+Caller = Annotated[Principal, Depends(caller)]
 
 
 @dataclass(frozen=True)
 class Preference:
-    """How long the caller wants to wait (RFC 7240); `applied` is told back."""
+    """How long the caller wants to wait; `applied` is told back."""
 
     wait_s: float
     applied: str
 
 
-def preference(prefer: str | None, default_wait_s: float) -> Preference:
-    """Read a Prefer header. Raises Malformed for a wait that is not a number of seconds up to 60."""
-    for item in (prefer or "").split(","):
-        text = item.strip().lower()
-        if text == "respond-async":
-            return Preference(0.0, "respond-async")
-        if text.startswith("wait"):
-            match = _WAIT.match(text)
-            if match is None or float(match.group(1) or 0) > LONGEST_WAIT_S:
-                raise Malformed(
-                    f"Prefer: '{item.strip()[:40]}' is not understood; use wait=1 to wait=60, or respond-async"
-                )
-            wait_s = float(match.group(1) or LONGEST_WAIT_S)
-            return Preference(wait_s, f"wait={wait_s:g}")
-    applied = f"wait={default_wait_s:g}" if default_wait_s else "respond-async"
-    return Preference(default_wait_s, applied)
+def preference(lines: Iterable[str], default_wait_s: float) -> Preference:
+    """Read the Prefer headers (RFC 7240): what is not understood is ignored, a wait over 60 s is one of 60 s.
+
+    `respond-async` with a wait means to answer 202 only after that time.
+    """
+    wanted: dict[str, str] = {}
+    for item in _split(",".join(lines), ","):
+        name, _, value = next(iter(_split(item, ";")), "").partition("=")
+        wanted.setdefault(name.strip().lower(), _unquoted(value.strip()))
+    wait = wanted.get("wait")
+    if wait is not None and (not wait or _SECONDS.fullmatch(wait)):
+        wait_s = min(float(wait or LONGEST_WAIT_S), LONGEST_WAIT_S)
+        asynchronous = "respond-async, " if "respond-async" in wanted else ""
+        return Preference(wait_s, f"{asynchronous}wait={wait_s:g}")
+    wait_s = 0 if "respond-async" in wanted else default_wait_s
+    return Preference(wait_s, f"wait={wait_s:g}" if wait_s else "respond-async")
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """The parts of a header between separators that stand in no quoted string."""
+    return re.findall(rf'(?:[^{separator}"]|"(?:[^"\\]|\\.)*"?)+', text)
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) >= 2 and value[0] == value[-1] == '"'
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if quoted else value
 
 
 _HEADERS = (
-    ("Prefer", "wait, wait=seconds (at most 60), or respond-async"),
+    ("Prefer", "wait, wait=seconds (at most 60), respond-async (RFC 7240)"),
     ("Idempotency-Key", "The same key and body again give the stored answer"),
 )
 
@@ -133,20 +150,13 @@ def job_route(body: type[BaseModel]) -> dict[str, Any]:
 
 
 async def read_json(request: Request, kind: type[B], also_known: Iterable[str] = ()) -> B:
-    """The body as `kind`. Raises Malformed, or Invalid with a pointer to every wrong field."""
+    """The body as `kind`. Raises Malformed, UnsupportedMediaType, or Invalid with a pointer to every wrong field."""
+    if request.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType("compressed request bodies are not read")
     raw = await request.body()
-    try:
-        try:
-            return kind.model_validate_json(raw)
-        except ValidationError as error:
-            details = error.errors()
-            if details[0]["type"] != "json_invalid":
-                raise
-            return kind.model_validate(_more_leniently(raw, details[0]["ctx"]["error"]))
-    except ValidationError as error:
-        details = error.errors()
-        found = field_errors(details, "", [*kind.model_fields, *also_known])
-        raise Invalid(f"{found[0]['pointer'] or 'body'}: {found[0]['detail']}", found) from None
+    if raw and request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMediaType("send the body as 'Content-Type: application/json'")
+    return await parse(raw, kind, also_known)
 
 
 @dataclass(frozen=True)
@@ -159,28 +169,21 @@ class Terms:
     webhook: WebhookRequest | None
 
 
-def _more_leniently(raw: bytes, reason: str) -> Any:
-    """The body by a parser that lets lone surrogates pass, so that the field that holds one can be named."""
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        raise Malformed(f"the body is not JSON: {reason}") from None
-
-
-async def answer(request: Request, owner: str, terms: Terms, plan: Plan, wait_s: float) -> Response:
+async def answer(request: Request, principal: Principal, terms: Terms, plan: Plan, wait_s: float) -> Response:
     """Accept the job, wait as long as the caller prefers, answer."""
     runtime = runtime_of(request)
-    wanted = preference(request.headers.get("prefer"), wait_s)
+    wanted = preference(request.headers.getlist("prefer"), wait_s)
     if terms.webhook is not None:
         await runtime.webhooks.check_url(terms.webhook.url)
     asked = Asked(
-        owner=owner,
+        owner=principal.owner,
         model=terms.model,
         priority=terms.priority,
         deadline_s=terms.deadline_s,
         webhook=terms.webhook.model_dump(mode="json") if terms.webhook else None,
         idempotency_key=key_of(request.headers.get("idempotency-key")),
         request_id=logs.request_id.get(),
+        key_id=principal.key_id,
         base_url=base_url(request),
     )
     accepted = await runtime.jobs.submit(asked, plan)

@@ -8,11 +8,12 @@ from typing import BinaryIO
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from serve_app.errors import NotFound, RangeNotSatisfiable, problem
+from serve_app.errors import NotFound, RangeNotSatisfiable
+from serve_app.middleware import problem_response
 from serve_app.storage import Stat, filename
 from serve_app.storage.local import LocalStorage
 
@@ -24,7 +25,6 @@ _RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.ASCII |
 router = APIRouter(tags=["files"])
 
 
-@router.head("/v1/files/{key:path}", include_in_schema=False)
 @router.get("/v1/files/{key:path}", response_class=Response, summary="Fetch a stored file by its signed URL")
 async def read_file(request: Request, key: str, expires: str = "", signature: str = "") -> Response:
     """Answer with the file, one range of it, or 304. Raises BadSignature, Expired, NotFound."""
@@ -46,8 +46,6 @@ async def read_file(request: Request, key: str, expires: str = "", signature: st
             headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{facts.bytes}"
         status, part = (200, range(facts.bytes)) if part is None else (206, part)
         headers["Content-Length"] = str(len(part))
-        if request.method == "HEAD":
-            return Response(status_code=status, headers=headers)
         closing.pop_all()  # the body closes it
         return FileBody(file, part, status, headers)
 
@@ -108,10 +106,6 @@ def _is_known(if_none_match: str, etag: str) -> bool:
 
 
 def _outside(request: Request, size: int) -> Response:
-    error = RangeNotSatisfiable(f"the file has {size} bytes")
-    return JSONResponse(
-        problem(error, instance=request.url.path, request_id=getattr(request.state, "request_id", "")),
-        status_code=error.status,
-        headers={"Content-Range": f"bytes */{size}"},
-        media_type="application/problem+json",
-    )
+    response = problem_response(RangeNotSatisfiable(f"the file has {size} bytes"), request.url.path)
+    response.headers["Content-Range"] = f"bytes */{size}"
+    return response

@@ -1,13 +1,11 @@
 """Liveness, readiness, metrics."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from serve_app.errors import ContinuoError, Draining
 from serve_app.middleware import problem_response
-from serve_app.routes.common import RuntimeDep, caller
+from serve_app.routes.common import Caller, RuntimeDep
 
 router = APIRouter(tags=["health"])
 
@@ -31,7 +29,7 @@ async def readyz(runtime: RuntimeDep) -> Response:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(runtime: RuntimeDep, owner: Annotated[str, Depends(caller)]) -> Response:
+async def metrics(runtime: RuntimeDep, principal: Caller) -> Response:
     """Prometheus text format, per model, of this ingress replica."""
     await runtime.gauge()
     return Response(runtime.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

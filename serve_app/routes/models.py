@@ -11,14 +11,14 @@ router = APIRouter(tags=["models"])
 
 
 @router.get("/v1/models", response_model=ModelList)
-async def list_models(request: Request, owner: Caller, runtime: RuntimeDep) -> Response:
+async def list_models(request: Request, principal: Caller, runtime: RuntimeDep) -> Response:
     """Every configured model."""
     states = await runtime.model_states()
     return JSONResponse({"object": "list", "data": [card(item, states[item.name]) for item in runtime.catalogue]})
 
 
 @router.get("/v1/models/{name}", response_model=ModelCard)
-async def get_model(name: str, request: Request, owner: Caller, runtime: RuntimeDep) -> Response:
+async def get_model(name: str, request: Request, principal: Caller, runtime: RuntimeDep) -> Response:
     """One model."""
     item = runtime.catalogue[name]
     states = await runtime.model_states()

@@ -15,7 +15,7 @@ router = APIRouter(tags=["presets"])
 @router.get("/v1/presets", response_model=PresetList)
 async def list_presets(
     request: Request,
-    owner: Caller,
+    principal: Caller,
     runtime: RuntimeDep,
     q: Annotated[str | None, Query(max_length=4000, description="What it should sound like, in words.")] = None,
     role: Annotated[str | None, Query(max_length=20, description="PAD, BASS, LEAD, ...")] = None,
@@ -31,7 +31,7 @@ async def list_presets(
 
 
 @router.get("/v1/presets/{name}", response_model=PresetPage)
-async def get_preset(name: str, request: Request, owner: Caller, runtime: RuntimeDep) -> Response:
+async def get_preset(name: str, request: Request, principal: Caller, runtime: RuntimeDep) -> Response:
     """One preset in full, as its file says it, in the engine's units."""
     found = await runtime.ask_presets("preset", name)
     if found["preset"] is None:

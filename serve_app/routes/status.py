@@ -9,10 +9,8 @@ from starlette.responses import JSONResponse, Response
 from serve_app.checks import inspect, report
 from serve_app.errors import Forbidden
 from serve_app.routes.common import Caller, RuntimeDep
-from serve_app.runtime import LOCAL_OWNER
 from serve_app.schemas import Problem, StatusReport
 
-ADMINISTRATOR = "admin"
 _REFUSED: dict[int | str, dict[str, Any]] = {
     403: {"model": Problem, "description": "Not an administrator", "content": {"application/problem+json": {}}}
 }
@@ -21,16 +19,14 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/v1/status", response_model=StatusReport, responses=_REFUSED)
-async def get_status(owner: Caller, runtime: RuntimeDep) -> Response:
+async def get_status(principal: Caller, runtime: RuntimeDep) -> Response:
     """What the machine of this ingress replica has and lacks; 200 whatever was found.
 
-    For administrators: without keys, on loopback, the local owner; with keys, whoever has one of the owner `admin`
-    (keys have no scopes yet).
+    For administrators: without keys, on loopback, the local owner; with keys, whoever has one of the owner `admin`.
     """
-    local = runtime.args.auth.mode == "loopback" and owner == LOCAL_OWNER
-    if not local and owner != ADMINISTRATOR:
+    if not principal.is_admin:
         raise Forbidden(
-            f"the state of the machine is for administrators: use a key whose owner is '{ADMINISTRATOR}' "
-            f"(continuo keys create NAME --owner {ADMINISTRATOR})"
+            "the state of the machine is for administrators: use a key whose owner is 'admin' "
+            "(continuo keys create NAME --owner admin)"
         )
     return JSONResponse(report(await asyncio.to_thread(inspect, runtime.args)))

@@ -9,6 +9,6 @@ router = APIRouter(tags=["webhooks"])
 
 
 @router.get("/v1/webhooks/secret")
-async def read_secret(owner: Caller, runtime: RuntimeDep) -> dict[str, str]:
+async def read_secret(principal: Caller, runtime: RuntimeDep) -> dict[str, str]:
     """The caller's signing secret (Standard Webhooks), made at the first look."""
-    return {"secret": await secret_of(runtime.database, owner)}
+    return {"secret": await secret_of(runtime.database, principal.owner)}

@@ -1,5 +1,6 @@
 """The signed URLs of jobs; ranges, tags and the rest of the route are in tests/storage/test_files_route.py."""
 
+import re
 import time
 from urllib.parse import quote
 
@@ -66,3 +67,17 @@ async def test_a_browser_can_seek(service: Service, output: Json) -> None:
     known = await service.http.get(output["url"], headers={"If-None-Match": f'"{output["sha256"]}"'})
     assert known.status_code == 304
     assert quote(output["key"]) in output["url"]
+
+
+async def test_a_range_outside_is_a_problem_with_the_id_of_its_request(service: Service, output: Json) -> None:
+    reply = await service.http.get(output["url"], headers={"Range": "bytes=99999999-"})
+    assert (reply.status_code, reply.headers["content-range"]) == (416, f"bytes */{output['bytes']}")
+    assert reply.json()["request_id"] == reply.headers["x-request-id"] != ""
+
+
+async def test_a_file_may_be_kept_as_long_as_its_url_lives(service: Service, output: Json) -> None:
+    for headers in ({}, {"Range": "bytes=0-9"}, {"If-None-Match": "*"}):
+        reply = await service.http.get(output["url"], headers=headers)
+        kept = re.fullmatch(r"private, max-age=(\d+), immutable", reply.headers["cache-control"])
+        assert kept is not None
+        assert 3500 < int(kept[1]) <= 3600

@@ -25,10 +25,22 @@ async def test_not_ready_while_storage_is_away(service: Service, monkeypatch: py
         raise StorageUnavailable("the bucket does not answer")
 
     monkeypatch.setattr(service.runtime.storage, "check", away)
+    service.runtime.store_check.forget()
     reply = await service.http.get("/readyz")
     assert (reply.status_code, reply.json()["code"]) == (503, "storage_unavailable")
     assert reply.headers["retry-after"]
     assert (await service.http.get("/healthz")).status_code == 200
+    service.runtime.store_check.forget()
+
+
+async def test_many_who_look_cost_one_look_at_the_store(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[None] = []
+    monkeypatch.setattr(service.runtime.storage, "check", lambda: looks.append(None))
+    service.runtime.store_check.forget()
+    replies = await asyncio.gather(*(service.http.get("/readyz") for _ in range(50)))
+    assert {reply.status_code for reply in replies} == {200}
+    assert len(looks) == 1
+    service.runtime.store_check.forget()
 
 
 class Unreachable:

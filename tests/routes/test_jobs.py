@@ -40,7 +40,7 @@ async def test_a_job_that_ends_within_the_wait_is_created(service: Service) -> N
     job = reply.json()
     assert (reply.status_code, job["status"], job["cached"], job["seed"]) == (201, "succeeded", False, 11)
     assert reply.headers["preference-applied"] == "wait=60"
-    assert reply.headers["location"] == job["urls"]["self"] == f"http://test/v1/jobs/{job['id']}"
+    assert reply.headers["location"] == job["urls"]["self"] == f"http://localhost/v1/jobs/{job['id']}"
     assert job["input"]["prompt"] == "a tone"
     assert (job["model"], job["model_used"], job["attempts"], job["error"]) == ("tone", "tone", 1, None)
     assert [item["outcome"] for item in job["attempt_log"]] == ["succeeded"]
@@ -84,7 +84,8 @@ async def test_without_a_preference_a_job_is_accepted(service: Service) -> None:
         ("wait=0.2", "wait=0.2"),
         ('Wait="0.1"', "wait=0.1"),
         ("handling=lenient, wait=0.1", "wait=0.1"),
-        ("respond-async, wait=10", "respond-async"),
+        ("respond-async, wait=0.1", "respond-async, wait=0.1"),
+        ("wait=soon, respond-async", "respond-async"),
     ],
 )
 async def test_a_wait_that_runs_out_leaves_the_job_at_work(service: Service, prefer: str, applied: str) -> None:
@@ -319,13 +320,71 @@ async def test_events_resume_after_the_last_one_seen(service: Service, url: str)
     job = await service.made()
     address = f"{url}/v1/jobs/{job['id']}/events"
     events = await read_stream(address)
-    for seen in range(len(events) + 1):
+    for seen in range(len(events)):
         assert [e[:2] for e in await read_stream(address, str(seen))] == [e[:2] for e in events[seen:]]
     for strange in ("", "x", "-1", "1.5", "9" * 30, "²"):
         headers = [(b"Last-Event-ID", strange.encode())]
         async with httpx.AsyncClient(timeout=HANGS_S) as http:
             reply = await http.get(address, headers=headers)
         assert reply.text.count("event: completed") == 1
+
+
+async def test_whoever_has_seen_the_end_is_told_not_to_come_back(service: Service, url: str) -> None:
+    job = await service.made()
+    address = f"{url}/v1/jobs/{job['id']}/events"
+    last = int((await read_stream(address))[-1][0])
+    async with httpx.AsyncClient(timeout=HANGS_S) as http:
+        for seen in (last, last + 1, 10**8):
+            reply = await http.get(address, headers={"Last-Event-ID": str(seen)})
+            assert (reply.status_code, reply.content) == (204, b"")
+
+
+async def test_the_end_comes_to_a_reader_who_is_ahead_of_a_running_job(service: Service, url: str) -> None:
+    CountingTone.held.add("ahead")
+    job = await service.job("ahead", model="counting")
+    await service.reach(job, "started")
+    reading = asyncio.create_task(read_stream(f"{url}/v1/jobs/{job['id']}/events", "1000000"))
+    await until(lambda: bool(service.app.state.event_streams._open))
+    CountingTone.held.clear()
+    assert (await reading)[-1][1] == "completed"
+
+
+async def test_the_events_of_a_job_whose_output_was_lost_are_whole(
+    service: Service, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await service.made(n=2)
+    get = service.runtime.jobs.get
+
+    async def without_the_last(owner: str, job_id: str) -> Json:
+        row = await get(owner, job_id)
+        return {**row, "outputs": row["outputs"][:1]}
+
+    monkeypatch.setattr(service.runtime.jobs, "get", without_the_last)
+    events = await read_stream(f"{url}/v1/jobs/{job['id']}/events")
+    assert [data["index"] for _, kind, data in events if kind == "output"] == [0, 1]
+    assert [("output" in data) for _, kind, data in events if kind == "output"] == [True, False]
+    assert events[-1][1] == "completed"
+
+
+async def test_an_owner_has_so_many_event_streams_open(
+    service: Service, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = service.runtime.jobs.limits.model_copy(update={"event_streams_per_owner": 2})
+    monkeypatch.setattr(service.runtime.jobs, "limits", limits)
+    job = await service.job("followed", model="counting", **LONG)
+    address = f"{url}/v1/jobs/{job['id']}/events"
+    async with httpx.AsyncClient(timeout=HANGS_S) as http:
+        async with http.stream("GET", address) as one, http.stream("GET", address) as two:
+            parts = [one.aiter_text(), two.aiter_text()]
+            assert "queued" in await anext(parts[0]) + await anext(parts[1])
+            refused = await http.get(address)
+            assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+            assert int(refused.headers["retry-after"]) >= 1
+            assert (await http.get(f"{url}/v1/jobs/{job['id']}")).status_code == 200
+        await until(lambda: not service.app.state.event_streams._open)
+        async with http.stream("GET", address) as again:
+            assert again.status_code == 200
+    await stop(service, job)
 
 
 async def test_a_quiet_stream_says_that_it_is_still_there(service: Service) -> None:

@@ -10,7 +10,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
+from serve_app.config import parse_args
+from serve_app.doors import Doors
 from serve_app.errors import ContinuoError, problem
+from serve_app.middleware import Guard
 from serve_app.routes.files import CHUNK_BYTES, router
 from serve_app.storage.local import LocalStorage
 
@@ -25,8 +28,13 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def application(storage: Any) -> FastAPI:
+ANY = parse_args({"models": [{"name": "tone", "model": "deployments.tone:Tone"}], "auth": {"mode": "keys"}})
+
+
+def application(storage: Any, guarded: bool = True) -> FastAPI:
     app = FastAPI()
+    if guarded:  # what answers HEAD
+        app.add_middleware(Guard, doors=Doors(ANY), body_bytes=lambda: 1 << 20)
     app.include_router(router)
     app.state.runtime = SimpleNamespace(storage=storage)
 
@@ -193,7 +201,7 @@ def changed(**values: str) -> Callable[[str], str]:
         (lambda url: url.replace("/out/", "/out/x%2f..%2f"), 403, "bad_signature"),
         (lambda url: url.replace("/out/", "/%2e%2e/"), 403, "bad_signature"),
         (lambda url: url.replace("/out/", "//etc/"), 403, "bad_signature"),
-        (lambda url: url.replace("/out/", "/%00/"), 403, "bad_signature"),
+        (lambda url: url.replace("/out/", "/%00/"), 404, "not_found"),
     ],
 )
 async def test_a_changed_url_is_refused(
@@ -246,4 +254,4 @@ async def test_a_client_that_goes_away_leaves_no_open_file(local: LocalStorage, 
 
     # a file left open would fail the test as a warning
     with pytest.raises(ClientDisconnect):
-        await application(local)(scope, receive, send)
+        await application(local, guarded=False)(scope, receive, send)

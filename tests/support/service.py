@@ -179,7 +179,7 @@ async def running(args: Args, handles: Mapping[str, Handle] | None = None) -> As
     app = create_app(runtime)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 4242))
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as http:
             yield Service(runtime, http, app, replicas)
     finally:
         await runtime.close()
