@@ -155,13 +155,17 @@ class Context:
     seed: int
     progress: Callable[[int, int], None] = _ignore
     cancelled: threading.Event = field(default_factory=threading.Event)
-    deadline: float = math.inf  # time.time() seconds
+    deadline: float = math.inf  # in seconds of this process's time.monotonic()
     parts: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise Cancelled when the job was cancelled or its deadline passed; call it between steps or blocks."""
-        if self.cancelled.is_set() or time.time() > self.deadline:
+        if self.cancelled.is_set() or self.late():
             raise Cancelled
+
+    def late(self) -> bool:
+        """Whether the deadline passed."""
+        return time.monotonic() > self.deadline
 
     def step(self, step: int, steps: int) -> None:
         """Report that `step` of `steps` is done, then `check`."""

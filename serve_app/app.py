@@ -21,7 +21,7 @@ from serve_app.graph import Catalogue
 from serve_app.logs import set_up_logging
 from serve_app.memory import give_back_later
 from serve_app.parts import Answer
-from serve_app.work import Event, ReplicaGone, Work
+from serve_app.work import LAST, Event, ReplicaGone, Work
 
 INGRESS = "ingress"
 _LOST = (
@@ -116,7 +116,7 @@ class RayModel:
         ended = False
         try:
             async for event in stream:
-                ended = event[0] != "progress"
+                ended = event[0] in LAST
                 yield event
         except exceptions.RayTaskError as error:
             raise GenerationFailed(f"the replica raised: {type(error.cause).__name__}") from error

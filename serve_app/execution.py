@@ -344,13 +344,15 @@ class Execution:
             candidate.seed,
             candidate.request,
             candidate.settings,
-            row["deadline"],
+            seconds_left=max(0.0, row["deadline"] - time.time()),
         )
         stream = self.handles[plan.model].run(work)
         try:
             async for kind, data in stream:
                 if kind == "progress":
                     self._progress(job, data)
+                elif kind == "taken":
+                    continue
                 elif kind == "output":
                     return Made(data["output"], data["facts"], data["metrics"], cached=False)
                 else:

@@ -1,12 +1,13 @@
 """The one wrapper that turns any Model into a Serve deployment.
 
 A call of `run` passes: loaded? -> joined to an equal one in flight? -> generate (worker thread, batch or engine)
--> finish -> encode -> put. It yields events: ("progress", {...}), then ("output", {...}) or ("error", {...}).
+-> finish -> encode -> put. It yields events, see work.py: ("taken", {}) at once, the last is `output` or `error`.
 Audio never leaves the replica but through storage.
 """
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -43,7 +44,7 @@ from serve_app.logs import log, set_up_logging
 from serve_app.memory import give_back_later
 from serve_app.parts import Answer, RemotePart, connected, scored
 from serve_app.storage import open_storage
-from serve_app.work import Event, Work
+from serve_app.work import LAST, Event, Work
 
 RELOAD_AFTER_S = 30.0
 
@@ -144,10 +145,11 @@ class Replica:
         assert flight.task is not None
         flight.task.add_done_callback(lambda task: queue.put_nowait(outcome(task)))
         try:
+            yield "taken", {}
             while True:
                 event = await queue.get()
                 yield event
-                if event[0] != "progress":
+                if event[0] in LAST:
                     return
         finally:
             flight.listeners.discard(queue)
@@ -157,10 +159,13 @@ class Replica:
                     del self.flights[work.key]
 
     def _join(self, work: Work, queue: asyncio.Queue[Event]) -> Flight:
+        deadline = math.inf if work.seconds_left is None else time.monotonic() + work.seconds_left
         flight = self.flights.get(work.key)
-        if flight is None:
+        if flight is not None and not flight.context.late():
+            flight.context.deadline = max(flight.context.deadline, deadline)
+        else:  # one whose time is over ends in that error, which is not that of whoever comes now
             loop = asyncio.get_running_loop()
-            flight = Flight(Context(seed=work.seed, deadline=work.deadline, parts=self.parts))
+            flight = Flight(Context(seed=work.seed, deadline=deadline, parts=self.parts))
             flight.context.progress = throttled(loop, flight.tell)
             self.flights[work.key] = flight
             flight.task = asyncio.create_task(self._produce(work, flight.context))
@@ -330,7 +335,7 @@ def translate(error: Exception, context: Context) -> ContinuoError:
     if isinstance(error, ContinuoError):
         return error
     if isinstance(error, Cancelled):
-        late = time.time() > context.deadline
+        late = context.late()
         return DeadlineExceeded("the deadline passed while the job ran") if late else JobCanceled("cancelled")
     if isinstance(error, InvalidInput):
         return Invalid(error.detail, [{"pointer": "/input" + error.pointer, "detail": error.detail}])

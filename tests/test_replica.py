@@ -34,7 +34,7 @@ class Bench:
     def work(self, prompt: str = "x", deadline_s: float = 60, seed: int = 1, **fields: Any) -> Work:
         plan = self.catalogue.plan("it", {"prompt": prompt, "duration_s": 0.2, "seed": seed, **fields}, prefix="/input")
         [item] = plan.candidates
-        return Work("job_1", "req_1", item.key, item.seed, item.request, item.settings, time.time() + deadline_s)
+        return Work("job_1", "req_1", item.key, item.seed, item.request, item.settings, deadline_s)
 
     async def events(self, work: Work) -> list[Event]:
         async with asyncio.timeout(HANGS_S):
@@ -150,7 +150,7 @@ async def test_an_engine_of_its_own_works_and_can_be_cancelled(bench: Any) -> No
     kind, data = await engine.last()
     assert (kind, data["facts"]) == ("output", {"interpretation": {"engine": 1}})
     stream = engine.replica.run(engine.work(seed=2, **LONG))
-    assert (await anext(stream))[0] == "progress"
+    assert [(await anext(stream))[0] for _ in range(2)] == ["taken", "progress"]
     await stream.aclose()
     await until(lambda: len(asyncio.all_tasks()) <= 2)
 
@@ -192,6 +192,7 @@ async def test_work_is_cancelled_when_the_last_listener_leaves_not_before(bench:
     CountingTone.cancelled.clear()
     work = counting.work("listened", **LONG)
     first, second = counting.replica.run(work), counting.replica.run(work)
+    assert (await anext(first))[0] == (await anext(second))[0] == "taken"
     assert (await anext(first))[0] == (await anext(second))[0] == "progress"
     await first.aclose()
     assert (await anext(second))[0] == "progress"
@@ -205,9 +206,61 @@ async def test_after_a_cancel_the_same_work_begins_anew(bench: Any) -> None:
     tone = bench()
     work = tone.work("anew", steps=20, step_s=0.02)
     stream: AsyncIterator[Event] = tone.replica.run(work)
-    await anext(stream)
+    assert [(await anext(stream))[0] for _ in range(2)] == ["taken", "progress"]
     await stream.aclose()  # type: ignore[attr-defined]
     assert (await tone.events(work))[-1][0] == "output"
+
+
+class Clock:
+    """The clock by which contexts look at their deadlines, `ahead` seconds before the real one."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("deployments.contract.time", made)
+    return made
+
+
+async def test_who_joins_is_served_until_his_own_deadline(bench: Any, clock: Clock) -> None:
+    counting = bench("tests.support.models:CountingTone")
+    CountingTone.held.add("joined")
+    first = asyncio.create_task(counting.events(counting.work("joined", deadline_s=600)))
+    await until(lambda: ("joined", 1) in CountingTone.calls)
+    second = asyncio.create_task(counting.events(counting.work("joined", deadline_s=6000)))
+    await until(lambda: [len(flight.listeners) for flight in counting.replica.flights.values()] == [2])
+    clock.ahead = 3000
+    CountingTone.held.discard("joined")
+    assert [events[-1][0] for events in (await first, await second)] == ["output", "output"]
+    assert CountingTone.calls.count(("joined", 1)) == 1
+
+
+async def test_who_comes_after_a_deadline_does_not_share_its_error(bench: Any, clock: Clock) -> None:
+    counting = bench("tests.support.models:CountingTone")
+    CountingTone.held.add("late")
+    first = asyncio.create_task(counting.events(counting.work("late", deadline_s=600)))
+    await until(lambda: ("late", 1) in CountingTone.calls)
+    clock.ahead = 3000
+    second = asyncio.create_task(counting.events(counting.work("late", deadline_s=6000)))
+    assert (await first)[-1][1]["code"] == "deadline_exceeded"
+    CountingTone.held.discard("late")
+    assert (await second)[-1][0] == "output"
+
+
+async def test_the_call_is_taken_before_the_model_is_loaded(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrived = threading.Event()
+    monkeypatch.setattr("deployments.tone.Tone.load", lambda _: arrived.wait(60))
+    slow = bench()
+    stream = slow.replica.run(slow.work())
+    assert await anext(stream) == ("taken", {})
+    assert (await slow.replica.status())["status"] == "loading"
+    arrived.set()
+    assert [event[0] async for event in stream][-1] == "output"
 
 
 async def test_a_deadline_ends_the_generation(bench: Any) -> None:

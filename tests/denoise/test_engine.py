@@ -199,4 +199,4 @@ def test_a_listener_that_fails_ends_its_own_request_only(start: Start) -> None:
 def test_a_deadline_ends_it(start: Start) -> None:
     net = SmallDiT()
     with pytest.raises(Cancelled):
-        start(net).submit(net.plan("rain", 5, 100_000), Context(seed=1, deadline=time.time() + 0.3)).result(60)
+        start(net).submit(net.plan("rain", 5, 100_000), Context(seed=1, deadline=time.monotonic() + 0.3)).result(60)
