@@ -14,6 +14,7 @@ A model author writes one class:
         def download(self, report) -> folders ...   # for `continuo models pull`; report(file, bytes, of bytes)
         def missing(self) -> Sequence[str] ...   # a line for each thing that is not on this machine; never raises
         def memory(self) -> {"in_use": bytes} ...   # shown as a metric
+        def healthy(self) -> str | None ...   # why it can serve nothing more, None while it can; see Unhealthy
 
 Threads, batching, encoding, storage, retries and metrics belong to the replica wrapper.
 """
@@ -139,6 +140,33 @@ class LoadFailed(RuntimeError):
 
 class OutOfMemory(RuntimeError):
     """The device has too little memory for this request; the message gives the figures."""
+
+
+class Unhealthy(RuntimeError):
+    """The model can serve nothing more in this process, the message says why: its replica is replaced.
+
+    What `healthy` returns becomes one. That is asked every second, on the event loop: it must look at what is known,
+    and neither compute nor wait for a lock.
+    """
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether an error says that there was too little memory; torch and its libraries have several ways to."""
+    if isinstance(error, OutOfMemory | MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and "CUDA" in text and ("out of memory" in text or "ALLOC_FAILED" in text)
+
+
+def device_lost(error: BaseException) -> bool:
+    """Whether an error has ended the device's context: every later call of this process fails as well.
+
+    torch raises these as AcceleratorError or RuntimeError, often at a later and innocent call, since kernels run
+    asynchronously.
+    """
+    if memory_ran_out(error):
+        return False
+    return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
 
 
 def _ignore(step: int, steps: int) -> None:
