@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deployments.contract import Unhealthy
 from serve_app.config import LocalStorageConfig, ModelEntry
 from serve_app.graph import Catalogue
 from serve_app.replica import Replica
@@ -52,6 +53,23 @@ async def test_a_cancel_frees_the_engine(replica: Replica) -> None:
     assert events[-1][0] == "output"
     engine: Any = replica.model.engine  # type: ignore[attr-defined]
     await until(lambda: len(engine.waiting) == 0)
+
+
+async def test_a_dead_engine_makes_its_replica_unhealthy(replica: Replica) -> None:
+    assert [event async for event in replica.run(work(replica))][-1][0] == "output"
+    await replica.check_health()
+
+    def lost(*_: Any) -> Any:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    net: Any = replica.model.net  # type: ignore[attr-defined]
+    net.forward = lost
+    for seed in (2, 3):  # the one that meets it, and one that comes later
+        kind, data = [event async for event in replica.run(work(replica, seed=seed))][-1]
+        assert (kind, data["code"]) == ("error", "model_not_ready")
+        assert "unspecified launch failure" in data["detail"]
+    with pytest.raises(Unhealthy, match="unspecified launch failure"):
+        await replica.check_health()
 
 
 async def test_many_at_once_share_their_steps(replica: Replica) -> None:
