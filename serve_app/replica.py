@@ -106,7 +106,7 @@ class Replica:
         if self.reason is not None and time.monotonic() - self.failed_at > RELOAD_AFTER_S:
             self.reason = None
             self.loading = self.workers.submit(self._load)
-        await asyncio.wrap_future(self.loading)
+        await asyncio.shield(asyncio.wrap_future(self.loading))  # a question that gives up must not cancel it
         if self.reason is not None:
             raise ModelNotReady(f"model '{self.entry.name}' failed to load: {self.reason}")
         if (ended := self._ended()) is not None:
