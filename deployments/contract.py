@@ -14,6 +14,7 @@ A model author writes one class:
         def download(self, report) -> folders ...   # for `continuo models pull`; report(file, bytes, of bytes)
         def missing(self) -> Sequence[str] ...   # a line for each thing that is not on this machine; never raises
         def memory(self) -> {"in_use": bytes} ...   # shown as a metric
+        def healthy(self) -> str | None ...   # why it can serve nothing more, None while it can; see Unhealthy
 
 Threads, batching, encoding, storage, retries and metrics belong to the replica wrapper.
 """
@@ -141,6 +142,33 @@ class OutOfMemory(RuntimeError):
     """The device has too little memory for this request; the message gives the figures."""
 
 
+class Unhealthy(RuntimeError):
+    """The model can serve nothing more in this process, the message says why: its replica is replaced.
+
+    What `healthy` returns becomes one. That is asked every second, on the event loop: it must look at what is known,
+    and neither compute nor wait for a lock.
+    """
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether an error says that there was too little memory; torch and its libraries have several ways to."""
+    if isinstance(error, OutOfMemory | MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and "CUDA" in text and ("out of memory" in text or "ALLOC_FAILED" in text)
+
+
+def device_lost(error: BaseException) -> bool:
+    """Whether an error has ended the device's context: every later call of this process fails as well.
+
+    torch raises these as AcceleratorError or RuntimeError, often at a later and innocent call, since kernels run
+    asynchronously.
+    """
+    if memory_ran_out(error):
+        return False
+    return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
+
+
 def _ignore(step: int, steps: int) -> None:
     """Progress goes nowhere when nobody listens."""
 
@@ -155,13 +183,17 @@ class Context:
     seed: int
     progress: Callable[[int, int], None] = _ignore
     cancelled: threading.Event = field(default_factory=threading.Event)
-    deadline: float = math.inf  # time.time() seconds
+    deadline: float = math.inf  # in seconds of this process's time.monotonic()
     parts: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise Cancelled when the job was cancelled or its deadline passed; call it between steps or blocks."""
-        if self.cancelled.is_set() or time.time() > self.deadline:
+        if self.cancelled.is_set() or self.late():
             raise Cancelled
+
+    def late(self) -> bool:
+        """Whether the deadline passed."""
+        return time.monotonic() > self.deadline
 
     def step(self, step: int, steps: int) -> None:
         """Report that `step` of `steps` is done, then `check`."""

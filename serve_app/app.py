@@ -13,15 +13,16 @@ import ray
 from fastapi import FastAPI
 from ray import exceptions, serve
 from ray.serve.config import AutoscalingConfig
+from ray.serve.exceptions import DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.config import Args, ConfigError, Limits, ModelEntry, Retention, parse_args, refuse_unsafe
-from serve_app.errors import GenerationFailed
+from serve_app.errors import GenerationFailed, ModelNotReady
 from serve_app.graph import Catalogue
 from serve_app.logs import set_up_logging
 from serve_app.memory import give_back_later
 from serve_app.parts import Answer
-from serve_app.work import Event, ReplicaGone, Work
+from serve_app.work import LAST, Event, ReplicaGone, Work
 
 INGRESS = "ingress"
 _LOST = (
@@ -102,9 +103,14 @@ def deployment_options(entry: ModelEntry, log_level: str) -> dict[str, Any]:
 
 
 class RayModel:
-    """A deployment handle as the jobs see it."""
+    """A deployment handle as the jobs see it.
+
+    Calls raise ReplicaGone when the process died under them, and ModelNotReady when Serve has given up on starting one:
+    then it refuses at once, where for one that is only slow to come it waits.
+    """
 
     def __init__(self, handle: DeploymentHandle) -> None:
+        self.unavailable = f"model '{handle.deployment_name}' is not available: its deployment failed; the log says why"
         # Small events over gRPC: a third of the latency of the object store.
         self._run = handle.options(method_name="run", stream=True, _by_reference=False)
         self._status = handle.options(method_name="status", _by_reference=False)
@@ -116,13 +122,16 @@ class RayModel:
         ended = False
         try:
             async for event in stream:
-                ended = event[0] != "progress"
+                ended = event[0] in LAST
                 yield event
         except exceptions.RayTaskError as error:
             raise GenerationFailed(f"the replica raised: {type(error.cause).__name__}") from error
         except _LOST as error:
             ended = True
             raise ReplicaGone(type(error).__name__) from error
+        except DeploymentUnavailableError as error:
+            ended = True
+            raise ModelNotReady(self.unavailable) from error
         finally:
             if not ended:
                 stream.cancel()
@@ -135,6 +144,8 @@ class RayModel:
             return {"status": "failed", "reason": f"the model cannot tell: {type(error.cause).__name__}"}
         except _LOST as error:
             raise ReplicaGone(type(error).__name__) from error
+        except DeploymentUnavailableError:
+            return {"status": "failed", "reason": self.unavailable}
         return answer
 
     async def ask(self, *question: Any) -> Answer:
@@ -143,6 +154,8 @@ class RayModel:
             answer: Answer = await self._ask.remote(*question)
         except _LOST as error:
             raise ReplicaGone(type(error).__name__) from error
+        except DeploymentUnavailableError as error:
+            raise ModelNotReady(self.unavailable) from error
         return answer
 
 

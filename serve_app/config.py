@@ -74,6 +74,14 @@ class Replicas(Section):
     target_ongoing: int = Field(default=2, ge=1, description="Requests that one replica works on at once.")
     idle_s: float = Field(default=300.0, ge=0, description="Idle time before the last replica of `min: 0` goes away.")
     longest_job_s: float = Field(default=600.0, gt=0, description="A stopping replica is given this long.")
+    start_within_s: float = Field(
+        default=300.0, gt=0, description="A job that no replica has taken by then goes to the fallback, or fails."
+    )
+    failures_before_restart: int = Field(
+        default=5,
+        ge=1,
+        description="So many different requests that fail in a row, and the process is replaced.",
+    )
 
 
 class ModelEntry(Section):

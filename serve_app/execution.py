@@ -452,17 +452,33 @@ class Execution:
         key = object_key(candidate.key, row["id"])
         job.tried.add(key)
         work = Work(
-            row["id"], row["request_id"], key, candidate.seed, candidate.request, candidate.settings, row["deadline"]
+            row["id"],
+            row["request_id"],
+            key,
+            candidate.seed,
+            candidate.request,
+            candidate.settings,
+            seconds_left=max(0.0, row["deadline"] - self.lease.time()),
         )
         stream = self.handles[plan.model].run(work)
+        within_s = self.catalogue[plan.model].entry.replicas.start_within_s
         try:
-            async for kind, data in stream:
-                if kind == "progress":
-                    self._progress(job, data)
-                elif kind == "output":
-                    return Made(candidate.key, data["output"], data["facts"], data["metrics"], cached=False)
-                else:
-                    raise from_code(data["code"], data["detail"], data["errors"])
+            async with asyncio.timeout(within_s) as start:
+                async for kind, data in stream:
+                    if kind == "taken":
+                        job.taken = True
+                        start.reschedule(None)
+                    elif kind == "progress":
+                        self._progress(job, data)
+                    elif kind == "output":
+                        return Made(candidate.key, data["output"], data["facts"], data["metrics"], cached=False)
+                    else:
+                        raise from_code(data["code"], data["detail"], data["errors"])
+        except TimeoutError:
+            if start.expired():
+                text = f"no replica of model '{plan.model}' took the job within {within_s:g} s"
+                raise ModelNotReady(text) from None
+            raise
         finally:
             await stream.aclose()  # type: ignore[attr-defined]
         raise GenerationFailed("the replica ended without an answer")

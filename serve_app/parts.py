@@ -34,7 +34,9 @@ class RemotePart:
 
     def ask(self, *question: Any, patience_s: float = PATIENCE_S) -> Any:
         """The answer of the other model. Raises PartFailed, at the latest after `patience_s`."""
+        from grpc.aio import AioRpcError  # by which Ray 2.60 tells of a process that died
         from ray.exceptions import RayError
+        from ray.serve.exceptions import DeploymentUnavailableError
 
         if self.loop is None:
             raise PartFailed("its replica has not begun to work")
@@ -43,7 +45,7 @@ class RemotePart:
         try:
             waiting = asyncio.run_coroutine_threadsafe(self._answer(question, patience_s), self.loop)
             kind, value = waiting.result()
-        except (RayError, TimeoutError) as error:
+        except (RayError, AioRpcError, DeploymentUnavailableError, TimeoutError) as error:
             raise PartFailed(f"{type(error).__name__} from its replica") from error
         if kind == "error":
             raise PartFailed(value)

@@ -1,51 +1,38 @@
 """The one wrapper that turns any Model into a Serve deployment.
 
 A call of `run` passes: loaded? -> joined to an equal one in flight? -> generate (worker thread, batch or engine)
--> finish -> encode -> put. It yields events: ("progress", {...}), then ("output", {...}) or ("error", {...}).
+-> finish -> encode -> put. It yields events, see work.py: ("taken", {}) at once, the last is `output` or `error`.
 Audio never leaves the replica but through storage.
 """
 
 import asyncio
-import logging
+import math
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from deployments.contract import (
-    Audio,
-    BatchModel,
-    Cancelled,
-    Context,
-    EngineModel,
-    InvalidInput,
-    LoadFailed,
-    OutOfMemory,
-)
+from deployments.contract import Audio, Context, EngineModel, LoadFailed, Unhealthy, device_lost
+from serve_app.batching import Batcher
 from serve_app.config import ModelEntry, StorageConfig
 from serve_app.encode import encode
-from serve_app.errors import (
-    ContinuoError,
-    DeadlineExceeded,
-    GenerationFailed,
-    Invalid,
-    JobCanceled,
-    ModelNotReady,
-    ResourceExhausted,
-)
+from serve_app.errors import ContinuoError, GenerationFailed, JobCanceled, ModelNotReady
 from serve_app.finish import finish
 from serve_app.graph import load_class
 from serve_app.logs import log, set_up_logging
 from serve_app.memory import give_back_later
-from serve_app.parts import Answer, RemotePart, connected, scored
+from serve_app.parts import PATIENCE_S, Answer, RemotePart, connected, scored
 from serve_app.storage import open_storage
-from serve_app.work import Event, Work
+from serve_app.translation import describe, first_line, translate
+from serve_app.work import LAST, Event, Work
 
 RELOAD_AFTER_S = 30.0
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -77,7 +64,9 @@ class Replica:
         if self.parts and hasattr(self.model, "compose"):  # before load, which may ask them
             self.model.compose(self.parts)
         self.flights: dict[str, Flight] = {}
-        self.workers = ThreadPoolExecutor(max(2, entry.replicas.target_ongoing), thread_name_prefix="generate")
+        at_once = max(2, entry.replicas.target_ongoing)
+        self.workers = ThreadPoolExecutor(at_once, thread_name_prefix="generate")
+        self.askers = ThreadPoolExecutor(at_once, thread_name_prefix="ask")  # a question never waits behind a sound
         self.batcher = Batcher(self.model, self.info.max_batch) if self.info.max_batch > 1 else None
         self.submit: Callable[[Any, Context], Awaitable[Audio]] | None = None
         if isinstance(self.model, EngineModel):
@@ -86,6 +75,8 @@ class Replica:
             self.submit = self.batcher.submit
         self.reason: str | None = None
         self.failed_at = 0.0
+        self.lost: str | None = None  # why nothing that this process generates can succeed any more
+        self.failures: dict[str, str] = {}  # since the last success: what each piece of work failed with
         self.loaded = threading.Event()
         self.loading = self.workers.submit(self._load)
 
@@ -96,7 +87,9 @@ class Replica:
         except Exception as error:  # noqa: BLE001  (the edge between any model's code and ours)
             self.reason = describe(error)
             self.failed_at = time.monotonic()
-            log.warning("model failed to load", extra={"model": self.entry.name, "reason": self.reason})
+            known = isinstance(error, LoadFailed)
+            extra = {"model": self.entry.name, "reason": self.reason}
+            log.warning("model failed to load", extra=extra, exc_info=None if known else error)
             return
         self.reason = None
         give_back_later()
@@ -113,29 +106,65 @@ class Replica:
         if self.reason is not None and time.monotonic() - self.failed_at > RELOAD_AFTER_S:
             self.reason = None
             self.loading = self.workers.submit(self._load)
-        await asyncio.wrap_future(self.loading)
+        await asyncio.shield(asyncio.wrap_future(self.loading))  # a question that gives up must not cancel it
         if self.reason is not None:
             raise ModelNotReady(f"model '{self.entry.name}' failed to load: {self.reason}")
+        if (ended := self._ended()) is not None:
+            raise ModelNotReady(f"model '{self.entry.name}' is being replaced: {ended}")
 
     async def status(self) -> dict[str, Any]:
         """`ready`, `loading`, or `failed` with its reason; and the memory that the model takes, if it tells."""
-        if self.reason is not None:
-            return {"status": "failed", "reason": self.reason}
+        if (reason := self.reason or self._unhealthy()) is not None:
+            return {"status": "failed", "reason": reason}
         if not self.loaded.is_set():
             return {"status": "loading", "reason": None}
         memory = self.model.memory() if hasattr(self.model, "memory") else {}
         return {"status": "ready", "reason": None, "memory_bytes": memory.get("in_use")}
 
     async def ask(self, *question: Any) -> Answer:
-        """The answer of this model to one that has it as a part."""
+        """The answer of this model to one that asks it, or, after PATIENCE_S at the latest, why there is none."""
+        loop = asyncio.get_running_loop()
         try:
-            await self._ready()
-            return "answer", await self._in_thread(self.model.ask, *question)
+            async with asyncio.timeout(PATIENCE_S):
+                await self._ready()
+                return "answer", await loop.run_in_executor(self.askers, self.model.ask, *question)
+        except TimeoutError:
+            return "error", f"model '{self.entry.name}' gave no answer within {PATIENCE_S:g} s"
         except Exception as error:  # noqa: BLE001  (the edge between any model's code and ours)
+            self._look_at(error)
             return "error", translate(error, Context(seed=0)).detail
 
     async def check_health(self) -> None:
-        """Called by the controller; that it can run at all shows that the loop is alive."""
+        """Called by the controller every second; that it can run at all shows that the loop is alive.
+
+        Raises Unhealthy with the reason, whereupon Serve replaces this replica. A model that does not load is left: its
+        process would not load it either.
+        """
+        if (reason := self._unhealthy()) is not None:
+            log.error("replica is unhealthy", extra={"model": self.entry.name, "reason": reason})
+            raise Unhealthy(reason)
+
+    def _unhealthy(self) -> str | None:
+        if (ended := self._ended()) is not None:
+            return ended
+        if len(self.failures) < self.entry.replicas.failures_before_restart:
+            return None
+        return f"{len(self.failures)} requests in a row failed, the last with {list(self.failures.values())[-1]}"
+
+    def _ended(self) -> str | None:
+        """Why the model can serve nothing more in this process."""
+        if self.lost is None and self.loaded.is_set() and hasattr(self.model, "healthy"):
+            try:
+                said = self.model.healthy()
+                self.lost = None if said is None else first_line(said)
+            except Exception as error:  # noqa: BLE001  (the edge between any model's code and ours)
+                self.lost = f"healthy() raised {describe(error)}"
+        return self.lost
+
+    def _look_at(self, error: Exception) -> None:
+        """Remember the loss of the device: what comes next would fail as well."""
+        if self.lost is None and device_lost(error):
+            self.lost = describe(error)
 
     async def run(self, work: Work) -> AsyncIterator[Event]:
         """Make one sound and yield what happens; the last event is `output` or `error`."""
@@ -144,10 +173,11 @@ class Replica:
         assert flight.task is not None
         flight.task.add_done_callback(lambda task: queue.put_nowait(outcome(task)))
         try:
+            yield "taken", {}
             while True:
                 event = await queue.get()
                 yield event
-                if event[0] != "progress":
+                if event[0] in LAST:
                     return
         finally:
             flight.listeners.discard(queue)
@@ -157,10 +187,13 @@ class Replica:
                     del self.flights[work.key]
 
     def _join(self, work: Work, queue: asyncio.Queue[Event]) -> Flight:
+        deadline = math.inf if work.seconds_left is None else time.monotonic() + work.seconds_left
         flight = self.flights.get(work.key)
-        if flight is None:
+        if flight is not None and not flight.context.late():
+            flight.context.deadline = max(flight.context.deadline, deadline)
+        else:  # one whose time is over ends in that error, which is not that of whoever comes now
             loop = asyncio.get_running_loop()
-            flight = Flight(Context(seed=work.seed, deadline=work.deadline, parts=self.parts))
+            flight = Flight(Context(seed=work.seed, deadline=deadline, parts=self.parts))
             flight.context.progress = throttled(loop, flight.tell)
             self.flights[work.key] = flight
             flight.task = asyncio.create_task(self._produce(work, flight.context))
@@ -169,21 +202,30 @@ class Replica:
 
     async def _produce(self, work: Work, context: Context) -> dict[str, Any]:
         try:
-            await self._ready()
-            request = self.request_type.model_validate(work.request)
-            started = time.perf_counter()
-            if self.submit is None:  # generate and deliver in one thread, one hop
-                made: dict[str, Any] = await self._in_thread(self._make, work, request, context)
-                return made
-            audio = await self.submit(request, context)
-            run_s = time.perf_counter() - started
-            context.check()
-            made = await self._in_thread(self._deliver, work, request.duration_s, audio, run_s)
-            return made
+            made = await self._made(work, context)
         except Exception as error:
-            raise translate(error, context) from error
+            self._look_at(error)
+            failure = translate(error, context)
+            if isinstance(failure, GenerationFailed):
+                self.failures.pop(work.key, None)  # the same one again is the last, and counts once
+                self.failures[work.key] = failure.detail
+            raise failure from error
+        self.failures.clear()
+        return made
+
+    async def _made(self, work: Work, context: Context) -> dict[str, Any]:
+        await self._ready()
+        request = self.request_type.model_validate(work.request)
+        if self.submit is None:  # generate and deliver in one thread, one hop
+            return await self._in_thread(self._make, work, request, context)
+        started = time.perf_counter()
+        audio = await self.submit(request, context)
+        run_s = time.perf_counter() - started
+        context.check()
+        return await self._in_thread(self._deliver, work, request.duration_s, audio, run_s)
 
     def _make(self, work: Work, request: Any, context: Context) -> dict[str, Any]:
+        context.check()  # it may have waited for the thread
         started = time.perf_counter()
         audio = whole(self.model.generate(request, context))
         run_s = time.perf_counter() - started
@@ -232,43 +274,8 @@ class Replica:
             },
         }
 
-    async def _in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
+    async def _in_thread(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.workers, work, *args)
-
-
-class Batcher:
-    """Collects requests while a batch runs: a lone one never waits, a busy model fills its batches."""
-
-    def __init__(self, model: BatchModel, max_batch: int) -> None:
-        self.model, self.max_batch = model, max_batch
-        self.thread = ThreadPoolExecutor(1, thread_name_prefix="batch")
-        self.waiting: list[tuple[Any, Context, asyncio.Future[Audio]]] = []
-        self.task: asyncio.Task[None] | None = None
-
-    async def submit(self, request: Any, context: Context) -> Audio:
-        """Make one sound in whatever batch comes next."""
-        future: asyncio.Future[Audio] = asyncio.get_running_loop().create_future()
-        self.waiting.append((request, context, future))
-        if self.task is None or self.task.done():
-            self.task = asyncio.create_task(self._drive())
-        return await future
-
-    async def _drive(self) -> None:
-        while self.waiting:
-            batch, self.waiting = self.waiting[: self.max_batch], self.waiting[self.max_batch :]
-            requests, contexts, futures = zip(*batch, strict=True)
-            loop = asyncio.get_running_loop()
-            try:
-                results: Sequence[Audio] = await loop.run_in_executor(
-                    self.thread, self.model.generate_batch, requests, contexts
-                )
-                for future, audio in zip(futures, results, strict=True):
-                    if not future.done():
-                        future.set_result(audio)
-            except Exception as error:  # noqa: BLE001  (the edge between any model's code and ours)
-                for future in futures:
-                    if not future.done():
-                        future.set_exception(error)
 
 
 def whole(made: Audio | Iterator[Audio]) -> Audio:
@@ -323,28 +330,3 @@ def outcome(task: "asyncio.Task[dict[str, Any]]") -> Event:
         "detail": error.detail,
         "errors": [dict(item) for item in error.errors],
     }
-
-
-def translate(error: Exception, context: Context) -> ContinuoError:
-    """Any error of a model as one of ours."""
-    if isinstance(error, ContinuoError):
-        return error
-    if isinstance(error, Cancelled):
-        late = time.time() > context.deadline
-        return DeadlineExceeded("the deadline passed while the job ran") if late else JobCanceled("cancelled")
-    if isinstance(error, InvalidInput):
-        return Invalid(error.detail, [{"pointer": "/input" + error.pointer, "detail": error.detail}])
-    if isinstance(error, OutOfMemory | MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        advice = "ask for less: a shorter duration, fewer steps, a smaller n"
-        return ResourceExhausted(f"out of memory: {error or 'no figures'}; {advice}")
-    if isinstance(error, LoadFailed):
-        return ModelNotReady(str(error))
-    logging.getLogger("continuo").error("generation failed", exc_info=error)
-    return GenerationFailed(describe(error))
-
-
-def describe(error: BaseException) -> str:
-    """One line about an error, bounded."""
-    text = str(error).strip().splitlines()
-    line = text[0][:500] if text else ""
-    return line if isinstance(error, LoadFailed) else f"{type(error).__name__}: {line}"

@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from typing import Any
 
-# First ("progress", {step, steps, eta_s}), then one of ("output", {output, facts, metrics}) and
-# ("error", {code, detail, errors}).
+# First ("taken", {}): the call has reached a replica's process, whose model may still load. Whoever calls can bound the
+# time until then (`replicas.start_within_s`). Then ("progress", {step, steps, eta_s}), any number of them. One of LAST
+# ends it: ("output", {output, facts, metrics}) or ("error", {code, detail, errors}).
 Event = tuple[str, dict[str, Any]]
+LAST = ("output", "error")
 
 
 @dataclass(frozen=True)
 class Work:
-    """One candidate: the checked request, how the sound shall leave, where it is stored, until when it is wanted."""
+    """One candidate: the checked request, how the sound shall leave, where it is stored, how long it is wanted.
+
+    Time travels as what is left of it: the clocks of two machines differ.
+    """
 
     job_id: str
     request_id: str
@@ -18,7 +23,7 @@ class Work:
     seed: int
     request: dict[str, Any]
     settings: dict[str, Any]
-    deadline: float  # time.time() seconds
+    seconds_left: float | None = None  # None: for ever
 
 
 class ReplicaGone(Exception):

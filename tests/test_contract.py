@@ -4,7 +4,18 @@ import time
 import pytest
 from pydantic import ValidationError
 
-from deployments.contract import CAPABILITY_FIELDS, Cancelled, Capability, Context, InvalidInput, Model, Request
+from deployments.contract import (
+    CAPABILITY_FIELDS,
+    Cancelled,
+    Capability,
+    Context,
+    InvalidInput,
+    Model,
+    OutOfMemory,
+    Request,
+    device_lost,
+    memory_ran_out,
+)
 from deployments.tone import Tone
 
 
@@ -31,8 +42,8 @@ def test_a_context_stops_at_a_cancel_or_its_deadline() -> None:
         context.step(2, 2)
     assert reports == [(1, 2), (2, 2)]
     with pytest.raises(Cancelled):
-        Context(seed=1, deadline=time.time() - 1).check()
-    Context(seed=1, deadline=time.time() + 60).check()
+        Context(seed=1, deadline=time.monotonic() - 1).check()
+    Context(seed=1, deadline=time.monotonic() + 60).check()
 
 
 def test_a_cancel_from_another_thread_wakes_a_sleeping_step() -> None:
@@ -53,3 +64,30 @@ def test_capabilities_bring_fields_of_their_own() -> None:
     for capability, fields in CAPABILITY_FIELDS.items():
         for field in fields:
             assert owners.setdefault(field, capability) is capability
+
+
+class AcceleratorError(RuntimeError):
+    """Named as torch names its own."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named as torch names its own."""
+
+
+@pytest.mark.parametrize(
+    ("error", "lost", "memory"),
+    [
+        (AcceleratorError("CUDA error: an illegal memory access was encountered"), True, False),
+        (AcceleratorError("unspecified launch failure"), True, False),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx`"), True, False),
+        (AcceleratorError("CUDA error: out of memory"), False, True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), False, True),
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), False, True),
+        (OutOfMemory("80 GiB are needed"), False, True),
+        (MemoryError(), False, True),
+        (ValueError("the text says out of memory in CUDA"), False, False),
+        (RuntimeError("a bug of the model"), False, False),
+    ],
+)
+def test_what_an_error_says_about_the_device(error: Exception, lost: bool, memory: bool) -> None:
+    assert (device_lost(error), memory_ran_out(error)) == (lost, memory)

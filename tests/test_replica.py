@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deployments.contract import Audio, Context, InvalidInput
+from deployments.contract import Audio, Unhealthy
 from deployments.tone import sine
 from serve_app.config import LocalStorageConfig, ModelEntry
-from serve_app.errors import GenerationFailed, Invalid
+from serve_app.errors import GenerationFailed
 from serve_app.graph import Catalogue
-from serve_app.replica import Replica, translate, whole
+from serve_app.replica import Replica, whole
 from serve_app.work import Event, Work
 from tests.support.models import BatchTone, CountingTone
 from tests.support.service import HANGS_S, LONG, Json, entry, until
@@ -34,7 +34,7 @@ class Bench:
     def work(self, prompt: str = "x", deadline_s: float = 60, seed: int = 1, **fields: Any) -> Work:
         plan = self.catalogue.plan("it", {"prompt": prompt, "duration_s": 0.2, "seed": seed, **fields}, prefix="/input")
         [item] = plan.candidates
-        return Work("job_1", "req_1", item.key, item.seed, item.request, item.settings, time.time() + deadline_s)
+        return Work("job_1", "req_1", item.key, item.seed, item.request, item.settings, deadline_s)
 
     async def events(self, work: Work) -> list[Event]:
         async with asyncio.timeout(HANGS_S):
@@ -55,6 +55,7 @@ def bench(tmp_path: Path) -> Iterator[Any]:
     yield build
     for item in made:
         item.replica.workers.shutdown(cancel_futures=True)
+        item.replica.askers.shutdown(cancel_futures=True)
 
 
 async def test_the_last_event_is_what_was_stored(bench: Any) -> None:
@@ -121,18 +122,6 @@ async def test_a_fault_of_the_model_has_its_code_and_leaves_nothing_behind(bench
     assert bad.replica.flights == {}
 
 
-async def test_what_torch_and_python_raise_for_memory_is_known() -> None:
-    class OutOfMemoryError(RuntimeError):
-        """As torch names its own."""
-
-    for error in (OutOfMemoryError("CUDA out of memory"), MemoryError()):
-        found = translate(error, Context(seed=0))
-        assert (found.code, "shorter duration" in found.detail) == ("resource_exhausted", True)
-    refused = translate(InvalidInput("no such voice", "/voice"), Context(seed=0))
-    assert isinstance(refused, Invalid)
-    assert refused.errors[0]["pointer"] == "/input/voice"
-
-
 async def test_chunks_are_one_sound(bench: Any) -> None:
     chunked = bench("tests.support.models:ChunkTone")
     kind, data = await chunked.last(duration_s=0.55)
@@ -150,7 +139,7 @@ async def test_an_engine_of_its_own_works_and_can_be_cancelled(bench: Any) -> No
     kind, data = await engine.last()
     assert (kind, data["facts"]) == ("output", {"interpretation": {"engine": 1}})
     stream = engine.replica.run(engine.work(seed=2, **LONG))
-    assert (await anext(stream))[0] == "progress"
+    assert [(await anext(stream))[0] for _ in range(2)] == ["taken", "progress"]
     await stream.aclose()
     await until(lambda: len(asyncio.all_tasks()) <= 2)
 
@@ -178,6 +167,120 @@ async def test_an_error_in_a_batch_reaches_every_member(bench: Any) -> None:
     assert [data["code"] for _, data in ends] == ["resource_exhausted"] * 3
 
 
+async def test_what_is_cancelled_while_it_waits_for_a_batch_is_not_made(bench: Any) -> None:
+    batched = bench("tests.support.models:BatchTone", at_once=16)
+    BatchTone.batches.clear()
+    BatchTone.gate.clear()
+    first = asyncio.create_task(batched.events(batched.work(seed=0)))
+    await until(lambda: BatchTone.batches == [1])
+    left = [batched.replica.run(batched.work(seed=seed)) for seed in (1, 2)]
+    kept = asyncio.create_task(batched.events(batched.work(seed=3)))
+    for stream in left:
+        assert await anext(stream) == ("taken", {})
+    await until(lambda: len(batched.replica.batcher.waiting) == 3)
+    for stream in left:
+        await stream.aclose()
+    BatchTone.gate.set()
+    assert [events[-1][0] for events in await asyncio.gather(first, kept)] == ["output", "output"]
+    assert BatchTone.batches == [1, 1]
+
+
+async def test_what_is_cancelled_while_it_waits_for_a_thread_is_not_made(bench: Any) -> None:
+    counting = bench("tests.support.models:CountingTone", at_once=1)
+    CountingTone.held.update({"one", "two"})
+    busy = [asyncio.create_task(counting.events(counting.work(prompt))) for prompt in ("one", "two")]
+    await until(lambda: {("one", 1), ("two", 1)} <= set(CountingTone.calls))
+    stream = counting.replica.run(counting.work("left"))
+    assert await anext(stream) == ("taken", {})
+    await stream.aclose()
+    CountingTone.held.difference_update({"one", "two"})
+    await asyncio.gather(*busy)
+    assert (await counting.last(prompt="next"))[0] == "output"
+    assert ("left", 1) not in CountingTone.calls
+
+
+async def test_questions_and_health_do_not_wait_behind_sounds(bench: Any) -> None:
+    counting = bench("tests.support.models:CountingTone", at_once=1)
+    counting.replica.model.ask = lambda word: word.upper()
+    CountingTone.held.update({"one", "two"})
+    busy = [asyncio.create_task(counting.events(counting.work(prompt))) for prompt in ("one", "two")]
+    await until(lambda: {("one", 1), ("two", 1)} <= set(CountingTone.calls))
+    async with asyncio.timeout(HANGS_S):
+        assert await counting.replica.ask("presets") == ("answer", "PRESETS")
+        assert (await counting.replica.status())["status"] == "ready"
+        await counting.replica.check_health()
+    CountingTone.held.difference_update({"one", "two"})
+    await asyncio.gather(*busy)
+
+
+async def test_a_question_without_an_answer_ends(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    tone, over = bench(), threading.Event()
+    monkeypatch.setattr("serve_app.replica.PATIENCE_S", 0.05)
+    tone.replica.model.ask = over.wait
+    assert await tone.replica.ask() == ("error", "model 'it' gave no answer within 0.05 s")
+    over.set()
+
+
+async def test_failures_of_different_requests_in_a_row_make_it_unhealthy(bench: Any) -> None:
+    bad = bench(fault="error")
+    for seed in (1, 1, 1, 1, 1, 2, 3, 4):
+        assert (await bad.last(seed=seed))[1]["code"] == "generation_failed"
+        await bad.replica.check_health()
+    await bad.last(seed=5)
+    with pytest.raises(Unhealthy, match="5 requests in a row failed, the last with RuntimeError: a bug of the model"):
+        await bad.replica.check_health()
+    assert (await bad.replica.status())["status"] == "failed"
+    bad.replica.model.options = bad.replica.model.options.model_copy(update={"fault": None})
+    assert (await bad.last(seed=5))[0] == "output"
+    await bad.replica.check_health()
+    assert (await bad.replica.status())["status"] == "ready"
+
+
+@pytest.mark.parametrize("fault", ["nan", "out_of_memory"])
+async def test_what_is_no_fault_of_the_process_leaves_it_healthy(bench: Any, fault: str) -> None:
+    bad = bench(fault=fault)
+    for seed in range(6):
+        await bad.last(seed=seed)
+    for seed in range(6):
+        await bad.last(seed=seed, frequency_hz=440, duration_s=1e-6)
+    await bad.replica.check_health()
+
+
+async def test_a_lost_device_makes_it_unhealthy_at_once(bench: Any) -> None:
+    def lose(request: Any, context: Any) -> Audio:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    tone = bench()
+    await tone.last()
+    tone.replica.model.generate = lose
+    assert (await tone.last(seed=2))[1]["code"] == "generation_failed"
+    with pytest.raises(Unhealthy, match="illegal memory access"):
+        await tone.replica.check_health()
+    kind, data = await tone.last(seed=3)
+    assert (kind, data["code"]) == ("error", "model_not_ready")
+    assert "model 'it' is being replaced" in data["detail"]
+    assert "illegal memory access" in data["detail"]
+
+
+async def test_a_model_that_says_so_is_unhealthy(bench: Any) -> None:
+    tone = bench()
+    said: list[str | None] = [None]
+    tone.replica.model.healthy = lambda: said[0]
+    assert (await tone.last())[0] == "output"
+    await tone.replica.check_health()
+    said[0] = "the loop has ended"
+    with pytest.raises(Unhealthy, match="the loop has ended"):
+        await tone.replica.check_health()
+    assert await tone.replica.status() == {"status": "failed", "reason": "the loop has ended"}
+    assert (await tone.last(seed=2))[1]["code"] == "model_not_ready"
+
+
+async def test_a_model_that_does_not_load_is_no_case_for_another_process(bench: Any) -> None:
+    broken = bench(fail_load="weights are not in /models")
+    await broken.last()
+    await broken.replica.check_health()
+
+
 async def test_equal_work_is_done_once_for_all_who_listen(bench: Any) -> None:
     counting = bench("tests.support.models:CountingTone")
     CountingTone.calls.clear()
@@ -192,6 +295,7 @@ async def test_work_is_cancelled_when_the_last_listener_leaves_not_before(bench:
     CountingTone.cancelled.clear()
     work = counting.work("listened", **LONG)
     first, second = counting.replica.run(work), counting.replica.run(work)
+    assert (await anext(first))[0] == (await anext(second))[0] == "taken"
     assert (await anext(first))[0] == (await anext(second))[0] == "progress"
     await first.aclose()
     assert (await anext(second))[0] == "progress"
@@ -205,9 +309,61 @@ async def test_after_a_cancel_the_same_work_begins_anew(bench: Any) -> None:
     tone = bench()
     work = tone.work("anew", steps=20, step_s=0.02)
     stream: AsyncIterator[Event] = tone.replica.run(work)
-    await anext(stream)
+    assert [(await anext(stream))[0] for _ in range(2)] == ["taken", "progress"]
     await stream.aclose()  # type: ignore[attr-defined]
     assert (await tone.events(work))[-1][0] == "output"
+
+
+class Clock:
+    """The clock by which contexts look at their deadlines, `ahead` seconds before the real one."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("deployments.contract.time", made)
+    return made
+
+
+async def test_who_joins_is_served_until_his_own_deadline(bench: Any, clock: Clock) -> None:
+    counting = bench("tests.support.models:CountingTone")
+    CountingTone.held.add("joined")
+    first = asyncio.create_task(counting.events(counting.work("joined", deadline_s=600)))
+    await until(lambda: ("joined", 1) in CountingTone.calls)
+    second = asyncio.create_task(counting.events(counting.work("joined", deadline_s=6000)))
+    await until(lambda: [len(flight.listeners) for flight in counting.replica.flights.values()] == [2])
+    clock.ahead = 3000
+    CountingTone.held.discard("joined")
+    assert [events[-1][0] for events in (await first, await second)] == ["output", "output"]
+    assert CountingTone.calls.count(("joined", 1)) == 1
+
+
+async def test_who_comes_after_a_deadline_does_not_share_its_error(bench: Any, clock: Clock) -> None:
+    counting = bench("tests.support.models:CountingTone")
+    CountingTone.held.add("late")
+    first = asyncio.create_task(counting.events(counting.work("late", deadline_s=600)))
+    await until(lambda: ("late", 1) in CountingTone.calls)
+    clock.ahead = 3000
+    second = asyncio.create_task(counting.events(counting.work("late", deadline_s=6000)))
+    assert (await first)[-1][1]["code"] == "deadline_exceeded"
+    CountingTone.held.discard("late")
+    assert (await second)[-1][0] == "output"
+
+
+async def test_the_call_is_taken_before_the_model_is_loaded(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrived = threading.Event()
+    monkeypatch.setattr("deployments.tone.Tone.load", lambda _: arrived.wait(60))
+    slow = bench()
+    stream = slow.replica.run(slow.work())
+    assert await anext(stream) == ("taken", {})
+    assert (await slow.replica.status())["status"] == "loading"
+    arrived.set()
+    assert [event[0] async for event in stream][-1] == "output"
 
 
 async def test_a_deadline_ends_the_generation(bench: Any) -> None:

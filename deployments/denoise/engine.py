@@ -2,8 +2,12 @@
 
 Two threads per engine. The denoiser thread runs one step after another for a set that it chooses anew each time; the
 side thread encodes prompts and decodes finished latents meanwhile, so that neither stalls the steps.
+
+What a model raises is the answer of the requests that it met. What ends a thread (the loss of the device, a defect)
+ends the engine: every request gets Unhealthy, those that wait at once and later ones from `submit`.
 """
 
+import logging
 import threading
 import time
 from collections import OrderedDict, deque
@@ -13,13 +17,24 @@ from typing import Any
 
 from pydantic import Field
 
-from deployments.contract import Cancelled, Context, Frozen, OutOfMemory, Samples
+from deployments.contract import (
+    Cancelled,
+    Context,
+    Frozen,
+    OutOfMemory,
+    Samples,
+    Unhealthy,
+    device_lost,
+    memory_ran_out,
+)
 from deployments.denoise.decoder import decode_together
 from deployments.denoise.denoiser import Denoiser, Plan
 from deployments.denoise.policy import Waiting, measured
 from deployments.denoise.stepper import Job, Stepper
 
 SWEEP_EVERY_S = 0.1
+
+log = logging.getLogger("continuo")
 
 
 class Settings(Frozen):
@@ -81,7 +96,9 @@ class Engine:
         self.to_encode: deque[Job] = deque()
         self.encoded: deque[Job] = deque()
         self.to_decode: deque[Job] = deque()
+        self.unfinished: set[Job] = set()
         self.closed = False
+        self.failure: str | None = None  # why a thread has ended, once one has
         self.swept_s = 0.0
         self.threads = [
             threading.Thread(target=self._guarded, args=(loop,), name=name, daemon=True)
@@ -91,14 +108,21 @@ class Engine:
             thread.start()
 
     def submit(self, plan: Plan, context: Context) -> "Future[Samples]":
-        """The samples (channels, frames) to come; ends in Cancelled when the context is cancelled meanwhile."""
+        """The samples (channels, frames) to come; ends in Cancelled when the context is cancelled meanwhile.
+
+        Raises Unhealthy, as the future may too, when the engine has failed.
+        """
         job = Job(plan, context, time.perf_counter())
         job.done.set_running_or_notify_cancel()  # from here on only the engine ends it
         with self.changed:
+            if self.failure is not None:
+                raise Unhealthy(self.failure)
             if self.closed:
                 raise RuntimeError("the engine is closed")
+            self.unfinished.add(job)
             self.to_encode.append(job)
             self.changed.notify_all()
+        job.done.add_done_callback(lambda _: self.unfinished.discard(job))
         return job.done
 
     def close(self) -> None:
@@ -108,15 +132,27 @@ class Engine:
             self.changed.notify_all()
         for thread in self.threads:
             thread.join()
-        for job in (*self.to_encode, *self.encoded, *self.waiting, *self.to_decode):
-            if not job.done.done():
-                job.done.set_exception(Cancelled())
+        for job in list(self.unfinished):
+            job.fail(Cancelled())
 
     def _guarded(self, loop: Callable[[], None]) -> None:
         import torch
 
-        with torch.inference_mode():
-            loop()
+        try:
+            with torch.inference_mode():
+                loop()
+        except BaseException as error:  # nobody else would see it, and every request would wait for ever
+            log.error("a thread of the engine has ended", exc_info=error)
+            self._fail(f"the engine has ended: {type(error).__name__}: {error}")
+
+    def _fail(self, reason: str) -> None:
+        """End both threads; the first reason is told to everybody."""
+        with self.changed:
+            self.failure = self.failure or reason
+            self.closed = True  # from here on `submit` adds nothing
+            self.changed.notify_all()
+        for job in list(self.unfinished):
+            job.fail(Unhealthy(self.failure))
 
     def _denoise(self) -> None:
         while True:
@@ -142,15 +178,17 @@ class Engine:
         try:
             self.stepper.step(running)
             self.stepper.settle(ahead=1)
-        except Exception as error:  # noqa: BLE001  (the edge between a model's code and the loop that must go on)
+        except Exception as error:  # the edge between a model's code and the loop that must go on
             if split and out_of_memory(error):
                 half = (len(running) + 1) // 2
                 for part in (running[:half], running[half:]):
                     if part:
                         self._run(part, split=False)
                 return
+            if device_lost(error):
+                raise
             for job in running:
-                job.done.set_exception(told(error, len(running)))
+                job.fail(told(error, len(running)))
             return
         going_on = [job for job in running if reported(job)]
         for job in going_on:
@@ -192,8 +230,10 @@ class Engine:
             return
         try:
             job.condition = self.prompts.condition(job.plan.prompt)
-        except Exception as error:  # noqa: BLE001  (as above)
-            job.done.set_exception(told(error, 1))
+        except Exception as error:
+            if device_lost(error):
+                raise
+            job.fail(told(error, 1))
             return
         with self.changed:
             self.encoded.append(job)
@@ -205,26 +245,25 @@ def reported(job: Job) -> bool:
     try:
         job.context.progress(job.plan.steps - job.remaining, job.plan.steps)
     except Exception as error:  # noqa: BLE001  (the edge between a caller's code and the loop that must go on)
-        job.done.set_exception(error)
+        job.fail(error)
         return False
     return True
 
 
 def ended(job: Job) -> bool:
-    """Whether the request was cancelled or its deadline passed; it is told so."""
+    """Whether the request has its answer; one that was cancelled or whose deadline passed is told so."""
     try:
         job.context.check()
     except Cancelled as error:
-        job.done.set_exception(error)
-        return True
-    return False
+        job.fail(error)
+    return job.done.done()
 
 
 def out_of_memory(error: Exception) -> bool:
     """Whether a step failed for memory; what the failed attempt holds is given back."""
     import torch
 
-    if not isinstance(error, torch.OutOfMemoryError | OutOfMemory | MemoryError):
+    if not memory_ran_out(error):
         return False
     error.__traceback__ = None  # its frames hold the tensors of the failed attempt
     if torch.cuda.is_available():

@@ -45,6 +45,10 @@ class DiffusionModel(Generic[R]):
         with packages():
             self.engine = Engine(self.open(), self.settings)
 
+    def healthy(self) -> str | None:
+        """Why the engine serves nothing more; None while it does."""
+        return None if self.engine is None else self.engine.failure
+
     async def submit(self, request: R, context: Context) -> Audio:
         """Make one sound among others that run already."""
         assert self.engine is not None

@@ -1,11 +1,12 @@
 """One denoising step for a running set of requests: gather, forward, guide, advance."""
 
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from deployments.contract import Context, Samples
+from deployments.contract import Context, Samples, device_lost
 from deployments.denoise.denoiser import Denoiser, Plan, Row, Sampler
 
 if TYPE_CHECKING:
@@ -28,6 +29,28 @@ class Job:
     def remaining(self) -> int:
         """Steps to go."""
         return self.plan.steps if self.sampler is None else self.sampler.steps - self.sampler.step
+
+    def succeed(self, samples: Samples) -> None:
+        """Answer the request, unless it has its answer: an engine that ends answers what its other thread holds."""
+        with suppress(InvalidStateError):
+            self.done.set_result(samples)
+
+    def fail(self, error: Exception) -> None:
+        """Answer the request with an error, unless it has its answer."""
+        with suppress(InvalidStateError):
+            self.done.set_exception(error)
+
+
+@contextmanager
+def answering(jobs: Sequence[Job]) -> Iterator[None]:
+    """An error in the block is the answer of these requests; the loss of the device goes on, as it concerns all."""
+    try:
+        yield
+    except Exception as error:
+        if device_lost(error):
+            raise
+        for job in jobs:
+            job.fail(error)
 
 
 class Stepper:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from deployments.contract import Cancelled, Context, OutOfMemory, Samples
+from deployments.contract import Cancelled, Context, OutOfMemory, Samples, Unhealthy
 from deployments.denoise.engine import Engine, Settings
 from deployments.denoise.samplers import LinearSampler, euler_flow, first_order, multistep
 from deployments.denoise.schedules import discrete_schedule
@@ -199,4 +199,103 @@ def test_a_listener_that_fails_ends_its_own_request_only(start: Start) -> None:
 def test_a_deadline_ends_it(start: Start) -> None:
     net = SmallDiT()
     with pytest.raises(Cancelled):
-        start(net).submit(net.plan("rain", 5, 100_000), Context(seed=1, deadline=time.time() + 0.3)).result(60)
+        start(net).submit(net.plan("rain", 5, 100_000), Context(seed=1, deadline=time.monotonic() + 0.3)).result(60)
+
+
+class LostDevice:
+    """The end of a step on a device whose context a kernel has destroyed."""
+
+    def synchronize(self) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+class Breaking(SmallDiT):
+    """Raises `error` in the method that `breaks` names, from the time on when that is set."""
+
+    breaks: str | None = None
+    error: Exception = RuntimeError("CUDA error: device-side assert triggered")
+
+    def _perhaps(self, method: str) -> None:
+        if self.breaks == method:
+            raise self.error
+
+    def encode(self, prompt: Any) -> Any:
+        self._perhaps("encode")
+        return super().encode(prompt)
+
+    def forward(self, latents: Any, timesteps: Any, packed: Any) -> Any:
+        self._perhaps("forward")
+        return super().forward(latents, timesteps, packed)
+
+    def needed(self, plan: Any, latent: Any) -> Any:
+        self._perhaps("needed")
+        return super().needed(plan, latent)
+
+    def decode(self, latents: Any) -> Any:
+        self._perhaps("decode")
+        return super().decode(latents)
+
+
+def running_request(engine: Engine, net: SmallDiT) -> "Future[Samples]":
+    """A request that is between two of its many steps."""
+    begun = threading.Event()
+    made = engine.submit(net.plan("rain", 5, 100_000), Context(seed=1, progress=lambda *_: begun.set()))
+    assert begun.wait(60)
+    return made
+
+
+@pytest.mark.parametrize("method", ["encode", "forward", "needed", "decode"])
+def test_a_lost_device_ends_the_engine_and_everybody_is_told(start: Start, method: str) -> None:
+    net = Breaking()
+    engine = start(net)
+    running = running_request(engine, net)
+    assert engine.failure is None
+    net.breaks = method
+    met = engine.submit(net.plan("wind", 5, 2), Context(seed=2))
+    for waiting in (met, running):
+        with pytest.raises(Unhealthy, match="device-side assert"):
+            waiting.result(60)
+    assert "device-side assert" in str(engine.failure)
+    with pytest.raises(Unhealthy, match="device-side assert"):
+        engine.submit(net.plan("rain", 5, 2), Context(seed=3))
+
+
+def test_an_error_between_two_steps_ends_the_engine_and_everybody_is_told(start: Start) -> None:
+    net = SmallDiT()
+    engine = start(net)
+    running = running_request(engine, net)
+    with engine.changed:
+        engine.stepper.ends.append(LostDevice())
+    with pytest.raises(Unhealthy, match="illegal memory access"):
+        engine.submit(net.plan("rain", 5, 2), Context(seed=2)).result(60)
+    with pytest.raises(Unhealthy, match="illegal memory access"):
+        running.result(60)
+
+
+@pytest.mark.parametrize("loop", ["_sweep", "_alike"])
+def test_a_defect_of_the_engine_itself_leaves_nobody_waiting(start: Start, loop: str) -> None:
+    def defect() -> None:
+        raise AssertionError("a defect")
+
+    net = SmallDiT()
+    engine = start(net)
+    running = running_request(engine, net)
+    setattr(engine, loop, defect)
+    for waiting in (engine.submit(net.plan("rain", 5, 2), Context(seed=2)), running):
+        with pytest.raises(Unhealthy, match="AssertionError: a defect"):
+            waiting.result(60)
+    with pytest.raises(Unhealthy, match="AssertionError: a defect"):
+        engine.submit(net.plan("rain", 5, 2), Context(seed=3))
+
+
+@pytest.mark.parametrize("method", ["encode", "forward", "needed", "decode"])
+def test_what_can_pass_ends_its_own_request_only(start: Start, method: str) -> None:
+    net = Breaking()
+    net.error = RuntimeError("a bad prompt")
+    engine = start(net)
+    net.breaks = method
+    with pytest.raises(RuntimeError, match="a bad prompt"):
+        engine.submit(net.plan("rain", 5, 2), Context(seed=1)).result(60)
+    net.breaks = None
+    assert engine.submit(net.plan("rain", 5, 2), Context(seed=1)).result(60).shape[0] == 2
+    assert engine.failure is None

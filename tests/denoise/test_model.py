@@ -1,13 +1,13 @@
 """A diffusion model inside a replica: progress of every step that is told, cancel, and company over the one engine."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deployments.contract import Unhealthy
 from serve_app.config import LocalStorageConfig, ModelEntry
 from serve_app.graph import Catalogue
 from serve_app.replica import Replica
@@ -32,7 +32,7 @@ def work(replica: Replica, seed: int = 1, **fields: Any) -> Work:
         "it", {"prompt": "rain", "duration_s": 1, "seed": seed, **fields}, prefix="/input"
     )
     [item] = plan.candidates
-    return Work("job_1", "req_1", item.key, item.seed, item.request, item.settings, time.time() + 60)
+    return Work("job_1", "req_1", item.key, item.seed, item.request, item.settings, seconds_left=60)
 
 
 async def test_progress_rises_to_the_last_step(replica: Replica) -> None:
@@ -47,12 +47,29 @@ async def test_progress_rises_to_the_last_step(replica: Replica) -> None:
 
 async def test_a_cancel_frees_the_engine(replica: Replica) -> None:
     stream = replica.run(work(replica, steps=100_000))
-    assert (await anext(stream))[0] == "progress"
+    assert [(await anext(stream))[0] for _ in range(2)] == ["taken", "progress"]
     await stream.aclose()  # type: ignore[attr-defined]
     events = [event async for event in replica.run(work(replica, seed=2, steps=5))]
     assert events[-1][0] == "output"
     engine: Any = replica.model.engine  # type: ignore[attr-defined]
     await until(lambda: len(engine.waiting) == 0)
+
+
+async def test_a_dead_engine_makes_its_replica_unhealthy(replica: Replica) -> None:
+    assert [event async for event in replica.run(work(replica))][-1][0] == "output"
+    await replica.check_health()
+
+    def lost(*_: Any) -> Any:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    net: Any = replica.model.net  # type: ignore[attr-defined]
+    net.forward = lost
+    for seed in (2, 3):  # the one that meets it, and one that comes later
+        kind, data = [event async for event in replica.run(work(replica, seed=seed))][-1]
+        assert (kind, data["code"]) == ("error", "model_not_ready")
+        assert "unspecified launch failure" in data["detail"]
+    with pytest.raises(Unhealthy, match="unspecified launch failure"):
+        await replica.check_health()
 
 
 async def test_many_at_once_share_their_steps(replica: Replica) -> None:

@@ -1,14 +1,19 @@
-"""Models that come and go: from zero and back, one that cannot load, one whose process crashes."""
+"""Models that come and go: from zero and back, one that cannot load, one whose process crashes or is of no more use."""
 
+import ast
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.live import TONE, Service, config_file, fetched, running, wait_for
+from tests.support.live import ROOT, TONE, Service, config_file, fetched, running, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -28,6 +33,7 @@ MODELS = [
     entry("uncertain", options={"fail_load": REASON}, fallback=["tone"]),
     entry("fatal", options={"fault": "crash"}),
     entry("mortal", options={"fault": "crash"}, fallback=["tone"]),
+    {**entry("losable", options={"engine": {"step_tokens": 4000}}), "model": "tests.support.denoisers:Losable"},
 ]
 
 
@@ -102,3 +108,71 @@ def test_a_model_whose_process_dies_fails_its_own_jobs_only(service: Service) ->
     assert (instead["status"], instead["model_used"]) == ("succeeded", "tone")
     assert service.pids("ingress") == ingress
     wait_for(lambda: service.model("fatal")["status"], lambda status: status == "ready")
+
+
+def test_a_model_whose_engine_has_ended_is_replaced_and_serves_again(service: Service) -> None:
+    assert waited(service, "losable", seed=1).status_code == 201
+    [ended] = service.pids("losable")
+    lost = waited(service, "losable", prompt="lose the device")
+    assert lost.status_code == 503, lost.text
+    assert (lost.json()["code"], lost.json()["retryable"]) == ("model_not_ready", True)
+    assert "illegal memory access" in lost.json()["detail"]
+    wait_for(lambda: service.pids("losable"), lambda pids: len(pids) == 1 and pids != [ended])
+    assert any("replica is unhealthy" in line and "illegal memory access" in line for line in service.log_lines())
+    again = waited(service, "losable", seed=2)
+    assert again.status_code == 201, again.text
+    fetched(again.json()["outputs"][0])
+
+
+FAILED_DEPLOYMENT = """
+import asyncio, sys, ray
+from ray import serve
+from serve_app.app import RayModel, deployment_options
+from serve_app.config import LocalStorageConfig, ModelEntry
+from serve_app.errors import ModelNotReady
+from serve_app.replica import Replica
+from serve_app.work import Work
+
+@serve.deployment
+class Asking:
+    def __init__(self, handle):
+        self.model = RayModel(handle)
+
+    async def ask(self):
+        return [await self.error_of(call) for call in (self.run, self.model.ask)], await self.model.status()
+
+    async def run(self):
+        return [event async for event in self.model.run(Work("job_1", "req_1", "x.wav", 1, {}, {}, 60))]
+
+    async def error_of(self, call):
+        try:
+            return str(await call())
+        except ModelNotReady as error:
+            return error.code
+
+home = sys.argv[1]
+ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR",
+         object_store_memory=100 << 20, _temp_dir=sys.argv[2], _node_ip_address="127.0.0.1")
+serve.start(proxy_location="Disabled")
+entry = ModelEntry(name="unborn", model="deployments.tone:Tone", options={"unknown": 1}, replicas={"cpus": 0})
+deployment = serve.deployment(Replica).options(**deployment_options(entry, "INFO"))
+app = Asking.bind(deployment.bind(entry, LocalStorageConfig(path=home), "INFO"))
+try:
+    serve.run_many([serve.RunTarget(app, name="app", route_prefix=None)])
+except RuntimeError:
+    assert serve.status().applications["app"].status == "DEPLOY_FAILED"
+print(serve.get_deployment_handle("Asking", "app").ask.remote().result(timeout_s=60))
+ray.shutdown()
+"""
+
+
+def test_a_model_whose_deployment_failed_is_not_ready_at_once(tmp_path: Path) -> None:
+    """Apart from the service, which does not start with such a model: others meet it after `serve deploy`."""
+    with TemporaryDirectory(prefix="cnt-test-", dir="/tmp") as scratch:  # its sockets need a short path
+        command = [sys.executable, "-c", FAILED_DEPLOYMENT, str(tmp_path), scratch]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    errors, status = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert errors == ["model_not_ready", "model_not_ready"]
+    assert status["status"] == "failed"
+    assert "model 'unborn' is not available" in status["reason"]

@@ -185,3 +185,23 @@ class Small(DiffusionModel[SmallRequest]):
         length = max(4, round(request.duration_s * 8000 / 64))
         shape = (length, LATENT)
         return Plan(request.prompt, shape, request.steps, request.guidance_scale, tokens=length, frames=length * 64)
+
+
+class LosableDiT(SmallDiT):
+    """A network whose device is lost, as torch would tell it, by the prompt LOSE."""
+
+    LOSE: ClassVar[str] = "lose the device"
+
+    def encode(self, prompt: Hashable) -> Any:
+        if prompt == self.LOSE:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        return super().encode(prompt)
+
+
+class Losable(Small):
+    """The small network as a model that can lose its device."""
+
+    info: ClassVar[ModelInfo] = Small.info.model_copy(update={"revision": "losable-1"})
+
+    def open(self) -> Denoiser:
+        return LosableDiT()

@@ -44,7 +44,7 @@ def args_in(folder: Path, *models: Json, **more: Any) -> Args:
 
 
 class Mortal:
-    """A handle whose process dies `deaths` times, at its first event each time, and takes every call with it."""
+    """A handle whose process dies `deaths` times, at its first event of work each time, with every call in it."""
 
     def __init__(self, replica: Handle, deaths: int) -> None:
         self.replica, self.deaths = replica, deaths
@@ -55,7 +55,7 @@ class Mortal:
         stream = self.replica.run(work)
         try:
             async for event in stream:
-                if mine == self.process and self.deaths > 0:
+                if mine == self.process and self.deaths > 0 and event[0] != "taken":
                     self.deaths -= 1
                     self.process += 1
                 if mine != self.process:
