@@ -242,7 +242,8 @@ class Runtime:
         for name, state in (await self.model_states()).items():
             if (memory := state.get("memory_bytes")) is not None:
                 self.metrics.memory.labels(name).set(memory)
-        now = time.time()
+        now = self.lease.time()
+        self.metrics.processes.set(self.jobs.processes)
         for name, slots in self.execution.slots.items():
             ages = [
                 now - job.row["created_at"] for job in self.execution.running.values() if job.row["model_used"] == name
