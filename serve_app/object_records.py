@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serve_app.leases import now
-from serve_app.tables import objects, outputs
+from serve_app.tables import DELETED, objects, outputs
 
 Row = dict[str, Any]
 TOMBSTONE_S = 3600.0
@@ -109,7 +109,7 @@ def lose_object(c: sa.Connection, key: str) -> None:
 
 def tombstones(c: sa.Connection, limit: int = 100) -> list[str]:
     """Keys of objects that were deleted so long ago that nobody can still be about to store them."""
-    old = (objects.c.state == "deleted", objects.c.state_at < now() - TOMBSTONE_S)
+    old = (sa.text(DELETED), objects.c.state_at < now() - TOMBSTONE_S)
     return list(c.execute(sa.select(objects.c.key).where(*old).order_by(objects.c.state_at).limit(limit)).scalars())
 
 

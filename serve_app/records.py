@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from serve_app import tables
 from serve_app.errors import Overloaded
 from serve_app.leases import Claim, ClaimLost, is_dead, now
 from serve_app.object_records import Stored, bury, delete_unused, hand_out, plan_objects
@@ -115,7 +116,7 @@ def _admit(c: sa.Connection, owner: str, room: Room) -> None:
     """Count over all processes, one acceptance at a time."""
     if c.dialect.name == "postgresql":
         c.execute(sa.text("SELECT pg_advisory_xact_lock(7203662)"))
-    unfinished = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.status.in_(UNFINISHED))
+    unfinished = sa.select(sa.func.count()).select_from(jobs).where(sa.text(tables.UNFINISHED))
     total = c.execute(unfinished).scalar_one()
     mine = c.execute(unfinished.where(jobs.c.owner == owner)).scalar_one()
     if total >= room.total or mine >= room.of_owner:
@@ -269,8 +270,8 @@ def newest(c: sa.Connection, job_ids: Sequence[str]) -> dict[str, int]:
     return {row[0]: row[1] for row in c.execute(query.group_by(events.c.job_id))}
 
 
-_WAITING = (jobs.c.status == "queued", jobs.c.holder.is_(None))
-_ABANDONED = (*_WAITING, jobs.c.queue_holder.is_(None))
+_WAITING = (sa.text(tables.QUEUED),)  # in the words of their index
+_ABANDONED = (sa.text(tables.ABANDONED),)
 
 
 def adopt(c: sa.Connection, me: str, limit: int) -> list[Row]:
@@ -312,7 +313,7 @@ def drain_all(c: sa.Connection) -> None:
 
 def unfinished(c: sa.Connection) -> tuple[int, int]:
     """How many accepted jobs run, and how many have not ended, in all processes."""
-    query = sa.select(jobs.c.status, sa.func.count()).where(jobs.c.status.in_(UNFINISHED)).group_by(jobs.c.status)
+    query = sa.select(jobs.c.status, sa.func.count()).where(sa.text(tables.UNFINISHED)).group_by(jobs.c.status)
     found: dict[str, int] = {row[0]: row[1] for row in c.execute(query)}
     return found.get("running", 0), sum(found.values())
 
@@ -383,7 +384,7 @@ def delete_job(c: sa.Connection, job_id: str) -> list[str]:
 
 def to_remove(c: sa.Connection, limit: int = 100) -> list[str]:
     """Ids of jobs that have ended and that somebody asked to delete."""
-    query = sa.select(jobs.c.id).where(jobs.c.delete_requested, jobs.c.status.in_(FINISHED))
+    query = sa.select(jobs.c.id).where(sa.text(tables.TO_DELETE), jobs.c.status.in_(FINISHED))
     return list(c.execute(query.limit(limit)).scalars())
 
 

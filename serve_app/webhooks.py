@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from serve_app import config, outbound
 from serve_app.database import Database
 from serve_app.leases import now
-from serve_app.tables import deliveries, secrets
+from serve_app.tables import DUE, deliveries, secrets
 
 LONGEST_RETRY_AFTER_S = 3600.0
 _LONGEST_ERROR = 200
@@ -151,7 +151,7 @@ class Due:
     claim: int
 
 
-_WAITING = (deliveries.c.status == "pending", deliveries.c.holder.is_(None))
+_WAITING = (sa.text(DUE),)  # in the words of their index
 
 
 def take_due(c: sa.Connection, me: str, limit: int) -> list[Due]:
