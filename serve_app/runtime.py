@@ -53,7 +53,7 @@ class Runtime:
         self.metrics = Metrics()
         self.execution = Execution(self.database, self.storage, self.catalogue, handles, self.metrics)
         self.jobs = Jobs(self.database, self.storage, self.execution, executor)
-        self.jobs.limits, self.jobs.retention = args.limits, args.retention
+        self.apply(args.limits, args.retention)
         self.keys = Keys(self.database)
         self.webhooks = Webhooks(self.database, args.webhooks)
         self.execution.plan_webhook = self._plan_webhook
@@ -80,6 +80,7 @@ class Runtime:
     def apply(self, limits: Limits, retention: Retention) -> None:
         """Change limits and retention without a restart."""
         self.jobs.limits, self.jobs.retention = limits, retention
+        self.catalogue.sound_bytes = limits.sound_bytes
 
     async def check(self) -> None:
         """Raise what keeps this replica from serving: database, storage, models of which none can be reached."""
