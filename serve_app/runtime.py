@@ -3,8 +3,9 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +25,7 @@ from serve_app.readiness import SharedCheck
 from serve_app.records import Row
 from serve_app.running import Handle
 from serve_app.storage import Storage, open_storage
-from serve_app.views import job_view
+from serve_app.views import job_view, signed_urls
 from serve_app.webhooks import Webhooks
 from serve_app.work import ReplicaGone
 
@@ -125,10 +126,17 @@ class Runtime:
                 return await self.keys.authenticate(authorization)
         return LOCAL
 
-    def view(self, row: Row, base_url: str) -> dict[str, Any]:
+    async def views(self, rows: Sequence[Row], base_url: str) -> list[dict[str, Any]]:
+        """Jobs as JSON, with freshly signed URLs; those of a bucket are signed off the event loop."""
+        rows = [{**row, "outputs": list(row["outputs"])} for row in rows]  # a running job's may change meanwhile
+        sign = partial(signed_urls, rows, self.storage, self.args.storage.url_ttl_s)
+        urls = sign() if self.args.storage.kind == "local" else await asyncio.to_thread(sign)
+        base = self.public_url or base_url
+        return [{**job_view(row, urls, base), "queue_position": self.execution.position(row)} for row in rows]
+
+    async def view(self, row: Row, base_url: str) -> dict[str, Any]:
         """A job as JSON."""
-        view = job_view(row, self.storage, self.args.storage.url_ttl_s, self.public_url or base_url)
-        view["queue_position"] = self.execution.position(row)
+        [view] = await self.views([row], base_url)
         return view
 
     async def model_states(self) -> dict[str, dict[str, Any]]:
@@ -203,7 +211,7 @@ class Runtime:
         body = {
             "type": event,
             "timestamp": row["completed_at"] or time.time(),
-            "data": self.view(row, self.public_url),
+            "data": await self.view(row, self.public_url),
         }
         return await self.webhooks.attempt(delivery_id, json.dumps(body).encode())
 

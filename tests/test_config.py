@@ -47,6 +47,19 @@ def args(**more: Any) -> Json:
         ({"cors_origins": ["app.example"]}, "cors_origins: 'app.example' is no origin"),
         ({"cors_origins": ["https://app.example/"]}, "is no origin"),
         ({"cors_origins": ["null"]}, "is no origin"),
+        ({"storage": {"kind": "s3", "bucket": "b", "public_endpoint_url": "s3.example"}}, "s3.public_endpoint_url"),
+        ({"storage": {"kind": "s3", "bucket": "b", "public_base_url": "https://x/?a"}}, "s3.public_base_url"),
+        (
+            {
+                "storage": {
+                    "kind": "s3",
+                    "bucket": "b",
+                    "public_base_url": "https://x",
+                    "public_endpoint_url": "https://y",
+                }
+            },
+            "set one of them",
+        ),
         ({"limits": {"sound_bytes": 0}}, "limits.sound_bytes"),
         ({"limits": {"connections": 0}}, "limits.connections"),
         ({"limits": {"event_streams_per_owner": 0}}, "limits.event_streams_per_owner"),
