@@ -164,7 +164,8 @@ class Ingress:
 
     async def __init__(self, args: Args, **handles: DeploymentHandle) -> None:  # type: ignore[misc]
         # Here, so that neither the process that deploys nor the models' load database and routes.
-        from serve_app.ingress import Listener, create_app
+        from serve_app.ingress import create_app
+        from serve_app.listener import Listener
         from serve_app.runtime import Runtime
 
         set_up_logging(args.log_level)
@@ -178,7 +179,9 @@ class Ingress:
         self.asgi = create_app(self.runtime, behind_serve=args.listen is None)
         self.listener: Listener | None = None
         if args.listen is not None:
-            self.listener = Listener(self.asgi, args.listen.host, args.listen.port)
+            self.listener = Listener(
+                self.asgi, args.listen.host, args.listen.port, lambda: self.runtime.jobs.limits.connections
+            )
             await self.listener.start()
         give_back_later()
 
@@ -208,7 +211,7 @@ class Ingress:
         """Called by the controller: the HTTP server and every loop of this process must run."""
         if (reason := self.runtime.unhealthy()) is not None:
             raise RuntimeError(reason)
-        if self.listener is not None and (self.listener.task is None or self.listener.task.done()):
+        if self.listener is not None and not self.listener.serving:
             raise RuntimeError("the HTTP server has ended")
 
     async def drain(self, grace_s: float) -> int:

@@ -255,12 +255,14 @@ def look(c: sa.Connection, me: str) -> Seen:
     leases = c.execute(sa.select(holders, (holders.c.lease_until < now()).label("over"))).fetchall()
     mine = (jobs.c.status == "running", jobs.c.holder == me)
     cancels = c.execute(sa.select(jobs.c.id).where(*mine, jobs.c.cancel_requested)).scalars().all()
+    # Ordered as the index of these rows is: for any of them PostgreSQL would read the table.
+    abandoned = sa.select(jobs.c.id).where(*_ABANDONED).order_by(jobs.c.priority, jobs.c.id).limit(1)
     return Seen(
         processes=len(leases),
         reapable=any(item.id != me and (item.over or is_dead(item.process)) for item in leases),
         draining=any(item.id == me and item.draining for item in leases),
         cancels=cancels,
-        abandoned=c.execute(sa.select(jobs.c.id).where(*_ABANDONED).limit(1)).first() is not None,
+        abandoned=c.execute(abandoned).first() is not None,
     )
 
 
@@ -405,6 +407,11 @@ def take_duty(c: sa.Connection, name: str, every_s: float) -> bool:
     c.execute(insert(duties).values(name=name, next_at=0.0).on_conflict_do_nothing())
     due = sa.update(duties).where(duties.c.name == name, duties.c.next_at <= now())
     return bool(c.execute(due.values(next_at=now() + every_s)).rowcount)
+
+
+def pass_duty_on(c: sa.Connection, name: str) -> None:
+    """Leave the rest of a duty to whoever comes first."""
+    c.execute(sa.update(duties).where(duties.c.name == name).values(next_at=now()))
 
 
 def delivery_job(c: sa.Connection, delivery_id: str) -> tuple[Row, str] | None:

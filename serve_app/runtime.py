@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from serve_app.readiness import SharedCheck
 from serve_app.records import Row
 from serve_app.running import Handle
 from serve_app.storage import Storage, open_storage
-from serve_app.views import job_view, rfc3339
+from serve_app.views import job_view, rfc3339, signed_urls
 from serve_app.webhooks import Webhooks
 from serve_app.work import ReplicaGone
 
@@ -36,6 +36,7 @@ ALONE_S = 1.0  # how often a process that is alone looks whether it still is
 ADOPTED_AT_ONCE = 200
 DELIVERIES_AT_ONCE = 16
 PUT_OFF_S = 30.0
+LONGEST_SWEEP_S = 30.0  # in one turn; the next may be another process's
 LONGEST_PAUSE_S = 5.0
 
 
@@ -69,7 +70,7 @@ class Runtime:
             told=lambda: self.loops.wake("deliver"),
         )
         self.jobs = Jobs(self.database, self.storage, self.execution)
-        self.jobs.limits, self.jobs.retention = args.limits, args.retention
+        self.apply(args.limits, args.retention)
         self.keys = Keys(self.database)
         self.webhooks = Webhooks(self.database, args.webhooks)
         self.store_check = SharedCheck(lambda: asyncio.to_thread(self.storage.check))
@@ -144,6 +145,7 @@ class Runtime:
     def apply(self, limits: Limits, retention: Retention) -> None:
         """Change limits and retention without a restart."""
         self.jobs.limits, self.jobs.retention = limits, retention
+        self.catalogue.sound_bytes = limits.sound_bytes
 
     async def check(self) -> None:
         """Raise what keeps this replica from serving: database, storage, models of which none can be reached."""
@@ -188,10 +190,17 @@ class Runtime:
                 return await self.keys.authenticate(authorization)
         return LOCAL
 
-    def view(self, row: Row, base_url: str) -> dict[str, Any]:
+    async def views(self, rows: Sequence[Row], base_url: str) -> list[dict[str, Any]]:
+        """Jobs as JSON, with freshly signed URLs; those of a bucket are signed off the event loop."""
+        rows = [{**row, "outputs": list(row["outputs"])} for row in rows]  # a running job's may change meanwhile
+        sign = partial(signed_urls, rows, self.storage, self.args.storage.url_ttl_s)
+        urls = sign() if self.args.storage.kind == "local" else await asyncio.to_thread(sign)
+        base = self.public_url or base_url
+        return [{**job_view(row, urls, base), "queue_position": self.execution.position(row)} for row in rows]
+
+    async def view(self, row: Row, base_url: str) -> dict[str, Any]:
         """A job as JSON."""
-        view = job_view(row, self.storage, self.args.storage.url_ttl_s, self.public_url or base_url)
-        view["queue_position"] = self.execution.position(row)
+        [view] = await self.views([row], base_url)
         return view
 
     async def model_states(self) -> dict[str, dict[str, Any]]:
@@ -276,7 +285,7 @@ class Runtime:
                 await self.database.write(webhooks.drop, due)
                 return
             row, event = found
-            view = await asyncio.to_thread(self.view, row, self.public_url or row["base_url"] or "")
+            view = await self.view(row, self.public_url or row["base_url"] or "")
             body = {"type": event, "timestamp": rfc3339(row["completed_at"] or self.lease.time()), "data": view}
             await self.webhooks.attempt(due, json.dumps(body).encode())
         except Exception as error:  # noqa: BLE001  (one delivery's trouble is not another's; it is tried again)
@@ -286,8 +295,13 @@ class Runtime:
 
     async def _sweep_in_turn(self) -> float:
         every_s = self.jobs.retention.sweep_every_s
-        if await self.database.write(records.take_duty, "sweep", every_s):
-            await self.sweep()
+        if not await self.database.write(records.take_duty, "sweep", every_s):
+            return every_s
+        until = time.monotonic() + LONGEST_SWEEP_S
+        while await self.sweep():
+            if time.monotonic() > until:
+                await self.database.write(records.pass_duty_on, "sweep")
+                return 0.0
         return every_s
 
     async def sweep(self) -> int:

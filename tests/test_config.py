@@ -42,6 +42,27 @@ def args(**more: Any) -> Json:
         ({"database_url": "sqlite:///:memory:"}, "database_url: a database in memory loses every job"),
         ({"database_url": "sqlite://"}, "database_url: no file is named"),
         ({"webhooks": {"allow": ["nonsense"]}}, "webhooks.allow: 'nonsense' does not appear"),
+        ({"trusted_proxies": ["proxy"]}, "trusted_proxies: 'proxy' does not appear"),
+        ({"trusted_proxies": ["10.0.0.1/8"]}, "trusted_proxies: 10.0.0.1/8 has host bits set"),
+        ({"cors_origins": ["app.example"]}, "cors_origins: 'app.example' is no origin"),
+        ({"cors_origins": ["https://app.example/"]}, "is no origin"),
+        ({"cors_origins": ["null"]}, "is no origin"),
+        ({"storage": {"kind": "s3", "bucket": "b", "public_endpoint_url": "s3.example"}}, "s3.public_endpoint_url"),
+        ({"storage": {"kind": "s3", "bucket": "b", "public_base_url": "https://x/?a"}}, "s3.public_base_url"),
+        (
+            {
+                "storage": {
+                    "kind": "s3",
+                    "bucket": "b",
+                    "public_base_url": "https://x",
+                    "public_endpoint_url": "https://y",
+                }
+            },
+            "set one of them",
+        ),
+        ({"limits": {"sound_bytes": 0}}, "limits.sound_bytes"),
+        ({"limits": {"connections": 0}}, "limits.connections"),
+        ({"limits": {"event_streams_per_owner": 0}}, "limits.event_streams_per_owner"),
         ({"models": []}, "models"),
         ({"models": [entry("Tone")]}, "models.0.name"),
         ({"models": [entry("a/b")]}, "models.0.name"),
@@ -176,6 +197,22 @@ def test_a_proxy_of_rays_needs_keys() -> None:
     with pytest.raises(ConfigError, match=r"auth\.mode to keys"):
         refuse_unsafe(parse_args(args()))
     refuse_unsafe(parse_args(args(listen={"host": "127.0.0.1", "port": 1})))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org"])
+def test_an_address_that_others_reach_needs_keys(host: str) -> None:
+    listen = {"listen": {"host": host}}
+    with pytest.raises(ConfigError, match=r"can be reached by others: set auth\.mode to keys"):
+        refuse_unsafe(parse_args(args(**listen)))
+    refuse_unsafe(parse_args(args(**listen, auth={"mode": "keys"})))
+
+
+def test_all_origins_are_not_let_in_without_keys() -> None:
+    everybody = {"listen": {}, "cors_origins": ["*"]}
+    with pytest.raises(ConfigError, match="any web page"):
+        refuse_unsafe(parse_args(args(**everybody)))
+    refuse_unsafe(parse_args(args(**everybody, auth={"mode": "keys"})))
+    refuse_unsafe(parse_args(args(listen={}, cors_origins=["http://localhost:3000", "https://app.example"])))
 
 
 def test_the_configuration_is_data_that_nobody_changes() -> None:

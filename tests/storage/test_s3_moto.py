@@ -6,6 +6,7 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -109,7 +110,49 @@ def test_a_url_lives_seven_days_at_most_and_says_when_it_ends(moto: S3Server, op
     store = open_s3(moto)
     hour, month = store.url(KEY, 3600), store.url(KEY, 30 * 24 * 3600)
     assert "X-Amz-Expires=3600" in hour.url
+    assert hour.expires_at is not None
+    assert month.expires_at is not None
     assert (month.expires_at - hour.expires_at).total_seconds() == pytest.approx(7 * 24 * 3600 - 3600, abs=5)
+
+
+def test_urls_name_the_server_as_clients_reach_it(moto: S3Server, open_s3: OpenS3) -> None:
+    store = open_s3(moto, public_endpoint_url=f"http://localhost:{moto.port}")
+    store.put("public/one.mp3", b"sound", "audio/mpeg")
+    signed = store.url("public/one.mp3", 60)
+    assert signed.url.startswith(f"http://localhost:{moto.port}/{moto.bucket}/")
+    assert "X-Amz-Signature=" in signed.url
+    with urllib.request.urlopen(signed.url) as reply:
+        assert reply.read() == b"sound"
+    other: Storage = pickle.loads(pickle.dumps(store))
+    assert other.url(KEY, 60).url.startswith("http://localhost:")
+    other.close()
+    elsewhere = open_s3(moto, public_endpoint_url="https://files.example", addressing_style="virtual")
+    assert elsewhere.url(KEY, 60).url.startswith(f"https://{moto.bucket}.files.example/")
+    with pytest.raises(StorageMisconfigured, match="public_endpoint_url"):
+        open_s3(moto, public_endpoint_url="http://a..b")
+
+
+def test_urls_of_a_cdn_are_the_base_and_the_key(moto: S3Server, open_s3: OpenS3) -> None:
+    for base in ("https://cdn.example/sounds", "https://cdn.example/sounds/"):
+        signed = open_s3(moto, public_base_url=base, prefix="team/a").url(KEY, 60)
+        assert (signed.url, signed.expires_at) == (f"https://cdn.example/sounds/team/a/{KEY}", None)
+
+
+def test_a_url_ends_with_the_credentials_that_signed_it(
+    moto: S3Server, open_s3: OpenS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", ends.isoformat())
+    store = open_s3(moto)
+    assert store.url(KEY, 7200).expires_at == ends
+    soon = store.url(KEY, 60).expires_at
+    assert soon is not None
+    assert soon < ends
+    later = ends + timedelta(hours=1)  # the credentials were renewed
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", later.isoformat())
+    store._call._credentials._protected_refresh(is_mandatory=True)  # type: ignore[union-attr]
+    assert store.url(KEY, 7200).expires_at == later
 
 
 @pytest.mark.parametrize("key", ["", "/a", "a/../b", "a b", "a\0", "é"])
