@@ -140,6 +140,7 @@ class S3Storage:
         if not self._heeds_conditions(deadline) and (found := self._settle(name, deadline)):
             return found
         condition = {"IfNoneMatch": "*"} if self._conditional else {}
+        data = bytes(data)  # boto3 reads a mapped file like any other: the next attempt would find it at its end
         while True:  # ends by the deadline: every turn makes calls
             try:
                 self._call("put_object", deadline, Key=name, **_described(mine), **condition, Body=data)

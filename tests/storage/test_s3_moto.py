@@ -1,5 +1,6 @@
 import hashlib
 import logging
+import mmap
 import os
 import pickle
 import socket
@@ -7,10 +8,12 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from serve_app.errors import NotFound, StorageMisconfigured, StorageUnavailable
 from serve_app.storage import Stat, Storage, s3
@@ -308,3 +311,29 @@ def test_nothing_secret_is_logged_or_said(
     text = caplog.text + "".join(messages)
     assert "canary" not in text
     assert "http://" not in text
+
+
+@pytest.mark.parametrize("threshold_bytes", [5 << 20, 64 << 20])
+def test_a_mapped_file_is_put_like_bytes_and_whole_at_each_attempt(
+    moto: S3Server, open_s3: OpenS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threshold_bytes: int
+) -> None:
+    store = open_s3(moto, multipart_threshold_bytes=threshold_bytes)
+    key, operation = f"out/mapped-{threshold_bytes}.flac", "upload_part" if len(BIG) > threshold_bytes else "put_object"
+    (tmp_path / "sound").write_bytes(BIG)
+    real, attempts = getattr(store._call.client, operation), list[int]()
+
+    def cut_off_at_first(**params: Any) -> Any:
+        body = params["Body"]
+        if params["Key"].endswith(key):
+            attempts.append(len(body))
+        if len(attempts) == 1:
+            if hasattr(body, "read"):
+                body.read()
+            raise ConnectionClosedError(endpoint_url="http://test")
+        return real(**params)
+
+    monkeypatch.setattr(store._call.client, operation, cut_off_at_first)
+    with (tmp_path / "sound").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        assert store.put(key, mapped, "audio/flac") == facts(BIG)
+    assert len(attempts) >= 2
+    assert store.get(key) == BIG
