@@ -205,7 +205,7 @@ def started(args: Args, launch: Launch) -> Iterator[str]:
     scratch = scratch_folder()
     os.environ.update(ray_environment(args, log_file(args)))
     if launch.production:
-        os.environ.update(production_environment(scratch, launch.port, free_ports(4, launch.port)))
+        os.environ.update(production_environment(scratch, launch.host, launch.port, free_ports(4, launch.port)))
     import ray
     from ray import serve  # noqa: F401  (all of it here: two threads that import one package may see it half made)
 
@@ -261,7 +261,8 @@ def start_ray(args: Args, launch: Launch, scratch: Path) -> None:
     )
     end_log_monitor()
     if launch.production:
-        serve.start(http_options={"host": launch.host, "port": launch.port}, logging_config=quiet)
+        # Replicas and the proxy behind HAProxy listen where Serve is told; only HAProxy itself is to be reached.
+        serve.start(http_options={"host": "127.0.0.1", "port": launch.port}, logging_config=quiet)
     else:
         serve.start(proxy_location="Disabled", logging_config=quiet)
 
