@@ -55,7 +55,7 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_middleware(
         RequestEnvelope,
-        body_bytes=runtime.args.limits.body_bytes,
+        body_bytes=lambda: runtime.jobs.limits.body_bytes,
         tells_id=not behind_serve,
         closing=runtime.jobs.grace_over.is_set,
     )

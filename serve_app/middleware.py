@@ -52,7 +52,9 @@ def problem_response(error: ContinuoError, path: str, **more: Any) -> JSONRespon
 class RequestEnvelope:
     """ASGI middleware: gives the request an id, bounds and types its body, turns stray exceptions into a problem."""
 
-    def __init__(self, app: ASGIApp, body_bytes: int, tells_id: bool, closing: Callable[[], bool]) -> None:
+    def __init__(
+        self, app: ASGIApp, body_bytes: Callable[[], int], tells_id: bool, closing: Callable[[], bool]
+    ) -> None:
         self.app, self.body_bytes, self.tells_id, self.closing = app, body_bytes, tells_id, closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,6 +99,7 @@ class RequestEnvelope:
         length = headers.get("content-length", "")
         if scope["method"] not in ("POST", "PUT", "PATCH") or length == "0":
             return receive
+        body_bytes = self.body_bytes()
         chunks: list[bytes] = []
         total, more = 0, True
         while more:
@@ -105,12 +108,12 @@ class RequestEnvelope:
                 return receive
             total += len(message.get("body", b""))
             more = message.get("more_body", False)
-            if total <= self.body_bytes:
+            if total <= body_bytes:
                 chunks.append(message.get("body", b""))
             elif total > DRAIN_BYTES:
                 break
-        if total > self.body_bytes:
-            raise TooLarge(f"the body is over {self.body_bytes} bytes")
+        if total > body_bytes:
+            raise TooLarge(f"the body is over {body_bytes} bytes")
         if total and headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             raise UnsupportedMediaType("send the body as 'Content-Type: application/json'")
         if headers.get("content-encoding", "identity") != "identity":
