@@ -31,6 +31,7 @@ from serve_app.config import (
     S3StorageConfig,
     home_of,
     parse_args,
+    parse_settings,
     refuse_unsafe,
 )
 from serve_app.errors import ContinuoError, StorageFull, StorageMisconfigured, StorageUnavailable
@@ -60,7 +61,10 @@ class Launch:
 
 
 def read_config(path: Path | None) -> dict[str, Any]:
-    """The `args` of our application in a Ray Serve config file. Raises ConfigError."""
+    """The `args` of our application in a Ray Serve config file, with what its ingress's `user_config` says instead.
+
+    Raises ConfigError.
+    """
     file = path or DEFAULT_CONFIG
     try:
         document = yaml.safe_load(file.read_text())
@@ -72,8 +76,20 @@ def read_config(path: Path | None) -> dict[str, Any]:
     for application in applications if isinstance(applications, list) else ():
         if isinstance(application, dict) and application.get("import_path") == "serve_app.app:build":
             args: dict[str, Any] = application.get("args") or {}
-            return args
+            settings = settings_of(application)
+            return {**args, **settings} if settings else args
     raise ConfigError(f"{file}: no entry of 'applications' has import_path: serve_app.app:build")
+
+
+def settings_of(application: dict[str, Any]) -> dict[str, Any]:
+    """The `user_config` that an application of a Ray Serve config file gives to the ingress. Raises ConfigError."""
+    deployments = application.get("deployments")
+    for item in deployments if isinstance(deployments, list) else ():
+        if isinstance(item, dict) and item.get("name") == "ingress" and item.get("user_config"):
+            settings: dict[str, Any] = item["user_config"]
+            parse_settings(settings)  # nothing but what may stand there
+            return settings
+    return {}
 
 
 def prepare(launch: Launch) -> tuple[Args, Launch]:
