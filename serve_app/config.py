@@ -5,7 +5,7 @@ import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -290,12 +290,35 @@ def local_path(text: str) -> Path:
         raise ConfigError(f"'{text}' begins with a home folder that is not known; write it in full") from None
 
 
+class Settings(Section):
+    """What changes without a restart: the `user_config` of the ingress. What it leaves out is as the `args` say."""
+
+    limits: Limits = Limits()
+    retention: Retention = Retention()
+
+
 def parse_args(args: dict[str, Any]) -> Args:
     """Validate the `args` of a config file. Raises ConfigError that names each wrong key and the nearest valid one."""
+    return _validated(Args, args)
+
+
+def parse_settings(user_config: dict[str, Any], args: Args | None = None) -> Settings:
+    """Validate the `user_config` of the ingress. Raises ConfigError as `parse_args` does."""
+    settings = _validated(Settings, user_config)
+    if args is None:
+        return settings
+    said = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return Settings(limits=args.limits, retention=args.retention).model_copy(update=said)
+
+
+S = TypeVar("S", bound=Section)
+
+
+def _validated(kind: type[S], values: dict[str, Any]) -> S:
     try:
-        return Args.model_validate(expand_env(args))
+        return kind.model_validate(expand_env(values))
     except ValidationError as error:
-        schema, found = Args.model_json_schema(), error.errors()
+        schema, found = kind.model_json_schema(), error.errors()
         inner = {item["loc"][:-1][:depth] for item in found for depth in range(len(item["loc"]))}
         told = [item for item in found if item["type"] != "too_short" or item["loc"] not in inner]
         lines = [_explain(item["loc"], item["type"], item["msg"], schema) for item in told]

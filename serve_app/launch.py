@@ -31,6 +31,7 @@ from serve_app.config import (
     S3StorageConfig,
     home_of,
     parse_args,
+    parse_settings,
     refuse_unsafe,
 )
 from serve_app.errors import ContinuoError, StorageFull, StorageMisconfigured, StorageUnavailable
@@ -60,7 +61,10 @@ class Launch:
 
 
 def read_config(path: Path | None) -> dict[str, Any]:
-    """The `args` of our application in a Ray Serve config file. Raises ConfigError."""
+    """The `args` of our application in a Ray Serve config file, with what its ingress's `user_config` says instead.
+
+    Raises ConfigError.
+    """
     file = path or DEFAULT_CONFIG
     try:
         document = yaml.safe_load(file.read_text())
@@ -72,8 +76,20 @@ def read_config(path: Path | None) -> dict[str, Any]:
     for application in applications if isinstance(applications, list) else ():
         if isinstance(application, dict) and application.get("import_path") == "serve_app.app:build":
             args: dict[str, Any] = application.get("args") or {}
-            return args
+            settings = settings_of(application)
+            return {**args, **settings} if settings else args
     raise ConfigError(f"{file}: no entry of 'applications' has import_path: serve_app.app:build")
+
+
+def settings_of(application: dict[str, Any]) -> dict[str, Any]:
+    """The `user_config` that an application of a Ray Serve config file gives to the ingress. Raises ConfigError."""
+    deployments = application.get("deployments")
+    for item in deployments if isinstance(deployments, list) else ():
+        if isinstance(item, dict) and item.get("name") == "ingress" and item.get("user_config"):
+            settings: dict[str, Any] = item["user_config"]
+            parse_settings(settings)  # nothing but what may stand there
+            return settings
+    return {}
 
 
 def prepare(launch: Launch) -> tuple[Args, Launch]:
@@ -205,7 +221,7 @@ def started(args: Args, launch: Launch) -> Iterator[str]:
     scratch = scratch_folder()
     os.environ.update(ray_environment(args, log_file(args)))
     if launch.production:
-        os.environ.update(production_environment(scratch, launch.port, free_ports(4, launch.port)))
+        os.environ.update(production_environment(scratch, launch.host, launch.port, free_ports(4, launch.port)))
     import ray
     from ray import serve  # noqa: F401  (all of it here: two threads that import one package may see it half made)
 
@@ -261,7 +277,8 @@ def start_ray(args: Args, launch: Launch, scratch: Path) -> None:
     )
     end_log_monitor()
     if launch.production:
-        serve.start(http_options={"host": launch.host, "port": launch.port}, logging_config=quiet)
+        # Replicas and the proxy behind HAProxy listen where Serve is told; only HAProxy itself is to be reached.
+        serve.start(http_options={"host": "127.0.0.1", "port": launch.port}, logging_config=quiet)
     else:
         serve.start(proxy_location="Disabled", logging_config=quiet)
 

@@ -1,4 +1,3 @@
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -6,19 +5,19 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from serve_app.config import Args, ConfigError, Limits, expand_env, parse_args, refuse_unsafe, sqlite_path
+from serve_app.config import (
+    Args,
+    ConfigError,
+    Limits,
+    expand_env,
+    parse_args,
+    parse_settings,
+    refuse_unsafe,
+    sqlite_path,
+)
 from serve_app.graph import Catalogue
 from serve_app.launch import read_config
 from tests.support.service import Json, entry
-
-
-@pytest.fixture(scope="module")
-def app() -> Any:
-    """The builder's module; Ray warns about itself when it is imported."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import serve_app.app
-    return serve_app.app
 
 
 def args(**more: Any) -> Json:
@@ -104,14 +103,6 @@ def test_models_that_cannot_work_are_refused(models: list[Json], says: str) -> N
     with pytest.raises(ConfigError) as refused:
         Catalogue(parse_args({"models": models}).models)
     assert says in str(refused.value)
-
-
-def test_parts_come_before_the_model_that_is_composed_with_them(app: Any) -> None:
-    entries = parse_args(args(models=[entry("a", parts={"x": "b"}), entry("b", parts={"y": "c"}), entry("c")])).models
-    assert [item.name for item in app.in_order(entries)] == ["c", "b", "a"]
-    circle = parse_args(args(models=[entry("a", parts={"x": "b"}), entry("b", parts={"x": "a"})])).models
-    with pytest.raises(ConfigError, match="circle: a, b"):
-        app.in_order(circle)
 
 
 def test_variables_of_the_environment_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,3 +237,39 @@ def test_the_built_in_file_is_valid_and_small(monkeypatch: pytest.MonkeyPatch, t
     assert str(tmp_path) in made.database_url
     assert made.auth.mode == "loopback"
     assert len(yaml.safe_dump(read_config(None)).splitlines()) < 40
+
+
+def with_settings(folder: Path, settings: object, **more: object) -> Path:
+    """A Serve config file whose ingress has this user_config."""
+    file = folder / "c.yaml"
+    application = {
+        "import_path": "serve_app.app:build",
+        "args": args(**more),
+        "deployments": [{"name": "tone", "num_replicas": 2}, {"name": "ingress", "user_config": settings}],
+    }
+    file.write_text(yaml.safe_dump({"applications": [application]}))
+    return file
+
+
+def test_what_the_ingress_is_given_apart_wins_also_on_a_laptop(tmp_path: Path) -> None:
+    retention = {"jobs_s": 60.0}
+    file = with_settings(tmp_path, {"limits": {"queued_jobs": 3}}, limits={"body_bytes": 2048}, retention=retention)
+    read = parse_args(read_config(file))
+    assert (read.limits.queued_jobs, read.limits.body_bytes, read.retention.jobs_s) == (3, 1 << 20, 60)
+    settings = parse_settings({"limits": {"queued_jobs": 3}}, parse_args(args(retention=retention)))
+    assert (settings.limits, settings.retention) == (read.limits, read.retention)
+    assert read_config(with_settings(tmp_path, None)) == args()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"limit": {}}, "limit: unknown key; did you mean 'limits'?"),
+        ({"storage": {"kind": "s3", "bucket": "b"}}, "storage: unknown key"),
+        ({"limits": {"queued_jobs": 0}}, "limits.queued_jobs"),
+        ([1], "valid dictionary"),
+    ],
+)
+def test_nothing_else_may_stand_there(tmp_path: Path, settings: object, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        read_config(with_settings(tmp_path, settings))
