@@ -29,6 +29,7 @@ from serve_app.errors import ContinuoError
 from serve_app.logs import log
 from serve_app.tables import QUEUED, deliveries, holders, jobs
 
+_RESOLUTION_S = 0.002  # of SQLite's clock, and some more
 LOST, RELEASED = "ingress_lost", "released"
 
 
@@ -204,7 +205,9 @@ class Lease:
         found = self._database.write_now(how, self.holder, self.settings.lease_s)
         if found is None:
             return False
-        self._renewed_at, self._offset_s = begun, found - (wall + time.time()) / 2
+        self._renewed_at = begun
+        between = min(max(found, wall - _RESOLUTION_S), time.time())  # what its clock would say, were it this one
+        self._offset_s = found - between
         return True
 
     def _go_on(self) -> None:
