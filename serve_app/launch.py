@@ -195,12 +195,8 @@ def free_ports(count: int, but: int) -> list[int]:
 
 
 def log_file(args: Args) -> Path:
-    """The file that all processes append their JSON lines to; one that has grown is moved aside at the start."""
-    folder = private_folder(private_folder(home_of(args)) / "logs", ours=True)
-    file = folder / "continuo.jsonl"
-    if file.exists() and file.stat().st_size > 64 << 20:
-        file.replace(folder / "continuo.1.jsonl")
-    return file
+    """The file that all processes append their JSON lines to."""
+    return private_folder(private_folder(home_of(args)) / "logs", ours=True) / "continuo.jsonl"
 
 
 @contextmanager
