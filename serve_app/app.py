@@ -25,6 +25,7 @@ from serve_app.parts import Answer
 from serve_app.work import LAST, Event, ReplicaGone, Work
 
 INGRESS = "ingress"
+LINGER_S = 0.5
 _LOST = (
     exceptions.RayActorError,
     exceptions.WorkerCrashedError,
@@ -233,6 +234,8 @@ class Ingress:
         left = await self.runtime.drain(grace_s)
         if self.listener is not None:
             await self.listener.stop()
+        else:
+            await asyncio.sleep(LINGER_S)  # answers to those who waited are on their way through Ray's proxies
         return left
 
     async def __del__(self) -> None:

@@ -1,6 +1,7 @@
 """`continuo serve --production`: HAProxy before the ingress, keys at every door, nothing else open."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,7 @@ from serve_app import keys
 from serve_app.config import parse_args
 from serve_app.database import Database
 from serve_app.launch import read_config
-from tests.support.live import TONE, Service, config_file, running
+from tests.support.live import TONE, Service, config_file, running, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -108,3 +109,22 @@ def test_another_production_lives_beside_it(production: tuple[Service, str, Path
             body = {"prompt": "hi", "duration_s": 1}
             made = httpx.post(f"{url}/v1/audio/generations", json=body, headers=key, timeout=90)
             assert made.status_code == 201, made.text
+
+
+def test_whoever_waits_is_answered_before_it_ends(tmp_path: Path) -> None:
+    config = config_file(tmp_path, [TONE])
+    key = new_key(config, "me")
+    with (
+        running(tmp_path, config, "--production", "--grace", "1") as service,
+        httpx.Client(base_url=f"http://127.0.0.1:{service.url.rsplit(':', 1)[1]}", headers=key, timeout=90) as http,
+        ThreadPoolExecutor(16) as clients,
+    ):
+
+        def wait_for_job(number: int) -> httpx.Response:
+            body = {"model": "tone", "input": {"prompt": f"{number}", "steps": 1000, "step_s": 0.1}}
+            return http.post("/v1/jobs", json=body, headers={"Prefer": "wait=60"})
+
+        answers = [clients.submit(wait_for_job, number) for number in range(16)]
+        wait_for(lambda: len(http.get("/v1/jobs").json()["results"]), lambda count: count == 16)
+        assert service.terminate() == 0
+        assert [answer.result().status_code for answer in answers] == [202] * 16

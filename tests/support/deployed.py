@@ -5,15 +5,15 @@
 
 import json
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from serve_app.config import parse_args
-from serve_app.launch import Launch, scratch_folder, start_ray
+from serve_app.launch import Launch, start_ray
 from serve_app.ray_processes import ray_environment
+from serve_app.scratch import scratch_folder
 
 
 def replicas(client: Any) -> dict[str, list[str]]:
@@ -33,22 +33,21 @@ def replicas(client: Any) -> dict[str, list[str]]:
 def main(home: Path) -> None:
     """Answer each line of stdin."""
     args = parse_args({"models": [{"name": "tone", "model": "deployments.tone:Tone"}]})
-    scratch = scratch_folder()
     os.environ.update(ray_environment(args, home / "log.jsonl"))
     import ray
     from ray.serve.context import _get_global_client
     from ray.serve.schema import ServeDeploySchema
 
-    try:
-        start_ray(args, Launch({}), scratch)
-        client = _get_global_client()
-        print("up", flush=True)
-        for line in sys.stdin:
-            client.deploy_apps(ServeDeploySchema.model_validate(json.loads(line)))
-            print(json.dumps(replicas(client)), flush=True)
-    finally:
-        ray.shutdown()
-        shutil.rmtree(scratch, ignore_errors=True)
+    with scratch_folder() as scratch:
+        try:
+            start_ray(args, Launch({}), scratch)
+            client = _get_global_client()
+            print("up", flush=True)
+            for line in sys.stdin:
+                client.deploy_apps(ServeDeploySchema.model_validate(json.loads(line)))
+                print(json.dumps(replicas(client)), flush=True)
+        finally:
+            ray.shutdown()
 
 
 if __name__ == "__main__":
