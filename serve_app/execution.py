@@ -8,8 +8,8 @@ write names the claim (leases.py), and a write that does not hit ends the task h
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -55,6 +55,7 @@ T = TypeVar("T")
 
 MAX_LOSSES = 3
 PROGRESS_EVERY_S = 0.25
+LOOK_FOR_REPLICAS_S = 5.0
 _DEFECT = "the service met an error of its own; its log says more"
 
 
@@ -63,10 +64,16 @@ def no_webhook(_row: Row, _event: str) -> records.Also | None:
     return None
 
 
+async def one_replica(_model: str) -> int:
+    """Without Ray a model is where it is called."""
+    return 1
+
+
 class Execution:
     """Runs the jobs of one ingress replica.
 
-    `plan_webhook` gives what to write beside an event of a job; `told` is called when such a delivery was planned.
+    `plan_webhook` gives what to write beside an event of a job; `told` is called when such a delivery was planned;
+    `count_replicas` tells how many of a model run.
     """
 
     def __init__(  # noqa: PLR0913  (what it works with)
@@ -81,10 +88,11 @@ class Execution:
         cache: Cache = Cache(),  # noqa: B008  (frozen)
         plan_webhook: Callable[[Row, str], records.Also | None] = no_webhook,
         told: Callable[[], None] = lambda: None,
+        count_replicas: Callable[[str], Awaitable[int]] = one_replica,
     ) -> None:
         self.database, self.storage, self.catalogue, self.lease = database, storage, catalogue, lease
         self.handles, self.metrics, self.cache = handles, metrics or Metrics(), cache
-        self.plan_webhook, self.told = plan_webhook, told
+        self.plan_webhook, self.told, self.count_replicas = plan_webhook, told, count_replicas
         self.running: dict[str, Running] = {}
         self.flights: dict[str, asyncio.Future[Made | None]] = {}
         self.watchers: dict[str, set[asyncio.Event]] = {}
@@ -461,13 +469,12 @@ class Execution:
             seconds_left=max(0.0, row["deadline"] - self.lease.time()),
         )
         stream = self.handles[plan.model].run(work)
-        within_s = self.catalogue[plan.model].entry.replicas.start_within_s
         try:
-            async with asyncio.timeout(within_s) as start:
+            async with asyncio.timeout(None) as start, self._expecting(plan.model, start) as arrived:
                 async for kind, data in stream:
                     if kind == "taken":
                         job.taken = True
-                        start.reschedule(None)
+                        arrived()
                     elif kind == "progress":
                         self._progress(job, data)
                     elif kind == "output":
@@ -475,13 +482,33 @@ class Execution:
                     else:
                         raise from_code(data["code"], data["detail"], data["errors"])
         except TimeoutError:
-            if start.expired():
-                text = f"no replica of model '{plan.model}' took the job within {within_s:g} s"
-                raise ModelNotReady(text) from None
-            raise
+            if not start.expired():
+                raise
+            within_s = self.catalogue[plan.model].entry.replicas.start_within_s
+            raise ModelNotReady(f"no replica of model '{plan.model}' came up within {within_s:g} s") from None
         finally:
             await stream.aclose()  # type: ignore[attr-defined]
         raise GenerationFailed("the replica ended without an answer")
+
+    @asynccontextmanager
+    async def _expecting(self, model: str, start: asyncio.Timeout) -> AsyncIterator[Callable[[], object]]:
+        """Lets `start` run out when the model has no replica for as long as it may take to come up.
+
+        Where replicas live that are busy, the call waits for one. Yields what to call when the call has arrived.
+        """
+        within_s = self.catalogue[model].entry.replicas.start_within_s
+
+        async def give_up() -> None:
+            await asyncio.sleep(within_s)
+            while await self.count_replicas(model):  # noqa: ASYNC110  (Ray tells nobody of it)
+                await asyncio.sleep(min(within_s, LOOK_FOR_REPLICAS_S))
+            start.reschedule(asyncio.get_running_loop().time())
+
+        patience = asyncio.create_task(give_up())
+        try:
+            yield patience.cancel
+        finally:
+            patience.cancel()
 
     def _progress(self, job: Running, data: Row) -> None:
         now = time.monotonic()

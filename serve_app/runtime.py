@@ -68,6 +68,7 @@ class Runtime:
             cache=args.cache,
             plan_webhook=plan_webhook,
             told=lambda: self.loops.wake("deliver"),
+            count_replicas=self._count_running,
         )
         self.jobs = Jobs(self.database, self.storage, self.execution)
         self.apply(args.limits, args.retention)
@@ -242,6 +243,9 @@ class Runtime:
             raise ModelNotReady(answer)
         found: dict[str, Any] = answer
         return found
+
+    async def _count_running(self, model: str) -> int:
+        return dict(zip(self.catalogue.names, await self.count_replicas(), strict=True))[model][0]
 
     async def _one_each(self) -> list[tuple[int, int]]:
         return [(1, 0) for _ in self.catalogue.names]
