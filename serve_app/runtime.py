@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from deployments.contract import Capability
-from serve_app import object_records, records, webhooks
+from serve_app import object_records, queue_records, records, webhooks
 from serve_app.config import Args, Limits, Retention
 from serve_app.database import Database
 from serve_app.errors import ContinuoError, ModelNotReady, NotFound, Unauthenticated
@@ -21,11 +21,13 @@ from serve_app.leases import Lease, reap
 from serve_app.logs import log
 from serve_app.loops import Loops
 from serve_app.metrics import Metrics
+from serve_app.persistence import Persistence
 from serve_app.readiness import SharedCheck
 from serve_app.records import Row
 from serve_app.running import Handle
 from serve_app.storage import Storage, open_storage
 from serve_app.views import job_view, rfc3339, signed_urls
+from serve_app.watching import Watchers
 from serve_app.webhooks import Webhooks
 from serve_app.work import ReplicaGone
 
@@ -58,16 +60,16 @@ class Runtime:
         self.metrics = Metrics()
         self.loops = Loops()
         self.lease = Lease(self.database, args.leases, lambda: records.new_id("holder"))
+        self.watchers = Watchers()
+        wake = partial(self.loops.wake, "deliver")
+        persistence = Persistence(self.database, self.lease, self.watchers, plan_webhook, wake)
         self.execution = Execution(
-            self.database,
+            persistence,
             self.storage,
             self.catalogue,
             handles,
-            self.lease,
             metrics=self.metrics,
             cache=args.cache,
-            plan_webhook=plan_webhook,
-            told=lambda: self.loops.wake("deliver"),
             count_replicas=self._count_running,
         )
         self.jobs = Jobs(self.database, self.storage, self.execution)
@@ -107,11 +109,11 @@ class Runtime:
     async def attend(self) -> float:
         """See what other processes want of this one, and take up what nobody runs."""
         me = self.lease.holder
-        seen = await self.database.read(records.look, me)
+        seen = await self.database.read(queue_records.look, me)
         if seen.reapable:
             ended = await self.database.write(reap, me)
             log.warning("leases are over", extra={"holders": ended})
-            seen = await self.database.read(records.look, me)
+            seen = await self.database.read(queue_records.look, me)
         if seen.processes != self.jobs.processes:
             self.jobs.processes = max(1, seen.processes)
             self.execution.share(self.jobs.processes)
@@ -124,22 +126,22 @@ class Runtime:
         foreign = await self._watch_foreign()
         return POLL_S if foreign or seen.processes > 1 else ALONE_S
 
-    async def _take_up(self, me: str, seen: records.Seen) -> None:
-        rows = await self.database.write(records.adopt, me, ADOPTED_AT_ONCE) if seen.abandoned else []
+    async def _take_up(self, me: str, seen: queue_records.Seen) -> None:
+        rows = await self.database.write(queue_records.adopt, me, ADOPTED_AT_ONCE) if seen.abandoned else []
         if seen.processes > 1:
             for model, slots in self.execution.slots.items():
-                if slots.free and await self.database.read(records.has_stealable, me, model):
-                    rows += await self.database.write(records.steal, me, model, slots.free)
+                if slots.free and await self.database.read(queue_records.has_stealable, me, model):
+                    rows += await self.database.write(queue_records.steal, me, model, slots.free)
         for row in rows:
             await self.execution.take_up(row)
 
     async def _watch_foreign(self) -> bool:
         """Wake those who watch jobs that run elsewhere: one look for all of them."""
-        foreign = [job_id for job_id in self.execution.watchers if job_id not in self.execution.running]
-        seen = await self.database.read(records.newest, foreign) if foreign else {}
+        foreign = [job_id for job_id in self.watchers.watched if job_id not in self.execution.running]
+        seen = await self.database.read(queue_records.newest, foreign) if foreign else {}
         for job_id in foreign:
             if seen.get(job_id) != self._newest.get(job_id):
-                self.execution.notify(job_id)
+                self.watchers.notify(job_id)
         self._newest = seen
         return bool(foreign)
 
@@ -299,12 +301,12 @@ class Runtime:
 
     async def _sweep_in_turn(self) -> float:
         every_s = self.jobs.retention.sweep_every_s
-        if not await self.database.write(records.take_duty, "sweep", every_s):
+        if not await self.database.write(queue_records.take_duty, "sweep", every_s):
             return every_s
         until = time.monotonic() + LONGEST_SWEEP_S
         while await self.sweep():
             if time.monotonic() > until:
-                await self.database.write(records.pass_duty_on, "sweep")
+                await self.database.write(queue_records.pass_duty_on, "sweep")
                 return 0.0
         return every_s
 
@@ -330,7 +332,7 @@ class Runtime:
         self._close_doors()
         several = self.jobs.processes > 1
         if several:
-            await self.database.write(records.drain_all)
+            await self.database.write(queue_records.drain_all)
         until = time.monotonic() + grace_s
         while time.monotonic() < until:
             started = [
@@ -339,12 +341,12 @@ class Runtime:
             wait_s = max(0.05, min(0.5, until - time.monotonic()))
             if started:
                 await asyncio.wait(started, timeout=wait_s)
-            elif several and (await self.database.read(records.unfinished))[0]:
+            elif several and (await self.database.read(queue_records.unfinished))[0]:
                 await asyncio.sleep(wait_s)
             else:
                 break
         self.jobs.grace_over.set()
-        left = (await self.database.read(records.unfinished))[1] if several else len(self.execution.running)
+        left = (await self.database.read(queue_records.unfinished))[1] if several else len(self.execution.running)
         log.info("drained", extra={"left": left})
         return left
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from serve_app import leases, records, tables
+from serve_app import leases, queue_records, records, tables
 from serve_app.config import Leases, parse_args
 from serve_app.database import Database
 from serve_app.errors import DatabaseUnavailable
@@ -73,16 +73,16 @@ def test_a_job_is_freed_when_its_holder_s_lease_is_over(database: Database) -> N
         database.write_now(records.accept_job, row, None)
     assert database.write_now(reap, "holder_b") == []
     expire(database, "holder_a")
-    assert database.read_now(records.look, "holder_b").reapable
+    assert database.read_now(queue_records.look, "holder_b").reapable
     assert database.write_now(reap, "holder_b") == ["holder_a"]
     found = row_of(database, mine)
     assert (found["status"], found["holder"], found["queue_holder"], found["claim"]) == ("queued", None, None, 1)
     assert found["attempts"][-1]["outcome"] == "ingress_lost"
     assert row_of(database, waits)["queue_holder"] is None
-    assert database.read_now(records.look, "holder_b").abandoned
-    adopted = database.write_now(records.adopt, "holder_b", 10)
+    assert database.read_now(queue_records.look, "holder_b").abandoned
+    adopted = database.write_now(queue_records.adopt, "holder_b", 10)
     assert {row["id"] for row in adopted} == {mine["id"], waits["id"]}
-    assert not database.read_now(records.look, "holder_b").abandoned
+    assert not database.read_now(queue_records.look, "holder_b").abandoned
 
 
 def test_one_that_wakes_up_late_writes_nothing(database: Database) -> None:
@@ -94,7 +94,7 @@ def test_one_that_wakes_up_late_writes_nothing(database: Database) -> None:
     old = records.claim_of(row)
     expire(database, "holder_a")
     database.write_now(reap, "holder_b")
-    [taken] = database.write_now(records.adopt, "holder_b", 1)
+    [taken] = database.write_now(queue_records.adopt, "holder_b", 1)
     begun = records.Beginning({"status": "running", "started_at": 2.0}, (3, "started", {}), [])
     database.write_now(records.begin_job, taken, records.claim_of(taken), begun)
     assert row_of(database, row)["claim"] == 2
@@ -163,16 +163,16 @@ def test_a_queued_job_is_taken_by_one_of_many(database: Database) -> None:
     rows = [job(queue_holder=None) for _ in range(20)]
     for row in rows:
         database.write_now(records.accept_job, row, None)
-    taken = [item["id"] for me in ("a", "b", "c") for item in database.write_now(records.adopt, me, 7)]
+    taken = [item["id"] for me in ("a", "b", "c") for item in database.write_now(queue_records.adopt, me, 7)]
     assert sorted(taken) == sorted(row["id"] for row in rows)
-    assert database.read_now(records.has_stealable, "a", "tone")
-    stolen = database.write_now(records.steal, "a", "tone", 2)
+    assert database.read_now(queue_records.has_stealable, "a", "tone")
+    stolen = database.write_now(queue_records.steal, "a", "tone", 2)
     assert len(stolen) == 2
     loser = {**stolen[0], "queue_holder": "b"}
     begun = records.Beginning({"status": "running", "started_at": 2.0}, (2, "started", {}), [])
     with pytest.raises(ClaimLost):
         database.write_now(records.begin_job, loser, records.claim_of(loser), begun)
-    assert database.write_now(records.steal, "a", "other", 2) == []
+    assert database.write_now(queue_records.steal, "a", "other", 2) == []
 
 
 def test_a_lease_is_renewed_by_itself_and_tells_what_is_left(database: Database) -> None:

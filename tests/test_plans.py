@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from serve_app import object_records, records, webhooks
+from serve_app import object_records, queue_records, records, webhooks
 from serve_app.database import Database
 from serve_app.leases import enter, reap
 from serve_app.records import Row
@@ -118,13 +118,13 @@ def listed(c: sa.Connection, **terms: Any) -> Any:
 
 
 OFTEN: dict[str, Statement] = {
-    "look": lambda c: records.look(c, ME),
+    "look": lambda c: queue_records.look(c, ME),
     "reap": lambda c: (enter(c, "holder_gone", -1.0), reap(c, ME)),
-    "adopt": lambda c: records.adopt(c, "holder_other", 200),
-    "has_stealable": lambda c: records.has_stealable(c, "holder_other", "tone"),
-    "steal": lambda c: records.steal(c, "holder_other", "tone", 2),
-    "take": lambda c: records.take(c, "holder_other", "job_b00000001"),
-    "newest": lambda c: records.newest(c, ["job_a00000001"]),
+    "adopt": lambda c: queue_records.adopt(c, "holder_other", 200),
+    "has_stealable": lambda c: queue_records.has_stealable(c, "holder_other", "tone"),
+    "steal": lambda c: queue_records.steal(c, "holder_other", "tone", 2),
+    "take": lambda c: queue_records.take(c, "holder_other", "job_b00000001"),
+    "newest": lambda c: queue_records.newest(c, ["job_a00000001"]),
     "get_job": lambda c: records.get_job(c, "job_a00000001", "bob"),
     "list_jobs": listed,
     "list_jobs, further": lambda c: listed(c, before="job_a00050000"),
@@ -137,7 +137,7 @@ OFTEN: dict[str, Statement] = {
     "take_due": lambda c: webhooks.take_due(c, ME, 16),
     "next_due_s": webhooks.next_due_s,
     "accept_job": lambda c: records.accept_job(c, job(), None, room=records.Room(10**6, 10**6, 1.0)),
-    "unfinished": records.unfinished,
+    "unfinished": queue_records.unfinished,
 }
 
 
