@@ -1,6 +1,8 @@
 #include "synth/finish/duck.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "synth/denormals.h"
 #include "synth/isa.h"
@@ -9,6 +11,7 @@ namespace synth {
 namespace {
 
 constexpr double kLevelS = 0.01;
+constexpr float kLargest = std::numeric_limits<float>::max();
 
 double pace(double seconds, double sample_rate_hz) {
   return 1.0 - std::exp(-kHop / std::max(seconds * sample_rate_hz, 1e-3));
@@ -54,7 +57,7 @@ void Ducker::settle() {
       float* x = bed_.hop(c, hop);
       isa().finish.ride(x, knots, kHop, x);
       const float* over = voice_.hop(voice_.channels() == 1 ? 0 : c, hop);
-      for (int n = 0; n < kHop; ++n) x[n] += over[n];
+      for (int n = 0; n < kHop; ++n) x[n] = std::clamp(x[n] + over[n], -kLargest, kLargest);
     }
   }
 }

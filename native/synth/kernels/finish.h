@@ -9,7 +9,7 @@ inline namespace SYNTH_ISA {
 extern const FinishKernels kFinishKernels;
 
 void weigh(const Weighting& weighting, WeightingState& state, const float* left, const float* right, int hops,
-           float (*weighted)[2], float (*plain)[2]);
+           double (*weighted)[2], double (*plain)[2]);
 void sample_peaks(const float* x, int hops, float* peaks);
 void meter_peaks(const float* x, int hops, float floor, const float* samples, float* peaks);
 void strict_peaks(const float* x, int hops, float floor, const float* samples, float* peaks);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "synth/kernels/finish.h"
+#include "synth/kernels/hold.h"
 #include "synth/kernels/wide.h"
 
 namespace synth {
@@ -31,7 +32,7 @@ bool finite(const float* x, long frames) {
 }
 
 void scale(const float* x, long frames, float gain, float* out) {
-  for (long i = 0; i < frames; ++i) out[i] = x[i] * gain;
+  for (long i = 0; i < frames; ++i) out[i] = hold(x[i] * gain);
 }
 
 void ride(const float* x, const float* knots, long frames, float* out) {

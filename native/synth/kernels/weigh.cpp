@@ -44,10 +44,15 @@ struct Stage {
   }
 };
 
+// To a float, where one can hold it.
+SYNTH_INLINE double rounded(double energy) noexcept {
+  return energy < 1e38 ? static_cast<double>(static_cast<float>(energy)) : energy;
+}
+
 }  // namespace
 
 void weigh(const Weighting& weighting, WeightingState& state, const float* left, const float* right, int hops,
-           float (*weighted)[2], float (*plain)[2]) {
+           double (*weighted)[2], double (*plain)[2]) {
   Stage shelf(weighting.shelf, state.shelf), cut(weighting.cut, state.cut);
   Pair sum = pair(state.sum);
   for (int j = 0; j < hops; ++j) {
@@ -59,8 +64,7 @@ void weigh(const Weighting& weighting, WeightingState& state, const float* left,
       energy = fma(x, x, energy);
       sum += x;
     }
-    for (int c = 0; c < 2; ++c)
-      weighted[j][c] = static_cast<float>(loud[c]), plain[j][c] = static_cast<float>(energy[c]);
+    for (int c = 0; c < 2; ++c) weighted[j][c] = rounded(loud[c]), plain[j][c] = rounded(energy[c]);
   }
   shelf.leave(state.shelf), cut.leave(state.cut);
   state.sum[0] = sum[0], state.sum[1] = sum[1];
