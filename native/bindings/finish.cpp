@@ -77,10 +77,7 @@ FloatArray fade(const py::array& audio, py::ssize_t frames_in, py::ssize_t frame
                          " together must not be more than the length of the audio");
   const synth::FadeCurve kind = fade_curve(curve);
   const Output out(given.shape());
-  unlocked([&] {
-    given.require_finite();
-    synth::fade(given.view(), frames_in, frames_out, kind, out.pointers);
-  });
+  unlocked([&] { synth::fade(given.view(), frames_in, frames_out, kind, out.pointers); });
   return out.array;
 }
 
@@ -91,11 +88,8 @@ FloatArray duck(const py::array& bed_in, const py::array& voice_in, double sampl
   const Input bed(bed_in, "bed"), voice(voice_in, "voice");
   if (voice.count() != 1) voice.require_channels("voice", bed.count());
   const Output out(bed.shape());
-  unlocked([&] {
-    bed.require_finite();
-    voice.require_finite();
-    synth::duck(bed.view(sample_rate_hz), voice.view(sample_rate_hz), settings, out.pointers);
-  });
+  unlocked(
+      [&] { synth::duck(bed.view(sample_rate_hz), voice.view(sample_rate_hz), settings, out.pointers); });
   return out.array;
 }
 

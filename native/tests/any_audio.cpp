@@ -256,8 +256,8 @@ std::string fault_of_render(Random& random, const Sound& sound) {
   return out.within(std::pow(10.0, -1.0 / 20.0)) ? "" : "render: over the ceiling";
 }
 
-// Finish and measure name it. What a stream makes of it, were it never asked, is no sound, but no fault
-// either.
+// Whole pieces are refused by its place. What a stream makes of it, were it never asked, is no sound, but no
+// fault either.
 std::string fault_of_broken(Random& random, Sound sound) {
   constexpr float kBroken[] = {std::numeric_limits<float>::quiet_NaN(),
                                std::numeric_limits<float>::infinity(),
@@ -277,9 +277,11 @@ std::string fault_of_broken(Random& random, Sound sound) {
   refused([&] { synth::finish(sound.view(), out.out, -16.0, -1.0); });
   refused([&] { synth::measure(sound.view()); });
   refused([&] { synth::Meter(sound.sample_rate_hz, sound.in.size()).push(sound.view()); });
-  if (named != 3) return "what is not finite was not named";
+  refused([&] { synth::fade(sound.view(), 0, 1, synth::FadeCurve::smooth, out.out); });
+  refused([&] { synth::duck(sound.view(), sound.view(), {}, out.out); });
+  if (named != 5) return "what is not finite was not named";
   synth::Limiter(sound.sample_rate_hz, sound.in.size(), 0.0, -1.0).process(sound.view(), out.out);
-  fault_of_mixes(random, sound, sound);
+  refused([&] { fault_of_mixes(random, sound, sound); });
   return fault_of_render(random, sound);
 }
 

@@ -55,7 +55,7 @@ class Fader {
   std::int64_t frame_ = 0;
 };
 
-// The first frames fade in, the last fade out. `out` may be the same samples.
+// The first frames fade in, the last fade out. `out` may be the same samples. Throws NotFinite.
 void fade(const AudioView& audio, std::int64_t in, std::int64_t out_length, FadeCurve curve,
           std::span<float* const> out);
 

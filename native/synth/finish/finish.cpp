@@ -80,7 +80,7 @@ class Finisher {
   void measure() {
     trace_ = {};
     meter_.emplace(audio_.sample_rate_hz, audio_.channels.size(), &trace_);
-    meter_->push(audio_);
+    meter_->push_once(audio_);
     meter_->end();
   }
 

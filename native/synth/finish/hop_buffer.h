@@ -34,7 +34,10 @@ class HopBuffer {
   void add(std::span<const float* const> channels, std::size_t begin, std::size_t frames, float gain = 1.0f) {
     for (std::size_t c = 0; c < x_.size(); ++c) {
       const float* const from = channels[c] + begin;
-      std::transform(from, from + frames, next(c, frames), [gain](float x) { return gain * x; });
+      if (gain == 1.0f)
+        std::copy_n(from, frames, next(c, frames));
+      else
+        std::transform(from, from + frames, next(c, frames), [gain](float x) { return gain * x; });
     }
     frames_ += static_cast<std::int64_t>(frames);
   }

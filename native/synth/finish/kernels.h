@@ -30,8 +30,8 @@ struct WeightingState {
 };
 
 struct FinishKernels {
-  // Per hop and channel the energy (sum of squares) of a pair of channels, K-weighted and as it is: with the
-  // bits of a float, and the range of a double.
+  // Per hop and channel the energy (sum of squares) of a pair of channels, K-weighted and as it is, of
+  // samples that come times kHeadroom: without that, with the bits of a float and the range of a double.
   void (*weigh)(const Weighting& weighting, WeightingState& state, const float* left, const float* right,
                 int hops, double (*weighted)[2], double (*plain)[2]);
   // Per hop the highest sample, as a magnitude.
@@ -52,8 +52,9 @@ struct FinishKernels {
   // do not. Reads two frames before.
   void (*bends)(const float* x, int hops, float* bends);
   bool (*finite)(const float* x, long frames);
-  // This, fade and cross give the largest float for what is beyond it.
   void (*scale)(const float* x, long frames, float gain, float* out);
+  // This, fade and cross give the largest float for what is beyond it.
+  void (*add)(const float* a, const float* b, long frames, float* out);
   // Times a line from knots[j] to knots[j + 1] over hop j; the last hop may be a part of one.
   void (*ride)(const float* x, const float* knots, long frames, float* out);
   // Frame i is at (first + i + 1/2) * step of the way, from 0 to 1.

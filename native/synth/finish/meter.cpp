@@ -49,13 +49,22 @@ Meter::Meter(double sample_rate_hz, std::size_t channels, Trace* trace)
 
 void Meter::push(const AudioView& audio) {
   if (!trusted_) require_finite(audio);
+  add(audio, false);
+}
+
+void Meter::push_once(const AudioView& audio) { add(audio, true); }
+
+void Meter::add(const AudioView& audio, bool check) {
   const FlushDenormals flush;
   constexpr int kFrames = kBlock * kHop;
   for (std::size_t done = 0; done < audio.frames;) {
     const auto take = std::min(static_cast<std::size_t>(kFrames - gathered_), audio.frames - done);
-    for (std::size_t c = 0; c < channels_.size(); ++c)
+    for (std::size_t c = 0; c < channels_.size(); ++c) {
+      if (check && !isa().finish.finite(audio.channels[c] + done, static_cast<long>(take)))
+        require_finite(audio);  // names the first place
       isa().finish.scale(audio.channels[c] + done, static_cast<long>(take), kHeadroom,
                          channels_[c].x + kPast * kHop + gathered_);
+    }
     gathered_ += static_cast<int>(take);
     frames_ += static_cast<std::int64_t>(take);
     done += take;
@@ -92,8 +101,8 @@ void Meter::weigh(int hops) {
     for (std::size_t k = c; k <= other; ++k) {
       const double weight = channel_weight(k, channels_.size());
       for (int j = 0; j < hops; ++j) {
-        loud[j] += weight * kUp * kUp * weighted[j][k - c];
-        energy[j] += kUp * kUp * plain[j][k - c];
+        loud[j] += weight * weighted[j][k - c];
+        energy[j] += plain[j][k - c];
       }
     }
   }
@@ -186,7 +195,7 @@ Report Meter::report(double gain) const {
 
 Report measure(const AudioView& audio) {
   Meter meter(audio.sample_rate_hz, audio.channels.size());
-  meter.push(audio);
+  meter.push_once(audio);
   meter.end();
   return meter.report(1.0);
 }

@@ -51,6 +51,8 @@ class Meter {
 
   // The channels must be as many as were announced. Throws NotFinite; then nothing of the audio has counted.
   void push(const AudioView& audio);
+  // The same, checked block by block, which reads memory once; after NotFinite the meter is of no more use.
+  void push_once(const AudioView& audio);
   // No more comes. What lies between the last samples and the silence after them counts as well.
   void end();
   // Of what came so far, or, after end(), of all of it times `gain`.
@@ -78,6 +80,7 @@ class Meter {
     Faults faults;
   };
 
+  void add(const AudioView& audio, bool check);
   void block(int hops, bool last);
   void weigh(int hops);
   void search(int hops, bool last);

@@ -17,6 +17,7 @@ void soften(const float* x, const float* shares, int hops, float floor, float* o
 void bends(const float* x, int hops, float* bends);
 bool finite(const float* x, long frames);
 void scale(const float* x, long frames, float gain, float* out);
+void add(const float* a, const float* b, long frames, float* out);
 void ride(const float* x, const float* knots, long frames, float* out);
 void fade(const float* x, FinishKernels::Way way, bool smooth, float from, float to, long frames, float* out);
 void cross(const float* a, const float* b, FinishKernels::Way way, bool equal_power, long frames, float* out);

@@ -44,9 +44,14 @@ struct Stage {
   }
 };
 
-// To a float, where one can hold it.
-SYNTH_INLINE double rounded(double energy) noexcept {
-  return energy < 1e38 ? static_cast<double>(static_cast<float>(energy)) : energy;
+// Of the samples without their headroom, to floats where those can hold it.
+SYNTH_INLINE void keep_rounded(const Pair& lower, double* energies) noexcept {
+  typedef float Floats __attribute__((vector_size(8)));
+  constexpr double kUp = 1.0 / static_cast<double>(kHeadroom);
+  const Pair energy = lower * both(kUp * kUp);
+  const Pair rounded = __builtin_convertvector(__builtin_convertvector(energy, Floats), Pair);
+  const Pair kept = energy < both(1e38) ? rounded : energy;
+  std::memcpy(energies, &kept, sizeof kept);
 }
 
 }  // namespace
@@ -64,7 +69,7 @@ void weigh(const Weighting& weighting, WeightingState& state, const float* left,
       energy = fma(x, x, energy);
       sum += x;
     }
-    for (int c = 0; c < 2; ++c) weighted[j][c] = rounded(loud[c]), plain[j][c] = rounded(energy[c]);
+    keep_rounded(loud, weighted[j]), keep_rounded(energy, plain[j]);
   }
   shelf.leave(state.shelf), cut.leave(state.cut);
   state.sum[0] = sum[0], state.sum[1] = sum[1];
