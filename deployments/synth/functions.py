@@ -74,7 +74,8 @@ def generate_from_preset(
     """Return float32 (2, frames) of a preset, of a graph, or of one instrument, that hold middle C.
 
     A preset is an object as in native/presets/, of which "graph" and "level_db" are read, in any unit. A graph is
-    {"nodes", "output"} with optional "events" (times in frames). Anything else is taken as the parameters of node
+    {"nodes", "output"}, such as a preset's "graph", in any unit as well, with optional "events" (times in frames) that
+    play it. Anything else is taken as the parameters of node
     type `poly`, flat; their times may also be given as *_ms, frequencies as *_khz. Presets and instruments take an
     optional "note" (MIDI, or a list for a chord) and "velocity", all three "seed". Raises InvalidInput, which names
     the field.

@@ -22,6 +22,7 @@ def instrument(params: dict[str, Any], duration: float, sample_rate: float) -> t
     A preset of the library's form has "graph"; a graph has "nodes"; else they are those of one `poly` node.
     """
     if "nodes" in params:
+        params = {**params, "nodes": _in_engine_units(params["nodes"])}
         return params, list(_timed(params.pop("events", None) or [], sample_rate))
     notes, velocity = params.pop("note", _MIDDLE_C), params.pop("velocity", _VELOCITY)
     if "graph" in params:
@@ -76,6 +77,34 @@ def _of_one_voice(params: Mapping[str, Any]) -> dict[str, Any]:
             which = f"nearest: {', '.join(near)}" if near else f"it has {', '.join(sorted(known))}"
             raise InvalidInput(f"a preset has no {_shown(name)}; {which}", f"/{name}")
     return {"nodes": [{"id": "voice", "type": "poly", "params": normal}], "output": "voice"}
+
+
+def _in_engine_units(nodes: Any) -> Any:
+    """The nodes of a graph with numbers for quantities; what else is wrong the engine names. Raises InvalidInput."""
+    if not isinstance(nodes, list | tuple):
+        return nodes
+    kinds, result = synth_native.describe(), []
+    for at, node in enumerate(nodes):
+        params = node.get("params") if isinstance(node, Mapping) else None
+        kind = kinds.get(str(node.get("type"))) if isinstance(node, Mapping) else None
+        if kind is None or not isinstance(params, Mapping):
+            result.append(node)
+            continue
+        units = {param["name"]: param["unit"] for param in kind["params"] if "choices" not in param}
+        result.append({**node, "params": {
+            name: _quantity(value, units[name], f"nodes/{at}/params/{name}") if name in units else value
+            for name, value in params.items()
+        }})  # fmt: skip
+    return result
+
+
+def _quantity(value: Any, unit: str, where: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return to_unit(value, unit)
+    except UnitError as error:
+        raise InvalidInput(f"{where.replace('/', '.')}: {error}", f"/{where}") from error
 
 
 def _held(

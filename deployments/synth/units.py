@@ -1,7 +1,8 @@
 """Quantities as people write them, in the unit that the engine takes: "250 ms", "A3", "-6 dB", "40 %".
 
 A bare number is taken to be in the engine's unit already. A bare number *as text* is linear where the engine
-wants decibels ("0.5" is -6 dB), and in the engine's unit everywhere else.
+wants decibels ("0.5" is -6 dB), and in the engine's unit everywhere else. A decimal comma and a typographic minus
+mean what they look like; "1,000" may be one or a thousand and is refused.
 """
 
 import math
@@ -9,6 +10,8 @@ import re
 from collections.abc import Mapping
 
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµ%°/]*)\s*")
+_THOUSAND = re.compile(r"\s*[+-]?[1-9]\d{0,2},\d{3}(?!\d)")
+_MINUSES = str.maketrans("−–", "--")  # noqa: RUF001 - what word processors make of a minus
 _NOTE = re.compile(r"\s*([A-Ga-g])([#♯b♭]?)(-?\d)\s*")
 _MIDI = re.compile(r"\s*(?:midi\s*(\d{1,3}(?:\.\d+)?)|(\d{1,3}(?:\.\d+)?)\s*midi)\s*", re.IGNORECASE)
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -43,10 +46,12 @@ def to_unit(value: float | str, unit: str) -> float:
         return float(value)
     if unit == "Hz" and (hertz := _note_hz(value)) is not None:
         return hertz
-    match = _QUANTITY.fullmatch(value)
+    match = _QUANTITY.fullmatch(_plain(value))
     if match is None:
         raise UnitError(f"'{value}' is no quantity; write {_examples(unit)}")
     number, suffix = float(match[1]), match[2].lower()
+    if not math.isfinite(number):
+        raise UnitError(f"'{value}' is too large a number; write {_examples(unit)}")
     if unit == "dB" and suffix in {"", "linear", "%"}:
         return _decibels(number / 100 if suffix == "%" else number, value)
     if unit == "" and suffix == "db":
@@ -57,6 +62,12 @@ def to_unit(value: float | str, unit: str) -> float:
     if factor is None:
         raise UnitError(f"'{value}' cannot be turned into {unit or 'a ratio'}; write {_examples(unit)}")
     return number * factor
+
+
+def _plain(text: str) -> str:
+    """The text with an ASCII minus and a decimal point; a comma that may part thousands stays."""
+    text = text.translate(_MINUSES)
+    return text if "." in text or text.count(",") != 1 or _THOUSAND.match(text) else text.replace(",", ".")
 
 
 def _note_hz(text: str) -> float | None:

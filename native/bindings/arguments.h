@@ -56,6 +56,8 @@ struct Input {
   [[nodiscard]] synth::AudioView view(double sample_rate_hz = 44100.0) const {
     return channels.view(sample_rate_hz);
   }
+  // Throws NotFinite. Touches no Python object.
+  void require_finite() const { synth::require_finite(view()); }
   void require_channels(const char* name, std::size_t expected) const {
     if (count() != expected)
       throw synth::Invalid(std::string(name) + " has " + std::to_string(count()) + " channels, expected " +

@@ -259,7 +259,8 @@ py::dict dict_from(const synth::CacheStats& stats) {
 
 FloatArray pooled_array(const std::vector<py::ssize_t>& shape) {
   std::size_t floats = 1;
-  for (const py::ssize_t n : shape) floats *= static_cast<std::size_t>(n);
+  for (const py::ssize_t n : shape)
+    if (__builtin_mul_overflow(floats, static_cast<std::size_t>(n), &floats)) throw std::bad_alloc();
   struct Block {
     float* data;
     std::size_t floats;
@@ -283,6 +284,38 @@ py::dict pool_stats() {
   return dict;
 }
 
+namespace {
+
+// Also of arrays at odd addresses, which a plain pointer must not read.
+constexpr int kAsPlain = py::array::c_style | py::array::forcecast | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+
+// A double that no float holds becomes infinity, which is refused by its place; NumPy need not warn of it
+// before.
+class QuietNumpy {
+ public:
+  explicit QuietNumpy(bool wanted) {
+    if (!wanted) return;
+    state_ = py::module_::import("numpy").attr("errstate")(py::arg("all") = "ignore");
+    state_.attr("__enter__")();
+  }
+  QuietNumpy(const QuietNumpy&) = delete;
+  QuietNumpy& operator=(const QuietNumpy&) = delete;
+  ~QuietNumpy() {
+    if (!state_) return;
+    const py::error_scope raised;  // of the conversion
+    try {
+      state_.attr("__exit__")(py::none(), py::none(), py::none());
+    } catch (py::error_already_set& error) {
+      error.discard_as_unraisable("numpy.errstate");
+    }
+  }
+
+ private:
+  py::object state_;
+};
+
+}  // namespace
+
 FloatArray audio_from(const py::array& array, const char* name) {
   const std::string what(name);
   if (array.dtype().kind() != 'f')
@@ -294,7 +327,8 @@ FloatArray audio_from(const py::array& array, const char* name) {
     throw synth::Invalid(what + " has " + std::to_string(array.shape(0)) +
                          " channels, expected 1 to 8; the shape is (channels, frames)");
   if (array.shape(array.ndim() - 1) < 1) throw synth::Invalid(what + " is empty");
-  return py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(array);
+  const QuietNumpy quiet(!array.dtype().is(py::dtype::of<float>()));
+  return py::array_t<float, kAsPlain>(array);
 }
 
 Channels::Channels(const FloatArray& array)

@@ -51,6 +51,8 @@ FloatArray crossfade(const py::array& a_in, const py::array& b_in, py::ssize_t f
   shape.back() = a_frames + b_frames - frames;
   const Output out(shape);
   unlocked([&] {
+    a.require_finite();
+    b.require_finite();
     for (std::size_t c = 0; c < a.count(); ++c) {
       const float *tail = a.channels.pointers[c] + a_frames - frames, *head = b.channels.pointers[c];
       float* to = std::copy_n(a.channels.pointers[c], a_frames - frames, out.pointers[c]);
@@ -68,9 +70,11 @@ FloatArray fade(const py::array& audio, py::ssize_t frames_in, py::ssize_t frame
   const Input given(audio, "audio");
   require_frames("frames_in", frames_in);
   require_frames("frames_out", frames_out);
-  if (frames_in + frames_out > static_cast<py::ssize_t>(given.channels.frames))
-    throw synth::Invalid("fade: frames_in + frames_out = " + std::to_string(frames_in + frames_out) +
-                         " must not be more than the length of the audio");
+  const auto frames = static_cast<py::ssize_t>(given.channels.frames);
+  if (frames_in > frames || frames_out > frames - frames_in)
+    throw synth::Invalid("fade: frames_in = " + std::to_string(frames_in) +
+                         " and frames_out = " + std::to_string(frames_out) +
+                         " together must not be more than the length of the audio");
   const synth::FadeCurve kind = fade_curve(curve);
   const Output out(given.shape());
   unlocked([&] { synth::fade(given.view(), frames_in, frames_out, kind, out.pointers); });

@@ -62,7 +62,11 @@ class PyRenderer {
   void render_into(py::array_t<float, py::array::c_style>& out, const std::optional<py::array>& input) {
     if (out.ndim() != 2 || out.shape(0) != 2)
       throw synth::Invalid("render_into: out must have shape (2, frames)");
-    fill(out.mutable_data(), out.shape(1), input);  // mutable_data refuses a read-only array
+    float* const data = out.mutable_data();  // refuses a read-only array
+    if (reinterpret_cast<std::uintptr_t>(data) % alignof(float) != 0)
+      throw synth::Invalid(
+          "render_into: out is not aligned, as a slice of bytes may be; its floats need addresses in fours");
+    fill(data, out.shape(1), input);
   }
 
   void swap(const PyPlan& plan, double fade_s) {
@@ -108,6 +112,8 @@ class PyRenderer {
       if (outside.ndim() != 2 || outside.shape(0) != 2 || outside.shape(1) != frames)
         throw synth::Invalid("input must have shape (2, " + std::to_string(frames) +
                              "), as long as what is rendered");
+      if (outside.data() < data + 2 * frames && data < outside.data() + 2 * frames)
+        outside = FloatArray({py::ssize_t{2}, frames}, outside.data());  // a copy, where out is the input
       heard = {outside.data(), outside.data() + frames};
     }
     const Claim claim(busy_);

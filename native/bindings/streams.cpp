@@ -74,7 +74,7 @@ class PyLimiter {
     const Claim claim(busy_);
     const Output out(given.shape());
     unlocked([&] {
-      synth::require_finite(given.view());
+      given.require_finite();
       limiter_.process(given.view(), out.pointers);
     });
     return out.array;
@@ -120,8 +120,8 @@ class PyDucker {
     const Claim claim(busy_);
     const Output out(bed.shape());
     unlocked([&] {
-      synth::require_finite(bed.view());
-      synth::require_finite(voice.view());  // one NaN would stay in the level for ever
+      bed.require_finite();
+      voice.require_finite();  // one NaN would stay in the level for ever
       ducker_.process(bed.view(), voice.view(), out.pointers);
     });
     return out.array;
@@ -148,7 +148,11 @@ class PyCrossfader {
     if (a.shape() != b.shape()) throw synth::Invalid("a and b must have the same shape");
     const Claim claim(busy_);
     const Output out(a.shape());
-    unlocked([&] { fader_.process(a.view(), b.view(), out.pointers); });
+    unlocked([&] {
+      a.require_finite();
+      b.require_finite();
+      fader_.process(a.view(), b.view(), out.pointers);
+    });
     return out.array;
   }
   [[nodiscard]] std::int64_t frame() const { return fader_.frame(); }
@@ -178,7 +182,10 @@ class PyFader {
     const Input given(audio, "audio");
     const Claim claim(busy_);
     const Output out(given.shape());
-    unlocked([&] { fader_.process(given.view(), out.pointers); });
+    unlocked([&] {
+      given.require_finite();
+      fader_.process(given.view(), out.pointers);
+    });
     return out.array;
   }
   [[nodiscard]] std::int64_t frame() const { return fader_.frame(); }
@@ -238,7 +245,7 @@ py::array_t<std::int32_t> dithered(const Input& given, synth::Dither& dither) {
   for (std::size_t c = 0; c < given.count(); ++c)
     pointers.push_back(out.mutable_data() + c * given.channels.frames);
   unlocked([&] {
-    synth::require_finite(given.view());
+    given.require_finite();
     dither.process(given.view(), pointers);
   });
   return out;

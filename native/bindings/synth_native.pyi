@@ -1,6 +1,10 @@
 """Continuo's C++ synthesizer and audio finisher.
 
 Audio is float32, C order, shape (channels, frames), nominal range [-1, 1]. native/README.md has the table of nodes.
+
+Samples may be any finite float, and arrays lie in memory in any way, also as doubles. Whatever takes audio refuses NaN
+and infinity (and doubles that no float holds) with NotFinite before it counts; sums that no float holds become its
+largest number. Only a renderer's input is not refused: what is not finite or beyond +-1e4 there is silence.
 """
 
 from collections.abc import Iterable, Mapping
@@ -71,11 +75,16 @@ class Renderer:
     def render(self, frames: int, input: NDArray[np.floating[Any]] | None = None) -> NDArray[np.float32]:
         """The next frames, shape (2, frames). The array owns its buffer (not copied, pooled when collected).
 
-        `input`, of the same shape, is what nodes of type `input` hear; None is silence.
+        `input`, of the same shape, is what nodes of type `input` hear; None is silence. MemoryError for more
+        frames than there is memory.
         """
 
     def render_into(self, out: NDArray[np.float32], input: NDArray[np.floating[Any]] | None = None) -> None:
-        """Fills a writable C-ordered float32 array of shape (2, frames) with the next frames; `input` as in render."""
+        """Fills a writable C-ordered float32 array of shape (2, frames) with the next frames.
+
+        `input` as in render; it may be `out`. ValueError for a wrong shape or an address that is not a float's,
+        TypeError for another type or order.
+        """
 
     def swap(self, plan: Plan, fade_s: float = 0.05) -> None:
         """Cross-fades to another plan in `fade_s` (0 to 60), in 5 ms at least. Held notes and coming events go over to
@@ -269,6 +278,7 @@ def finish(
     the input; limited_by, limited_db, gain_db, momentary_max_lufs, short_term_max_lufs, loudness_range_lu, ok.
     true_peak_dbtp is what a BS.1770 meter reads; the peak that is held is the exact one: what needs limiting loses its
     sound above 0.4535 of the rate (20 kHz at 44.1 kHz) near the ceiling, as no meter reads the true peak of that.
+    Samples above 2 ** 20 are finished as the same sound below full scale; gain_db then tells both gains together.
     Raises NotFinite, Silent (both ValueError), ValueError for a wrong shape or range.
     """
 

@@ -27,22 +27,27 @@ class BufferPool {
       for (float* block : blocks) std::free(block);
   }
 
+  // Throws bad_alloc.
   float* take(std::size_t floats) {
+    if (floats > kMostFloats) throw std::bad_alloc();
     const std::size_t bytes = rounded(floats);
     {
       const std::lock_guard lock(mutex_);
-      stats_.out_bytes += bytes;
       if (auto& blocks = kept_[bytes]; !blocks.empty()) {
         float* block = blocks.back();
         blocks.pop_back();
         stats_.kept_bytes -= bytes;
+        stats_.out_bytes += bytes;
         ++stats_.hits;
         return block;
       }
-      ++stats_.misses;
     }
-    if (void* block = std::aligned_alloc(64, bytes)) return static_cast<float*>(block);
-    throw std::bad_alloc();
+    void* const block = std::aligned_alloc(64, bytes);
+    if (!block) throw std::bad_alloc();
+    const std::lock_guard lock(mutex_);
+    stats_.out_bytes += bytes;
+    ++stats_.misses;
+    return static_cast<float*>(block);
   }
 
   void give(float* block, std::size_t floats) {
@@ -61,6 +66,7 @@ class BufferPool {
 
  private:
   static constexpr std::size_t kMostKept = std::size_t{64} << 20;
+  static constexpr std::size_t kMostFloats = std::size_t{1} << 60;  // whose bytes can be counted
   static std::size_t rounded(std::size_t floats) {
     std::size_t bytes = 4096;
     while (bytes < floats * sizeof(float)) bytes *= 2;

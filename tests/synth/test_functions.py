@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import synth_native
 
 from deployments.contract import InvalidInput
 from deployments.synth import generate_audio, generate_from_preset, get_status
@@ -162,6 +163,28 @@ def test_a_preset_file_plays(id_: str) -> None:
     assert np.abs(audio).max() > 0.01
     softer = generate_from_preset({**preset, "level_db": "-40 dB"}, duration=1.0)
     assert np.abs(softer).max() < 0.1 * np.abs(audio).max()
+
+
+@pytest.mark.parametrize("id_", ["rain", "airplane_cabin", "campfire", "bees"])
+def test_the_graph_of_a_preset_file_plays_as_it_is_written(id_: str) -> None:
+    graph = json.loads(next(folder().rglob(f"{id_}.json")).read_text(encoding="utf-8"))["graph"]
+    assert any(isinstance(value, str) and " " in value for node in graph["nodes"] for value in node["params"].values())
+    note = {"frame": 0, "type": "note_on", "note": 60}
+    takes_notes = {name for name, kind in synth_native.describe().items() if kind["takes_notes"]}
+    events = [{**note, "node": node["id"]} for node in graph["nodes"] if node["type"] in takes_notes]
+    assert np.abs(generate_from_preset({**graph, "events": events}, duration=1.0)).max() > 1e-3
+
+
+def test_a_graph_may_be_written_with_units_and_decimal_commas() -> None:
+    def level(gain_db: Any) -> float:
+        node = {"id": "a", "type": "noise", "params": {"color": "pink", "gain_db": gain_db}}
+        audio = generate_from_preset({"nodes": [node], "output": "a", "seed": 1}, duration=0.2)
+        return float(np.abs(audio).max())
+
+    assert level("-13.2 dB") == level("-13,2 dB") == level("−13,2 dB") == level(-13.2)  # noqa: RUF001
+    with pytest.raises(InvalidInput, match=r"nodes\.0\.params\.gain_db: '-13 Hz'") as caught:
+        level("-13 Hz")
+    assert caught.value.pointer == "/nodes/0/params/gain_db"
 
 
 def test_status() -> None:

@@ -23,6 +23,11 @@ from deployments.synth.units import UnitError, to_unit
         ("120 bpm", "Hz", 2),
         ("-6 dB", "dB", -6),
         ("-6dB", "dB", -6),
+        ("-13,2 dB", "dB", -13.2),
+        ("−13.2 dB", "dB", -13.2),  # noqa: RUF001
+        ("2,5 kHz", "Hz", 2500),
+        ("0,250 s", "s", 0.25),
+        ("0,5", "dB", -6.0206),
         ("0.5", "dB", -6.0206),
         ("50 %", "dB", -6.0206),
         ("40 %", "", 0.4),
@@ -51,6 +56,9 @@ def test_foreign_units(text: float | str, unit: str, expected: float) -> None:
         ("40 %", "s"),
         ("", "s"),
         ("nan", "Hz"),
+        ("1,000 Hz", "Hz"),
+        ("1,2,3 s", "s"),
+        ("1e400 Hz", "Hz"),
         ("3 st", "count"),
     ],
 )

@@ -6,10 +6,10 @@
 namespace synth {
 namespace {
 
-constexpr float kFullScale = 0.999f;
+constexpr float kFullScale = 0.999f * kHeadroom;
 // A click is over within four samples and has a bend of at least this; 32 frames around must be this much
 // calmer.
-constexpr float kLeastBend = 0.05f, kContrast = 12.0f;
+constexpr float kLeastBend = 0.05f * kHeadroom, kContrast = 12.0f;
 constexpr std::int64_t kAround = 2 * kHop, kWidth = 3;
 
 float bend(const float* x, std::int64_t n) noexcept { return std::abs(x[n - 2] - 2.0f * x[n - 1] + x[n]); }

@@ -10,9 +10,9 @@ namespace synth {
 // Fed hop by hop; looks two hops ahead and four back.
 class Faults {
  public:
-  // `x` is the first frame of `hop`, with kBehind hops before it and two after it in reach; `bends` are those
-  // of the hops from two before to two after it. `begin` and `end` are the frames of the audio, counted from
-  // x.
+  // All samples are times kHeadroom. `x` is the first frame of `hop`, with kBehind hops before it and two
+  // after it in reach; `bends` are those of the hops from two before to two after it. `begin` and `end` are
+  // the frames of the audio, counted from x.
   struct Place {
     const float* x;
     const float* bends;
@@ -24,7 +24,9 @@ class Faults {
   [[nodiscard]] long clipped_samples() const noexcept { return clipped_; }
   [[nodiscard]] long clicks() const noexcept { return clicks_; }
   // Of all; four times what a tone at half the rate reaches.
-  [[nodiscard]] float largest_bend() const noexcept { return largest_bend_; }
+  [[nodiscard]] double largest_bend() const noexcept {
+    return static_cast<double>(largest_bend_) / static_cast<double>(kHeadroom);
+  }
 
  private:
   void close_run() noexcept {

@@ -1,8 +1,10 @@
 #include "synth/finish/duck.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "synth/denormals.h"
+#include "synth/finish/meter.h"
 #include "synth/isa.h"
 
 namespace synth {
@@ -53,8 +55,7 @@ void Ducker::settle() {
     for (std::size_t c = 0; c < bed_.channels(); ++c) {
       float* x = bed_.hop(c, hop);
       isa().finish.ride(x, knots, kHop, x);
-      const float* over = voice_.hop(voice_.channels() == 1 ? 0 : c, hop);
-      for (int n = 0; n < kHop; ++n) x[n] += over[n];
+      isa().finish.add(x, voice_.hop(voice_.channels() == 1 ? 0 : c, hop), kHop, x);
     }
   }
 }
@@ -91,6 +92,7 @@ class Piece {
     for (std::size_t c = 0; c < x_.size(); ++c) {
       const std::size_t count = std::min(left, HopBuffer::kMost);
       std::copy_n(audio.channels[c] + (audio.frames - left), count, x_[c].begin());
+      if (!isa().finish.finite(x_[c].data(), static_cast<long>(count))) require_finite(audio);  // names it
       std::fill(x_[c].begin() + static_cast<std::ptrdiff_t>(count), x_[c].end(), 0.0f);
     }
     return {views_, HopBuffer::kMost, audio.sample_rate_hz};

@@ -39,7 +39,8 @@ class Ducker {
   float gain_ = 1.0f;
 };
 
-// The whole of it, without the latency: as long as the bed.
+// The whole of it, without the latency: as long as the bed. Throws NotFinite, which names the first place in
+// one of both.
 void duck(const AudioView& bed, const AudioView& voice, const DuckSettings& settings,
           std::span<float* const> out);
 

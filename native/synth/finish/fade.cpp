@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "synth/finish/meter.h"
 #include "synth/isa.h"
 
 namespace synth {
@@ -59,8 +60,10 @@ void Fader::process(const AudioView& audio, std::span<float* const> out) {
       if (moving)
         isa().finish.fade(x, way(into, now_.length), now_.curve == FadeCurve::smooth,
                           static_cast<float>(from_), static_cast<float>(level_), count, out[c] + done);
-      else
-        isa().finish.scale(x, count, static_cast<float>(level_), out[c] + done);
+      else if (const auto level = static_cast<float>(level_); level <= 1.0f)
+        isa().finish.scale(x, count, level, out[c] + done);
+      else  // what only fade holds within a float
+        isa().finish.fade(x, {0.0, 0.0}, false, level, level, count, out[c] + done);
     }
     frame_ += count, done += count;
   }
@@ -89,7 +92,17 @@ void fade(const AudioView& audio, std::int64_t in, std::int64_t out_length, Fade
   if (in > 0) fader.fade(1.0, in, 0, curve);
   if (out_length > 0)
     fader.fade(0.0, out_length, static_cast<std::int64_t>(audio.frames) - out_length, curve);
-  fader.process(audio, out);
+  constexpr std::size_t kPiece = 4096;  // is still in the cache when its check is done
+  std::vector<const float*> from(audio.channels.begin(), audio.channels.end());
+  std::vector<float*> to(out.begin(), out.end());
+  for (std::size_t left = audio.frames; left > 0;) {
+    const std::size_t count = std::min(left, kPiece);
+    for (const float* x : from)
+      if (!isa().finish.finite(x, static_cast<long>(count))) require_finite(audio);  // names the first place
+    fader.process({from, count, audio.sample_rate_hz}, to);
+    for (std::size_t c = 0; c < from.size(); ++c) from[c] += count, to[c] += count;
+    left -= count;
+  }
 }
 
 }  // namespace synth

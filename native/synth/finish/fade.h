@@ -20,7 +20,7 @@ class Crossfader {
   // Both streams have the channels of `out` and the same length. `out` may be one of them.
   void process(const AudioView& a, const AudioView& b, std::span<float* const> out);
   [[nodiscard]] std::int64_t frame() const noexcept { return frame_; }
-  [[nodiscard]] bool done() const noexcept { return frame_ >= start_ + length_; }
+  [[nodiscard]] bool done() const noexcept { return frame_ - start_ >= length_; }
 
  private:
   std::int64_t start_, length_, frame_ = 0;
@@ -55,7 +55,7 @@ class Fader {
   std::int64_t frame_ = 0;
 };
 
-// The first frames fade in, the last fade out. `out` may be the same samples.
+// The first frames fade in, the last fade out. `out` may be the same samples. Throws NotFinite.
 void fade(const AudioView& audio, std::int64_t in, std::int64_t out_length, FadeCurve curve,
           std::span<float* const> out);
 

@@ -17,8 +17,9 @@ constexpr double kMostLimitingDb = 6.0;
 // What the peak search may read too low, so that a stricter meter still finds the target held; half of it is
 // what a moving gain may add to a peak.
 constexpr double kMarginDb = 0.1;
-constexpr double kAudible = 1e-5;   // -100 dBFS
-constexpr double kSomeMore = 1.12;  // what making up for the limiting takes at most times: 1 dB
+constexpr double kAudible = 1e-5;    // -100 dBFS
+constexpr double kLoudest = 0x1p20;  // that cubes of samples and sums of them fit into a float
+constexpr double kSomeMore = 1.12;   // what making up for the limiting takes at most times: 1 dB
 // Of the ceiling. What the search misses near half the rate does not take a peak under this over it.
 constexpr double kSure = 0.9;
 // Alternating samples bend by four times their level, and what begins or ends in the midst of them rises to
@@ -61,10 +62,13 @@ class Finisher {
     const Report given = meter_->report(1.0);
     // The mean of a short sound may well be its own.
     const bool settled = static_cast<double>(audio_.frames) >= 0.4 * audio_.sample_rate_hz;
-    if (std::abs(given.dc_offset) > 1e-3 && settled) without_offset();
+    const double quieter_db = quieten();
+    const double offset = quieter_db == 0.0 ? given.dc_offset : meter_->report(1.0).dc_offset;
+    if (std::abs(offset) > 1e-3 && settled) without_offset();
     if (meter_->sample_peak() < kAudible) throw Silent("silent: nothing but a constant is above -100 dBFS");
     const std::optional<double> wanted = meter_->loudness().gain_to(target_lufs_);
     Report report = !wanted ? hold(gain_to_peak()) : fits(*wanted) ? hold(*wanted) : limit(*wanted);
+    report.gain_db += quieter_db;
     report.dc_offset = given.dc_offset;
     report.clipped_samples = given.clipped_samples;
     report.clicks = given.clicks;
@@ -76,13 +80,13 @@ class Finisher {
   void measure() {
     trace_ = {};
     meter_.emplace(audio_.sample_rate_hz, audio_.channels.size(), &trace_);
-    meter_->push(audio_);
+    meter_->push_once(audio_);
     meter_->end();
   }
 
   [[nodiscard]] bool fits(double gain) const {
     const double most = kSure * ceiling_ / gain;
-    return meter_->true_peak() <= most && static_cast<double>(meter_->largest_bend()) <= kSureBend * most &&
+    return meter_->true_peak() <= most && meter_->largest_bend() <= kSureBend * most &&
            strict_peak(most) <= most;
   }
 
@@ -142,6 +146,21 @@ class Finisher {
   template <class Run>
   static void windows(std::int64_t begin, std::int64_t end, Run run) {
     for (; begin < end; begin += Window::kHops) run(begin, std::min(Window::kHops, end - begin));
+  }
+
+  // What is out of all bounds is taken as the same sound below full scale. Returns the decibels, 0 for any
+  // other.
+  double quieten() {
+    if (meter_->sample_peak() <= kLoudest) return 0.0;
+    const int binades = -1 - std::ilogb(meter_->sample_peak());
+    const double gain = std::ldexp(1.0, binades);  // exact
+    for (std::size_t c = 0; c < out_.size(); ++c)
+      std::transform(audio_.channels[c], audio_.channels[c] + audio_.frames, out_[c],
+                     [gain](float x) { return static_cast<float>(gain * static_cast<double>(x)); });
+    view_.assign(out_.begin(), out_.end());
+    audio_.channels = view_;
+    measure();
+    return 20.0 * std::log10(2.0) * binades;
   }
 
   void without_offset() {

@@ -31,8 +31,14 @@ class HopBuffer {
   }
 
   // At most kMost frames, from `begin` on.
-  void add(std::span<const float* const> channels, std::size_t begin, std::size_t frames) {
-    for (std::size_t c = 0; c < x_.size(); ++c) std::copy_n(channels[c] + begin, frames, next(c, frames));
+  void add(std::span<const float* const> channels, std::size_t begin, std::size_t frames, float gain = 1.0f) {
+    for (std::size_t c = 0; c < x_.size(); ++c) {
+      const float* const from = channels[c] + begin;
+      if (gain == 1.0f)
+        std::copy_n(from, frames, next(c, frames));
+      else
+        std::transform(from, from + frames, next(c, frames), [gain](float x) { return gain * x; });
+    }
     frames_ += static_cast<std::int64_t>(frames);
   }
   // The same, of frames that will be written hop by hop.

@@ -9,6 +9,9 @@
 namespace synth {
 
 inline constexpr int kHop = 16;
+// Meter and Limiter keep their samples that much lower, so that no sum of a few finite ones overflows. A
+// power of two: only denormal numbers lose bits.
+inline constexpr float kHeadroom = 0x1p-8f;
 inline constexpr int kNear = 2;  // hops on each side of a hop that its true peak depends on
 
 // BS.1770's two filters in a form whose recursion is one multiplication long:
@@ -27,9 +30,10 @@ struct WeightingState {
 };
 
 struct FinishKernels {
-  // Per hop and channel the energy (sum of squares) of a pair of channels, K-weighted and as it is.
+  // Per hop and channel the energy (sum of squares) of a pair of channels, K-weighted and as it is, of
+  // samples that come times kHeadroom: without that, with the bits of a float and the range of a double.
   void (*weigh)(const Weighting& weighting, WeightingState& state, const float* left, const float* right,
-                int hops, float (*weighted)[2], float (*plain)[2]);
+                int hops, double (*weighted)[2], double (*plain)[2]);
   // Per hop the highest sample, as a magnitude.
   void (*sample_peaks)(const float* x, int hops, float* peaks);
   // Per hop the highest magnitude of the signal between the samples as well, given the sample peaks: as
@@ -49,6 +53,8 @@ struct FinishKernels {
   void (*bends)(const float* x, int hops, float* bends);
   bool (*finite)(const float* x, long frames);
   void (*scale)(const float* x, long frames, float gain, float* out);
+  // This, fade and cross give the largest float for what is beyond it.
+  void (*add)(const float* a, const float* b, long frames, float* out);
   // Times a line from knots[j] to knots[j + 1] over hop j; the last hop may be a part of one.
   void (*ride)(const float* x, const float* knots, long frames, float* out);
   // Frame i is at (first + i + 1/2) * step of the way, from 0 to 1.

@@ -78,10 +78,10 @@ void ChosenKernels::soften(const float* x, const float* shares, int hops, float 
 }
 
 Limiter::Limiter(double sample_rate_hz, std::size_t channels, double gain_db, double true_peak_dbtp)
-    : line_(sample_rate_hz, linear(gain_db), linear(true_peak_dbtp - kStreamMarginDb)),
+    : line_(sample_rate_hz, linear(gain_db) / kHeadroom, linear(true_peak_dbtp - kStreamMarginDb)),
       given_(channels, latency_of(line_)),
       buffer_(channels, latency_of(line_)),
-      ceiling_(linear(true_peak_dbtp - kStreamMarginDb - gain_db)),
+      ceiling_(kHeadroom * linear(true_peak_dbtp - kStreamMarginDb - gain_db)),
       begins_(channels),
       ends_(channels) {}
 
@@ -89,7 +89,7 @@ void Limiter::process(const AudioView& audio, std::span<float* const> out) {
   const FlushDenormals flush;
   for (std::size_t done = 0; done < audio.frames;) {
     const std::size_t frames = std::min(HopBuffer::kMost, audio.frames - done);
-    given_.add(audio.channels, done, frames);
+    given_.add(audio.channels, done, frames, kHeadroom);
     buffer_.add(frames);
     frames_ += static_cast<std::int64_t>(frames);
     const auto hops = static_cast<int>(given_.hops() - searched_);
@@ -136,7 +136,9 @@ void Limiter::ride(std::int64_t first, int hops, const float* peaks) {
   }
 }
 
-double Limiter::limited_db() const noexcept { return -20.0 * std::log10(static_cast<double>(line_.least())); }
+double Limiter::limited_db() const noexcept {
+  return -20.0 * std::log10(static_cast<double>(std::max(line_.least(), std::numeric_limits<float>::min())));
+}
 
 std::vector<float> gain_line(const std::vector<float>& peaks, double sample_rate_hz, float gain,
                              float ceiling) {

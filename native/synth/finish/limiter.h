@@ -69,9 +69,9 @@ class Limiter {
   static constexpr std::int64_t kEndless = std::numeric_limits<std::int64_t>::max() / 2;
 
   GainLine line_;
-  HopBuffer given_, buffer_;  // what came, and what goes
+  HopBuffer given_, buffer_;  // what came, and what goes, times kHeadroom
   SoundSoftener softener_;
-  float ceiling_;              // before the gain
+  float ceiling_;              // of what is in the buffers
   std::int64_t searched_ = 0;  // hops
   std::int64_t frames_ = 0, end_ = kEndless;
   std::vector<bool> begins_, ends_;  // whether they fade, by channel

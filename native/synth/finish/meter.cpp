@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "synth/denormals.h"
@@ -11,6 +12,12 @@ namespace synth {
 namespace {
 
 constexpr double kSilentPower = 1e-6;
+constexpr double kUp = 1.0 / static_cast<double>(kHeadroom);
+
+// No figure that is kept as a float is read where it would not fit.
+float held(double energy) {
+  return static_cast<float>(std::min(energy, static_cast<double>(std::numeric_limits<float>::max())));
+}
 
 [[noreturn]] void name_first_not_finite(const AudioView& audio, std::size_t channel) {
   const float* x = audio.channels[channel];
@@ -42,12 +49,22 @@ Meter::Meter(double sample_rate_hz, std::size_t channels, Trace* trace)
 
 void Meter::push(const AudioView& audio) {
   if (!trusted_) require_finite(audio);
+  add(audio, false);
+}
+
+void Meter::push_once(const AudioView& audio) { add(audio, true); }
+
+void Meter::add(const AudioView& audio, bool check) {
   const FlushDenormals flush;
   constexpr int kFrames = kBlock * kHop;
   for (std::size_t done = 0; done < audio.frames;) {
     const auto take = std::min(static_cast<std::size_t>(kFrames - gathered_), audio.frames - done);
-    for (std::size_t c = 0; c < channels_.size(); ++c)
-      std::copy_n(audio.channels[c] + done, take, channels_[c].x + kPast * kHop + gathered_);
+    for (std::size_t c = 0; c < channels_.size(); ++c) {
+      if (check && !isa().finish.finite(audio.channels[c] + done, static_cast<long>(take)))
+        require_finite(audio);  // names the first place
+      isa().finish.scale(audio.channels[c] + done, static_cast<long>(take), kHeadroom,
+                         channels_[c].x + kPast * kHop + gathered_);
+    }
     gathered_ += static_cast<int>(take);
     frames_ += static_cast<std::int64_t>(take);
     done += take;
@@ -62,7 +79,7 @@ void Meter::end() {
   block((gathered_ + kHop - 1) / kHop, true);
   for (Channel& channel : channels_) channel.faults.end();
   if (window_clock_.pending() > 0)
-    windows_.push_back(static_cast<float>(window_ / static_cast<double>(window_clock_.pending() * kHop)));
+    windows_.push_back(held(window_ / static_cast<double>(window_clock_.pending() * kHop)));
 }
 
 void Meter::block(int hops, bool last) {
@@ -75,7 +92,7 @@ void Meter::block(int hops, bool last) {
 
 // The energies of the hops of this block.
 void Meter::weigh(int hops) {
-  float weighted[kBlock][2], plain[kBlock][2];
+  double weighted[kBlock][2], plain[kBlock][2];
   double loud[kBlock] = {}, energy[kBlock] = {};
   for (std::size_t c = 0; c < channels_.size(); c += 2) {
     const std::size_t other = std::min(c + 1, channels_.size() - 1);
@@ -84,8 +101,8 @@ void Meter::weigh(int hops) {
     for (std::size_t k = c; k <= other; ++k) {
       const double weight = channel_weight(k, channels_.size());
       for (int j = 0; j < hops; ++j) {
-        loud[j] += weight * static_cast<double>(weighted[j][k - c]);
-        energy[j] += static_cast<double>(plain[j][k - c]);
+        loud[j] += weight * weighted[j][k - c];
+        energy[j] += plain[j][k - c];
       }
     }
   }
@@ -93,10 +110,10 @@ void Meter::weigh(int hops) {
     loudness_.add(loud[j]);
     window_ += energy[j];
     if (window_clock_.tick()) {
-      windows_.push_back(static_cast<float>(window_ / window_clock_.frames(1)));
+      windows_.push_back(held(window_ / window_clock_.frames(1)));
       window_ = 0.0;
     }
-    if (trace_) trace_->energies.push_back(static_cast<float>(loud[j]));
+    if (trace_) trace_->energies.push_back(held(loud[j]));
   }
 }
 
@@ -122,7 +139,7 @@ void Meter::search(int hops, bool last) {
   }
   for (int j = 0; j < hops; ++j) {
     sample_peak_ = std::max(sample_peak_, highest[j]);
-    if (trace_ && first + j >= 0 && first + j < total) trace_->samples.push_back(highest[j]);
+    if (trace_ && first + j >= 0 && first + j < total) trace_->samples.push_back(highest[j] / kHeadroom);
   }
 }
 
@@ -130,7 +147,7 @@ double Meter::dc_offset() const {
   double largest = 0.0;
   for (std::size_t c = 0; c < channels_.size(); ++c)
     if (const double sum = states_[c / 2].sum[c % 2]; std::abs(sum) > std::abs(largest)) largest = sum;
-  return frames_ == 0 ? 0.0 : largest / static_cast<double>(frames_);
+  return frames_ == 0 ? 0.0 : kUp * largest / static_cast<double>(frames_);
 }
 
 double Meter::silence_ratio(double gain) const {
@@ -141,8 +158,8 @@ double Meter::silence_ratio(double gain) const {
   return static_cast<double>(count) / static_cast<double>(windows_.size());
 }
 
-float Meter::largest_bend() const noexcept {
-  float largest = 0.0f;
+double Meter::largest_bend() const noexcept {
+  double largest = 0.0;
   for (const auto& channel : channels_) largest = std::max(largest, channel.faults.largest_bend());
   return largest;
 }
@@ -178,7 +195,7 @@ Report Meter::report(double gain) const {
 
 Report measure(const AudioView& audio) {
   Meter meter(audio.sample_rate_hz, audio.channels.size());
-  meter.push(audio);
+  meter.push_once(audio);
   meter.end();
   return meter.report(1.0);
 }

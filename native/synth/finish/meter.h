@@ -47,10 +47,12 @@ class Meter {
   // What comes is made from audio that was measured before: it is finite, nobody asks for its faults, and its
   // true peak is found otherwise.
   void trust() noexcept { trusted_ = true; }
-  void set_true_peak(float peak) noexcept { true_peak_ = peak; }
+  void set_true_peak(float peak) noexcept { true_peak_ = peak * kHeadroom; }
 
   // The channels must be as many as were announced. Throws NotFinite; then nothing of the audio has counted.
   void push(const AudioView& audio);
+  // The same, checked block by block, which reads memory once; after NotFinite the meter is of no more use.
+  void push_once(const AudioView& audio);
   // No more comes. What lies between the last samples and the silence after them counts as well.
   void end();
   // Of what came so far, or, after end(), of all of it times `gain`.
@@ -58,9 +60,9 @@ class Meter {
   [[nodiscard]] Report report(double gain) const;
 
   [[nodiscard]] const Loudness& loudness() const noexcept { return loudness_; }
-  [[nodiscard]] double true_peak() const noexcept { return static_cast<double>(true_peak_); }
-  [[nodiscard]] float largest_bend() const noexcept;
-  [[nodiscard]] double sample_peak() const noexcept { return static_cast<double>(sample_peak_); }
+  [[nodiscard]] double true_peak() const noexcept { return level(true_peak_); }
+  [[nodiscard]] double largest_bend() const noexcept;
+  [[nodiscard]] double sample_peak() const noexcept { return level(sample_peak_); }
   [[nodiscard]] std::int64_t frames() const noexcept { return frames_; }
   [[nodiscard]] std::size_t channels() const noexcept { return channels_.size(); }
 
@@ -69,11 +71,16 @@ class Meter {
   static constexpr int kPast = 6;    // hops of the block before that stay in reach
   static constexpr int kSlack = 12;  // hops after it that kernels may read
 
-  struct Channel {
+  static double level(float peak) noexcept {
+    return static_cast<double>(peak) / static_cast<double>(kHeadroom);
+  }
+
+  struct Channel {  // x: times kHeadroom
     alignas(64) float x[(kPast + kBlock + kSlack) * kHop] = {};
     Faults faults;
   };
 
+  void add(const AudioView& audio, bool check);
   void block(int hops, bool last);
   void weigh(int hops);
   void search(int hops, bool last);
@@ -90,9 +97,9 @@ class Meter {
   std::vector<float> windows_;  // mean power of each 50 ms
   Trace* trace_;
   bool trusted_ = false;
-  std::int64_t frames_ = 0, hops_ = 0;  // hops that went through weigh()
-  int gathered_ = 0;                    // frames in the block that is being filled
-  float true_peak_ = 0.0f, sample_peak_ = 0.0f;
+  std::int64_t frames_ = 0, hops_ = 0;           // hops that went through weigh()
+  int gathered_ = 0;                             // frames in the block that is being filled
+  float true_peak_ = 0.0f, sample_peak_ = 0.0f;  // times kHeadroom
 };
 
 // Throws NotFinite, which names the first place.

@@ -1,6 +1,7 @@
 // Fades and dither. Plain loops without fused operations, so that every compiler's vectors round alike;
 // positions are whole numbers in a double, so that a frame's gain does not depend on where a piece begins.
 #include "synth/kernels/finish.h"
+#include "synth/kernels/hold.h"
 #include "synth/shared.h"
 
 namespace synth {
@@ -22,7 +23,7 @@ SYNTH_SHARED float turn_at(const FinishKernels::Way& way, long i) noexcept {
 template <class Gain>
 SYNTH_SHARED void fade_by(const float* x, const FinishKernels::Way& way, long frames, float* out,
                           Gain gain) noexcept {
-  for (long i = 0; i < frames; ++i) out[i] = x[i] * gain(turn_at(way, i));
+  for (long i = 0; i < frames; ++i) out[i] = hold(x[i] * gain(turn_at(way, i)));
 }
 
 }  // namespace
@@ -44,12 +45,12 @@ void cross(const float* a, const float* b, FinishKernels::Way way, bool equal_po
   if (equal_power)
     for (long i = 0; i < frames; ++i) {
       const float t = turn_at(way, i);
-      out[i] = quarter_sine(1.0f - t) * a[i] + quarter_sine(t) * b[i];
+      out[i] = hold(quarter_sine(1.0f - t) * a[i] + quarter_sine(t) * b[i]);
     }
   else
     for (long i = 0; i < frames; ++i) {
       const float t = turn_at(way, i);
-      out[i] = (1.0f - t) * a[i] + t * b[i];
+      out[i] = hold((1.0f - t) * a[i] + t * b[i]);
     }
 }
 

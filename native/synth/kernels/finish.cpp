@@ -3,8 +3,8 @@
 namespace synth {
 inline namespace SYNTH_ISA {
 
-const FinishKernels kFinishKernels{weigh,  sample_peaks, meter_peaks, strict_peaks, soften, bends,
-                                   finite, scale,        ride,        fade,         cross,  dither};
+const FinishKernels kFinishKernels{weigh, sample_peaks, meter_peaks, strict_peaks, soften, bends, finite,
+                                   scale, add,          ride,        fade,         cross,  dither};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -59,7 +59,7 @@ void meter_peaks(const float* x, int hops, float floor, const float* samples, fl
   std::copy_n(samples, hops, peaks);
   const MeterFilter& filter = MeterFilter::instance();
   Points points;
-  spans(x, hops, kHopsPerSpan, filter.reach, floor, samples, [&](int begin, int end) {
+  spans(x, hops, kHopsPerSpan, filter.reach, floor, samples, [&](int begin, int end, float) {
     const float* at = x + begin * kHop;
     interpolate(filter, at, points);
     for (int j = begin; j < end; ++j) peaks[j] = highest_point(at, points, (j - begin) * kHop);

@@ -64,7 +64,7 @@ SYNTH_INLINE float highest_sample(const float* x) noexcept {
   return highest(top);
 }
 
-// Calls see(first hop, hop behind the last) for each span whose samples may reach the floor.
+// Calls see(first hop, hop behind the last, highest sample) for each span whose samples may reach the floor.
 template <class See>
 SYNTH_INLINE void spans(const float* x, int hops, int longest, float reach, float floor,
                         const float* sample_peaks, See see) noexcept {
@@ -73,7 +73,7 @@ SYNTH_INLINE void spans(const float* x, int hops, int longest, float reach, floa
     float around = 0.0f;
     for (int k = j - kNear; k < end + kNear; ++k)
       around = std::max(around, k >= 0 && k < hops ? sample_peaks[k] : highest_sample(x + k * kHop));
-    if (around * reach > floor) see(j, end);
+    if (around * reach > floor) see(j, end, around);
   }
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "synth/kernels/finish.h"
+#include "synth/kernels/hold.h"
 #include "synth/kernels/wide.h"
 
 namespace synth {
@@ -25,13 +26,15 @@ bool finite(const float* x, long frames) {
     }
   float sum = 0.0f;
   for (; i < frames; ++i) sum += x[i] - x[i];
-  for (int r = 0; r < 4; ++r)
-    for (int lane = 0; lane < kWide; ++lane) sum += sums[r][lane];
-  return sum == 0.0f;
+  return sum + total((sums[0] + sums[1]) + (sums[2] + sums[3])) == 0.0f;
 }
 
 void scale(const float* x, long frames, float gain, float* out) {
   for (long i = 0; i < frames; ++i) out[i] = x[i] * gain;
+}
+
+void add(const float* a, const float* b, long frames, float* out) {
+  for (long i = 0; i < frames; ++i) out[i] = hold(a[i] + b[i]);
 }
 
 void ride(const float* x, const float* knots, long frames, float* out) {

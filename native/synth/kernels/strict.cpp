@@ -54,7 +54,8 @@ struct StrictFilter {
   }
 };
 
-constexpr int kLead = 4;  // half points before and behind a span
+constexpr int kLead = 4;   // half points before and behind a span
+constexpr int kSpare = 6;  // hops that are read without use, see FinishKernels
 
 // The points at 1/4, 1/2 and 3/4 after each frame of a span, the latter two from a few frames before it on.
 struct Points {
@@ -168,21 +169,44 @@ float highest_of_hop(const MeterFilter& meter, const float* x, Points& points, i
   return highest(top);
 }
 
+void search(const float* x, int hops, float floor, Points& points, float* peaks) noexcept {
+  interpolate(StrictFilter::instance(), x, hops * kHop, points);
+  for (int j = 0; j < hops; ++j)
+    peaks[j] = highest_of_hop(MeterFilter::instance(), x, points, j * kHop, floor);
+}
+
+constexpr float kLoud = 0x1p40f;  // the cubes of higher samples do not fit into a float
+
+// The same of one hop, where samples are that high: by a copy that is about as high as one. Hop by hop,
+// because what a hop gives may not depend on those that are searched with it.
+__attribute__((noinline)) void search_loud(const float* x, float floor, Points& points,
+                                           float* peak) noexcept {
+  constexpr int kHops = kNear + 1 + kNear;
+  float top = 0.0f;
+  for (int k = 0; k < kHops; ++k) top = std::max(top, highest_sample(x + (k - kNear) * kHop));
+  if (top < kLoud) return search(x, 1, floor, points, peak);
+  const int binades = std::min(std::ilogb(top), 120);
+  const float down = std::ldexp(1.0f, -binades);
+  float quiet[(kHops + kSpare) * kHop];
+  for (int n = 0; n < (kHops + kSpare) * kHop; ++n) quiet[n] = down * x[n - kNear * kHop];
+  search(quiet + kNear * kHop, 1, down * floor, points, peak);
+  *peak *= std::ldexp(1.0f, binades);
+}
+
 }  // namespace
 
 static_assert(StrictFilter::kPairs + kLead <= kNear * kHop);
 
 void strict_peaks(const float* x, int hops, float floor, const float* samples, float* peaks) {
   std::copy_n(samples, hops, peaks);
-  const StrictFilter& filter = StrictFilter::instance();
-  const MeterFilter& meter = MeterFilter::instance();
   Points points;
-  spans(x, hops, kHopsPerSpan, filter.reach * kMostAdded * kMostRead, floor, samples,
-        [&](int begin, int end) {
+  spans(x, hops, kHopsPerSpan, StrictFilter::instance().reach * kMostAdded * kMostRead, floor, samples,
+        [&](int begin, int end, float top) {
           const float* at = x + begin * kHop;
-          interpolate(filter, at, (end - begin) * kHop, points);
-          for (int j = begin; j < end; ++j)
-            peaks[j] = highest_of_hop(meter, at, points, (j - begin) * kHop, floor);
+          if (top < kLoud)
+            search(at, end - begin, floor, points, peaks + begin);
+          else
+            for (int j = begin; j < end; ++j) search_loud(x + j * kHop, floor, points, peaks + j);
         });
 }
 

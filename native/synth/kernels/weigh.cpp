@@ -44,10 +44,20 @@ struct Stage {
   }
 };
 
+// Of the samples without their headroom, to floats where those can hold it.
+SYNTH_INLINE void keep_rounded(const Pair& lower, double* energies) noexcept {
+  typedef float Floats __attribute__((vector_size(8)));
+  constexpr double kUp = 1.0 / static_cast<double>(kHeadroom);
+  const Pair energy = lower * both(kUp * kUp);
+  const Pair rounded = __builtin_convertvector(__builtin_convertvector(energy, Floats), Pair);
+  const Pair kept = energy < both(1e38) ? rounded : energy;
+  std::memcpy(energies, &kept, sizeof kept);
+}
+
 }  // namespace
 
 void weigh(const Weighting& weighting, WeightingState& state, const float* left, const float* right, int hops,
-           float (*weighted)[2], float (*plain)[2]) {
+           double (*weighted)[2], double (*plain)[2]) {
   Stage shelf(weighting.shelf, state.shelf), cut(weighting.cut, state.cut);
   Pair sum = pair(state.sum);
   for (int j = 0; j < hops; ++j) {
@@ -59,8 +69,7 @@ void weigh(const Weighting& weighting, WeightingState& state, const float* left,
       energy = fma(x, x, energy);
       sum += x;
     }
-    for (int c = 0; c < 2; ++c)
-      weighted[j][c] = static_cast<float>(loud[c]), plain[j][c] = static_cast<float>(energy[c]);
+    keep_rounded(loud, weighted[j]), keep_rounded(energy, plain[j]);
   }
   shelf.leave(state.shelf), cut.leave(state.cut);
   state.sum[0] = sum[0], state.sum[1] = sum[1];
