@@ -239,8 +239,12 @@ class Ingress:
         return left
 
     async def __del__(self) -> None:
-        if hasattr(self, "runtime"):
-            await self.runtime.close()
+        if not hasattr(self, "runtime"):
+            return
+        self.runtime.jobs.grace_over.set()  # whoever waits is answered, and asks the next one
+        if self.listener is not None and self.listener.serving:
+            await self.listener.stop()
+        await self.runtime.close()
 
 
 def ingress_deployment() -> Any:

@@ -21,6 +21,7 @@ from serve_app.database import Database
 from serve_app.errors import Draining, IdempotencyMismatch, NotFound, Overloaded
 from serve_app.execution import Execution, success
 from serve_app.graph import Plan
+from serve_app.leases import ClaimLost
 from serve_app.object_records import ObjectGone
 from serve_app.records import Room, Row
 from serve_app.running import Made, Running, ranked
@@ -123,6 +124,8 @@ class Jobs:
             await write()
         except records.KeyTaken as taken_meanwhile:
             return taken_meanwhile.row
+        except ClaimLost:
+            raise Draining("this process is being replaced; ask again", retry_after_s=1) from None
         except IntegrityError:  # PostgreSQL: two transactions met at the same key
             taken = await self.database.read(records.find_key, key["owner"], key["key"]) if key else None
             if taken is None:

@@ -87,6 +87,16 @@ def leave(c: sa.Connection, holder: str) -> None:
         free(c, [holder], RELEASED)
 
 
+def check_holding(c: sa.Connection, holder: str) -> None:
+    """Raise ClaimLost unless this holder's row is there, and keep it there until the transaction ends.
+
+    Whoever deletes it waits for that and frees what the transaction gave to the holder: no row names one that is gone.
+    """
+    mine = sa.select(holders.c.id).where(holders.c.id == holder)
+    if c.execute(mine.with_for_update(read=True, key_share=True)).first() is None:
+        raise ClaimLost(holder)
+
+
 def reap(c: sa.Connection, me: str) -> list[str]:
     """End the leases that are over, and those of processes of this machine that are dead; free what they held."""
     over = holders.c.lease_until < now()

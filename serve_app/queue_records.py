@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from serve_app import tables
 from serve_app.database import insert_into
-from serve_app.leases import is_dead, now
+from serve_app.leases import check_holding, is_dead, now
 from serve_app.records import Row, complete
 from serve_app.tables import duties, events, holders, jobs
 
@@ -77,6 +77,7 @@ def _move(c: sa.Connection, me: str, which: sa.Select[Any], limit: int) -> list[
     ids = list(
         c.execute(which.order_by(jobs.c.priority, jobs.c.id).limit(limit).with_for_update(skip_locked=True)).scalars()
     )
+    check_holding(c, me)
     c.execute(sa.update(jobs).where(jobs.c.id.in_(ids)).values(queue_holder=me))
     found = c.execute(sa.select(jobs).where(jobs.c.id.in_(ids)).order_by(jobs.c.priority, jobs.c.id))
     return complete(c, [dict(row._mapping) for row in found])

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from serve_app import tables
 from serve_app.database import insert_into
 from serve_app.errors import Overloaded
-from serve_app.leases import Claim, ClaimLost, now
+from serve_app.leases import Claim, ClaimLost, check_holding, now
 from serve_app.object_records import Stored, bury, delete_unused, hand_out, plan_objects
 from serve_app.schemas import FINISHED
 from serve_app.tables import deliveries, events, idempotency, jobs, objects, outputs, owners, usage
@@ -85,7 +85,8 @@ def accept_job(
 ) -> str | None:
     """Accept a job: its row, its first events, its idempotency key, what it will store, even its end.
 
-    Returns the id of a planned delivery. Raises KeyTaken, Overloaded when there is no `room`, ObjectGone.
+    Returns the id of a planned delivery. Raises KeyTaken, Overloaded when there is no `room`, ObjectGone,
+    ClaimLost when this process holds nothing any more.
     """
     if key is not None:
         taken = find_key(c, key["owner"], key["key"])
@@ -96,6 +97,7 @@ def accept_job(
         c.execute(sa.insert(idempotency), key)
     if room is not None:
         _admit(c, row["owner"], room)
+    check_holding(c, row["holder"] or row["queue_holder"])
     c.execute(sa.insert(jobs), {name: value for name, value in row.items() if name in jobs.c})
     log: list[Event] = [(1, "queued", {})]
     if row["attempts"]:

@@ -159,10 +159,28 @@ def test_who_leaves_frees_what_it_held(database: Database) -> None:
     assert (found["status"], found["attempts"][-1]["outcome"]) == ("queued", "released")
 
 
+@pytest.mark.parametrize("status", ["queued", "running"])
+def test_no_row_names_a_holder_that_is_gone(database: Database, status: str) -> None:
+    """A process that was replaced and still accepts: nobody would ever free such a job."""
+    row = held("holder_a") if status == "running" else job(queue_holder="holder_a")
+    with pytest.raises(ClaimLost):
+        database.write_now(records.accept_job, row, None)
+    assert database.read_now(records.get_job, row["id"]) is None
+    orphan = job(queue_holder=None)
+    database.write_now(enter, "holder_b", 20.0)
+    database.write_now(records.accept_job, {**orphan, "queue_holder": "holder_b"}, None)
+    database.write_now(leave, "holder_b")
+    with pytest.raises(ClaimLost):
+        database.write_now(queue_records.adopt, "holder_a", 10)
+
+
 def test_a_queued_job_is_taken_by_one_of_many(database: Database) -> None:
-    rows = [job(queue_holder=None) for _ in range(20)]
+    rows = [job(queue_holder="gone") for _ in range(20)]
+    for holder in ("a", "b", "c", "gone"):
+        database.write_now(enter, holder, 20.0)
     for row in rows:
         database.write_now(records.accept_job, row, None)
+    database.write_now(leave, "gone")
     taken = [item["id"] for me in ("a", "b", "c") for item in database.write_now(queue_records.adopt, me, 7)]
     assert sorted(taken) == sorted(row["id"] for row in rows)
     assert database.read_now(queue_records.has_stealable, "a", "tone")

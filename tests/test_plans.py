@@ -74,6 +74,8 @@ def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     database = Database(url)
     database.migrate()
     database.write_now(fill)
+    for holder in (ME, "holder_other"):
+        database.write_now(enter, holder, 3600.0)
     yield database
     database.close()
 

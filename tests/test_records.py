@@ -10,13 +10,20 @@ from sqlalchemy.exc import IntegrityError
 
 from serve_app import object_records, queue_records, records, tables
 from serve_app.database import Database
-from serve_app.leases import ClaimLost
+from serve_app.leases import ClaimLost, enter
 from serve_app.object_records import ObjectGone, Stored, plan_objects
 from serve_app.records import Ending, Row
 
 pytestmark = pytest.mark.anyio
 
 ME = "holder_me"
+
+
+@pytest.fixture
+def database(database: Database) -> Database:
+    """With this process as a holder."""
+    database.write_now(enter, ME, 3600.0)
+    return database
 
 
 def job(owner: str = "ada", **values: Any) -> Row:
@@ -210,7 +217,7 @@ async def test_deleting_a_job_leaves_no_row_of_it(database: Database) -> None:
             table.name: c.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
             for table in metadata.sorted_tables
         }
-        kept = ("objects", "owners")  # the tombstone, and the number of the owner's newest event
+        kept = ("objects", "owners", "holders")  # the tombstone, and the number of the owner's newest event
         return {name: count for name, count in found.items() if count and name not in kept}
 
     assert await database.read(left) == {}

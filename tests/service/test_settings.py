@@ -40,8 +40,8 @@ class Deployed:
 
 
 @contextmanager
-def deploying(home: Path) -> Iterator[Deployed]:
-    command = [sys.executable, "-m", "tests.support.deployed", str(home)]
+def deploying(home: Path, behind_haproxy_at: int = 0) -> Iterator[Deployed]:
+    command = [sys.executable, "-m", "tests.support.deployed", str(home), str(behind_haproxy_at)]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(home), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -56,9 +56,10 @@ def deploying(home: Path) -> Iterator[Deployed]:
 
 
 def rendered(home: Path, port: int, **args: Any) -> Json:
-    """As `continuo config render` writes it, with a door on loopback instead of Ray's proxies."""
+    """As `continuo config render` writes it, with a door on loopback (at a `port`) instead of Ray's proxies."""
     document: Json = yaml.safe_load(run("config", "render", "--config", str(config_file(home, [TONE], **args))).stdout)
-    document["applications"][0]["args"] |= {"listen": {"port": port}, "auth": {"mode": "loopback"}}
+    if port:
+        document["applications"][0]["args"] |= {"listen": {"port": port}, "auth": {"mode": "loopback"}}
     return {"applications": document["applications"]}
 
 

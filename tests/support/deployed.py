@@ -1,6 +1,7 @@
 """What `serve deploy` does, in a process: for each Serve config file (a JSON line of stdin) the replicas that then run.
 
-`python -m tests.support.deployed HOME` starts Ray and Serve's controller, and ends them when stdin does.
+`python -m tests.support.deployed HOME [PORT]` starts Ray and Serve's controller, with a PORT behind HAProxy there, and
+ends them when stdin does.
 """
 
 import json
@@ -11,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from serve_app.config import parse_args
-from serve_app.launch import Launch, start_ray
-from serve_app.ray_processes import ray_environment
+from serve_app.launch import Launch, free_ports, start_ray
+from serve_app.ray_processes import production_environment, ray_environment
 from serve_app.scratch import scratch_folder
 
 
@@ -30,7 +31,7 @@ def replicas(client: Any) -> dict[str, list[str]]:
     }
 
 
-def main(home: Path) -> None:
+def main(home: Path, port: int = 0) -> None:
     """Answer each line of stdin."""
     args = parse_args({"models": [{"name": "tone", "model": "deployments.tone:Tone"}]})
     os.environ.update(ray_environment(args, home / "log.jsonl"))
@@ -40,7 +41,9 @@ def main(home: Path) -> None:
 
     with scratch_folder() as scratch:
         try:
-            start_ray(args, Launch({}), scratch)
+            if port:
+                os.environ.update(production_environment(scratch, "127.0.0.1", port, free_ports(4, port)))
+            start_ray(args, Launch({}, port=port, production=bool(port)), scratch)
             client = _get_global_client()
             print("up", flush=True)
             for line in sys.stdin:
@@ -51,4 +54,4 @@ def main(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
