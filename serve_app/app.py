@@ -16,15 +16,16 @@ from ray.serve.config import AutoscalingConfig
 from ray.serve.exceptions import DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
-from serve_app.config import Args, ConfigError, Limits, ModelEntry, Retention, parse_args, refuse_unsafe
+from serve_app.config import Args, ConfigError, ModelEntry, parse_args, parse_settings, refuse_unsafe
 from serve_app.errors import GenerationFailed, ModelNotReady
 from serve_app.graph import Catalogue
-from serve_app.logs import set_up_logging
+from serve_app.logs import log, set_up_logging
 from serve_app.memory import give_back_later
 from serve_app.parts import Answer
 from serve_app.work import LAST, Event, ReplicaGone, Work
 
 INGRESS = "ingress"
+LINGER_S = 0.5
 _LOST = (
     exceptions.RayActorError,
     exceptions.WorkerCrashedError,
@@ -34,7 +35,18 @@ _LOST = (
 
 
 def build(args: dict[str, Any]) -> serve.Application:
-    """The application of the Ray Serve config file. Raises ConfigError that names the wrong key."""
+    """The application of the Ray Serve config file. Raises ConfigError that names the wrong key.
+
+    Ray restarts every replica when `args` differ from those that run. So `limits` and `retention` reach the ingress as
+    its `user_config`, and a file for `serve deploy` names them there (`continuo config render` writes it so):
+
+        applications:
+        - import_path: serve_app.app:build
+          args: {models: ...}
+          deployments: [{name: ingress, user_config: {limits: {queued_jobs: 100}}}]
+
+    What `user_config` leaves out is as `args` say. `continuo serve` reads the same file.
+    """
     from serve_app.replica import Replica  # here, so that the ingress process loads neither codecs nor the engine
 
     parsed = parse_args(args)
@@ -49,7 +61,7 @@ def build(args: dict[str, Any]) -> serve.Application:
         num_replicas=parsed.ingress_replicas,
         user_config={"limits": parsed.limits.model_dump(), "retention": parsed.retention.model_dump()},
     )
-    return ingress.bind(parsed, **{handle_name(name): node for name, node in bound.items()})
+    return ingress.bind(parsed, bound)
 
 
 def in_order(entries: tuple[ModelEntry, ...]) -> list[ModelEntry]:
@@ -63,11 +75,6 @@ def in_order(entries: tuple[ModelEntry, ...]) -> list[ModelEntry]:
         done += free
         left = [entry for entry in left if entry not in free]
     return done
-
-
-def handle_name(model: str) -> str:
-    """A model's name as a keyword argument."""
-    return "model_" + model.replace("-", "_").replace(".", "_")
 
 
 def deployment_options(entry: ModelEntry, log_level: str) -> dict[str, Any]:
@@ -162,15 +169,17 @@ class RayModel:
 class Ingress:
     """HTTP in, jobs owned here. With `args.listen` it has its own HTTP server; else Ray's proxies call it."""
 
-    async def __init__(self, args: Args, **handles: DeploymentHandle) -> None:  # type: ignore[misc]
+    async def __init__(self, args: Args, handles: dict[str, DeploymentHandle]) -> None:  # type: ignore[misc]
         # Here, so that neither the process that deploys nor the models' load database and routes.
-        from serve_app.ingress import Listener, create_app
+        from serve_app.ingress import create_app
+        from serve_app.listener import Listener
         from serve_app.runtime import Runtime
 
         set_up_logging(args.log_level)
         refuse_unsafe(args, machines=sum(node["Alive"] for node in ray.nodes()))
         context = serve.get_replica_context()
-        models = {entry.name: RayModel(handles[handle_name(entry.name)]) for entry in args.models}
+        models = {entry.name: RayModel(handles[entry.name]) for entry in args.models}
+        self.configured = False
         self.counted_at, self.counts = 0.0, [(0, 0) for _ in args.models]
         self.app_name = context.app_name
         self.runtime = Runtime(args, models, count_replicas=self.count_replicas)
@@ -178,7 +187,9 @@ class Ingress:
         self.asgi = create_app(self.runtime, behind_serve=args.listen is None)
         self.listener: Listener | None = None
         if args.listen is not None:
-            self.listener = Listener(self.asgi, args.listen.host, args.listen.port)
+            self.listener = Listener(
+                self.asgi, args.listen.host, args.listen.port, lambda: self.runtime.jobs.limits.connections
+            )
             await self.listener.start()
         give_back_later()
 
@@ -200,15 +211,22 @@ class Ingress:
         return self.counts
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """New limits without a restart."""
-        limits, retention = Limits(**user_config["limits"]), Retention(**user_config["retention"])
-        self.runtime.apply(limits, retention)
+        """New limits and retention without a restart. Raises ConfigError for wrong ones that it would start with."""
+        try:
+            settings = parse_settings(user_config, self.runtime.args)
+        except ConfigError as error:
+            if not self.configured:
+                raise
+            log.error("user_config is wrong, so limits and retention stay as they are", extra={"detail": str(error)})
+            return  # Ray would replace a replica that raises here, again and again
+        self.configured = True
+        self.runtime.apply(settings.limits, settings.retention)
 
     async def check_health(self) -> None:
         """Called by the controller: the HTTP server and every loop of this process must run."""
         if (reason := self.runtime.unhealthy()) is not None:
             raise RuntimeError(reason)
-        if self.listener is not None and (self.listener.task is None or self.listener.task.done()):
+        if self.listener is not None and not self.listener.serving:
             raise RuntimeError("the HTTP server has ended")
 
     async def drain(self, grace_s: float) -> int:
@@ -216,6 +234,8 @@ class Ingress:
         left = await self.runtime.drain(grace_s)
         if self.listener is not None:
             await self.listener.stop()
+        else:
+            await asyncio.sleep(LINGER_S)  # answers to those who waited are on their way through Ray's proxies
         return left
 
     async def __del__(self) -> None:

@@ -5,7 +5,7 @@ import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -13,6 +13,7 @@ from serve_app.addresses import is_loopback
 
 _VARIABLE = re.compile(r"\$\{(?:FILE:(?!-)([^}]+)|([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?)\}")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")  # as browsers write it
+_HTTP_URL = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
 _LONGEST_SECRET = 64 << 10
 
 
@@ -37,6 +38,12 @@ class S3StorageConfig(Section):
     bucket: str = Field(min_length=1)
     prefix: str = ""
     endpoint_url: str | None = None
+    public_endpoint_url: str | None = Field(
+        default=None, pattern=_HTTP_URL, description="The same server as clients reach it; URLs are signed for it."
+    )
+    public_base_url: str | None = Field(
+        default=None, pattern=_HTTP_URL, description="A CDN before the bucket: URLs are this and the key, not signed."
+    )
     region: str = "us-east-1"
     url_ttl_s: int = Field(default=3600, ge=1, le=7 * 24 * 3600)
     addressing_style: Literal["auto", "path", "virtual"] = "auto"
@@ -45,6 +52,14 @@ class S3StorageConfig(Section):
     read_timeout_s: float = Field(default=10.0, gt=0)
     deadline_s: float = Field(default=15.0, gt=0)
     multipart_threshold_bytes: int = Field(default=8 << 20, ge=5 << 20)
+
+    @model_validator(mode="after")
+    def _one_public_address(self) -> "S3StorageConfig":
+        if self.public_endpoint_url and self.public_base_url:
+            raise ValueError(
+                "public_endpoint_url is for signed URLs, public_base_url for unsigned ones: set one of them"
+            )
+        return self
 
     @field_validator("prefix")
     @classmethod
@@ -102,6 +117,7 @@ class Limits(Section):
     queued_jobs: int = Field(default=256, ge=1, description="Accepted and unfinished jobs before new ones get 429.")
     queued_jobs_per_owner: int = Field(default=256, ge=1)
     body_bytes: int = Field(default=1 << 20, ge=1024)
+    connections: int = Field(default=512, ge=8, description="Open at the HTTP server that `listen` makes.")
     event_streams_per_owner: int = Field(default=64, ge=1, description="Open at once, before new ones get 429.")
     sound_bytes: int = Field(default=512 << 20, ge=1 << 20, description="Longest sound: as float32 in memory.")
     deadline_s: float = Field(default=3600.0, gt=0, description="Longest time from acceptance to the end of a job.")
@@ -274,12 +290,35 @@ def local_path(text: str) -> Path:
         raise ConfigError(f"'{text}' begins with a home folder that is not known; write it in full") from None
 
 
+class Settings(Section):
+    """What changes without a restart: the `user_config` of the ingress. What it leaves out is as the `args` say."""
+
+    limits: Limits = Limits()
+    retention: Retention = Retention()
+
+
 def parse_args(args: dict[str, Any]) -> Args:
     """Validate the `args` of a config file. Raises ConfigError that names each wrong key and the nearest valid one."""
+    return _validated(Args, args)
+
+
+def parse_settings(user_config: dict[str, Any], args: Args | None = None) -> Settings:
+    """Validate the `user_config` of the ingress. Raises ConfigError as `parse_args` does."""
+    settings = _validated(Settings, user_config)
+    if args is None:
+        return settings
+    said = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return Settings(limits=args.limits, retention=args.retention).model_copy(update=said)
+
+
+S = TypeVar("S", bound=Section)
+
+
+def _validated(kind: type[S], values: dict[str, Any]) -> S:
     try:
-        return Args.model_validate(expand_env(args))
+        return kind.model_validate(expand_env(values))
     except ValidationError as error:
-        schema, found = Args.model_json_schema(), error.errors()
+        schema, found = kind.model_json_schema(), error.errors()
         inner = {item["loc"][:-1][:depth] for item in found for depth in range(len(item["loc"]))}
         told = [item for item in found if item["type"] != "too_short" or item["loc"] not in inner]
         lines = [_explain(item["loc"], item["type"], item["msg"], schema) for item in told]

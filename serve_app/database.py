@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
 from serve_app.config import ConfigError, sqlite_path
@@ -126,6 +127,8 @@ class _translated:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, sa.exc.TimeoutError):  # of the pool: all connections are at work, or dead
+            raise DatabaseUnavailable("the job database does not answer (no connection is free)") from error
         if not isinstance(error, OperationalError | InterfaceError) and type(error) is not DatabaseError:
             return
         if "disk is full" in str(error.orig) or "No space left" in str(error.orig):
@@ -134,6 +137,11 @@ class _translated:
         if any(code.startswith(name) for name in _OPERATOR_MUST_ACT):
             raise DatabaseMisconfigured(f"the job database cannot be used ({error.orig})") from error
         raise DatabaseUnavailable(f"the job database does not answer ({type(error.orig).__name__})") from error
+
+
+def insert_into(c: sa.Connection, table: sa.Table) -> Any:
+    """An INSERT that may say ON CONFLICT, of which SQLAlchemy has one for each database."""
+    return (postgresql if c.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def driver_said(error: BaseException) -> str:

@@ -10,15 +10,19 @@ finisher leaves 1 dB.
 """
 
 import io
+import mmap
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from tempfile import TemporaryFile
+from typing import BinaryIO, Literal
 
 import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
+
+from serve_app.errors import StorageFull
 
 Format = Literal["wav", "flac", "opus", "mp3"]
 BitDepth = Literal[16, 24, 32]
@@ -38,15 +42,19 @@ _CONTAINERS: dict[Format, str] = {"wav": "WAV", "flac": "FLAC", "opus": "OGG", "
 _SUBTYPES: dict[BitDepth, str] = {16: "PCM_16", 24: "PCM_24", 32: "FLOAT"}
 _FLAC_LEVEL = 0.375  # libFLAC's level 3 of 8: level 5 saves 3 % and costs a quarter more
 _MP3_QUALITY = 0.2  # LAME's V2, about 190 kbit/s for stereo music
+IN_MEMORY_BYTES = 16 << 20  # of samples: what is longer is encoded to a temporary file
 _OGG_SERIAL = struct.pack("<I", 0x436F_6E74)
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """One finished file: its bytes, its media type and the extension of its name (without the dot)."""
+    """One finished file: its bytes, its media type and the extension of its name (without the dot).
 
-    data: bytes
+    The bytes of a long sound are mapped from a temporary file that has no name, and end with the last reference.
+    """
+
+    data: bytes | mmap.mmap
     media_type: str
     extension: str
 
@@ -62,7 +70,8 @@ def encode(samples: NDArray[np.float32], sample_rate_hz: int, format: Format, bi
 
     `bit_depth` concerns wav (16, 24, or 32 for float) and flac (16, 24): integers are dithered with
     triangular noise of 2 LSB width (Lipshitz, Wannamaker and Vanderkooy, "Quantization and Dither", JAES
-    1992) and clip at full scale. Raises ValueError for a rate or a depth that the format lacks.
+    1992) and clip at full scale. Raises ValueError for a rate or a depth that the format lacks, StorageFull when the
+    temporary folder has no room.
     """
     options: dict[str, object] = {"subtype": _SUBTYPES[bit_depth]}
     if format == "flac":
@@ -75,13 +84,48 @@ def encode(samples: NDArray[np.float32], sample_rate_hz: int, format: Format, bi
         raise ValueError(f"{format} cannot hold {sample_rate_hz} Hz; resample to one of {RATES_HZ[format]} Hz")
     if format == "flac" and bit_depth == 32:
         raise ValueError("flac holds 16 or 24 bits, not 32; ask for wav to get float samples")
-    file, depth = io.BytesIO(), bit_depth if format in ("wav", "flac") else 32
     options["format"] = _CONTAINERS[format]
-    with sf.SoundFile(file, "w", sample_rate_hz, len(samples), **options) as out:
-        # One long write can overflow the codec's stack (libsndfile issue 1095); one second at a time is safe.
-        for block in _quantised(samples, sample_rate_hz, depth):
-            out.write(block)
-    return Encoded(_reproducible(file.getvalue(), format), MEDIA_TYPES[format], format)
+    blocks = _quantised(samples, sample_rate_hz, bit_depth if format in ("wav", "flac") else 32)
+    if samples.nbytes <= IN_MEMORY_BYTES:
+        memory = io.BytesIO()
+        _write(_Target(memory), blocks, sample_rate_hz, len(samples), options)
+        with memory.getbuffer() as view:
+            _make_reproducible(view, format)
+        return Encoded(memory.getvalue(), MEDIA_TYPES[format], format)
+    with TemporaryFile(buffering=0) as file:
+        _write(_Target(file), blocks, sample_rate_hz, len(samples), options)
+        data = mmap.mmap(file.fileno(), 0)
+    _make_reproducible(data, format)
+    return Encoded(data, MEDIA_TYPES[format], format)
+
+
+class _Target:
+    """A file as soundfile writes to it. An error there would only be printed (C calls it), so it is kept."""
+
+    def __init__(self, file: BinaryIO | io.RawIOBase) -> None:
+        self.seek, self.tell, self._write = file.seek, file.tell, file.write
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._write(data) or 0
+        except OSError as error:
+            self.error = self.error or error
+            return 0
+
+
+def _write(target: _Target, blocks: Iterator[Block], rate_hz: int, channels: int, options: dict[str, object]) -> None:
+    try:
+        with sf.SoundFile(target, "w", rate_hz, channels, **options) as out:
+            # One long write can overflow the codec's stack (libsndfile issue 1095); one second at a time is safe.
+            for block in blocks:
+                out.write(block)
+    except Exception:
+        if target.error is None:  # else that is the cause
+            raise
+    if target.error is not None:
+        reason = f"the temporary folder did not take the encoded sound: {target.error.strerror}"
+        raise StorageFull(reason) from target.error
 
 
 def _quantised(samples: NDArray[np.float32], block: int, bit_depth: int) -> Iterator[Block]:
@@ -105,29 +149,32 @@ def _dithered(part: NDArray[np.float32], bit_depth: int, noise: np.random.SFC64)
     return np.left_shift(scaled.astype(np.int32), 8, dtype=np.int32)
 
 
-def _reproducible(data: bytes, format: Format) -> bytes:
+def _make_reproducible(data: memoryview | mmap.mmap, format: Format) -> None:
     """Undo what libsndfile sets anew in each file: Ogg's serial number, the time in WAV's PEAK chunk."""
     if format == "opus":
-        return b"".join(_renumbered(page) for page in _ogg_pages(data))
-    peak = data[:128].find(b"PEAK") if format == "wav" else -1
-    return data if peak < 0 else data[: peak + 12] + bytes(4) + data[peak + 16 :]
+        for start, end in _ogg_pages(data):
+            _renumber(data, start, end)
+    peak = bytes(data[:128]).find(b"PEAK") if format == "wav" else -1
+    if peak >= 0:
+        data[peak + 12 : peak + 16] = bytes(4)
 
 
-def _ogg_pages(data: bytes) -> Iterator[bytes]:
-    """Split an Ogg file into its pages (RFC 3533, section 6)."""
+def _ogg_pages(data: memoryview | mmap.mmap) -> Iterator[tuple[int, int]]:
+    """Where the pages of an Ogg file begin and end (RFC 3533, section 6)."""
     start = 0
     while start < len(data):
         segments = data[start + 26]
         end = start + 27 + segments + sum(data[start + 27 : start + 27 + segments])
-        yield data[start:end]
+        yield start, end
         start = end
 
 
-def _renumbered(page: bytes) -> bytes:
+def _renumber(data: memoryview | mmap.mmap, start: int, end: int) -> None:
     """Set the serial number and the checksum of one Ogg page.
 
     Ogg's CRC has zlib's polynomial, bits in the other order and no inversion: both ends are bit-reversed.
     """
-    page = page[:14] + _OGG_SERIAL + page[18:22] + bytes(4) + page[26:]
-    crc = zlib.crc32(page.translate(_REVERSED), 0xFFFF_FFFF) ^ 0xFFFF_FFFF
-    return page[:22] + crc.to_bytes(4, "little").translate(_REVERSED)[::-1] + page[26:]
+    data[start + 14 : start + 18] = _OGG_SERIAL
+    data[start + 22 : start + 26] = bytes(4)
+    crc = zlib.crc32(bytes(data[start:end]).translate(_REVERSED), 0xFFFF_FFFF) ^ 0xFFFF_FFFF
+    data[start + 22 : start + 26] = crc.to_bytes(4, "little").translate(_REVERSED)[::-1]

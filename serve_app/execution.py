@@ -8,17 +8,15 @@ write names the claim (leases.py), and a write that does not hit ends the task h
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from serve_app import logs, object_records, records
 from serve_app.config import Cache
-from serve_app.database import Database
 from serve_app.errors import (
     ContinuoError,
-    DatabaseUnavailable,
     DeadlineExceeded,
     GenerationFailed,
     Invalid,
@@ -26,14 +24,14 @@ from serve_app.errors import (
     ModelNotReady,
     ReplicaLost,
     ResourceExhausted,
-    StorageFull,
     from_code,
 )
 from serve_app.graph import Candidate, Catalogue, Plan
-from serve_app.leases import LOST, Claim, ClaimLost, Lease
+from serve_app.leases import LOST, ClaimLost
 from serve_app.metrics import Metrics
 from serve_app.object_records import ObjectGone, Stored
-from serve_app.records import Beginning, Ending, Row
+from serve_app.persistence import Persistence
+from serve_app.records import Ending, Row
 from serve_app.running import (
     Handle,
     Made,
@@ -44,8 +42,6 @@ from serve_app.running import (
     object_key,
     outcomes,
     ranked,
-    timings,
-    used_by,
 )
 from serve_app.slots import Slots
 from serve_app.storage import Storage
@@ -55,39 +51,34 @@ T = TypeVar("T")
 
 MAX_LOSSES = 3
 PROGRESS_EVERY_S = 0.25
+LOOK_FOR_REPLICAS_S = 5.0
 _DEFECT = "the service met an error of its own; its log says more"
 
 
-def no_webhook(_row: Row, _event: str) -> records.Also | None:
-    """Nobody wants to be told."""
-    return None
+async def one_replica(_model: str) -> int:
+    """Without Ray a model is where it is called."""
+    return 1
 
 
 class Execution:
-    """Runs the jobs of one ingress replica.
-
-    `plan_webhook` gives what to write beside an event of a job; `told` is called when such a delivery was planned.
-    """
+    """Runs the jobs of one ingress replica. `count_replicas` tells how many of a model run."""
 
     def __init__(  # noqa: PLR0913  (what it works with)
         self,
-        database: Database,
+        persistence: Persistence,
         storage: Storage,
         catalogue: Catalogue,
         handles: Mapping[str, Handle],
-        lease: Lease,
         *,
-        metrics: Metrics | None = None,
-        cache: Cache = Cache(),  # noqa: B008  (frozen)
-        plan_webhook: Callable[[Row, str], records.Also | None] = no_webhook,
-        told: Callable[[], None] = lambda: None,
+        metrics: Metrics,
+        cache: Cache,
+        count_replicas: Callable[[str], Awaitable[int]] = one_replica,
     ) -> None:
-        self.database, self.storage, self.catalogue, self.lease = database, storage, catalogue, lease
-        self.handles, self.metrics, self.cache = handles, metrics or Metrics(), cache
-        self.plan_webhook, self.told = plan_webhook, told
+        self.persistence, self.storage, self.catalogue = persistence, storage, catalogue
+        self.database, self.lease, self.watchers = persistence.database, persistence.lease, persistence.watchers
+        self.handles, self.metrics, self.cache, self.count_replicas = handles, metrics, cache, count_replicas
         self.running: dict[str, Running] = {}
         self.flights: dict[str, asyncio.Future[Made | None]] = {}
-        self.watchers: dict[str, set[asyncio.Event]] = {}
         self.slots = {item.name: Slots(self._places(item.name)) for item in catalogue}
 
     def _places(self, model: str, processes: int = 1) -> int:
@@ -121,8 +112,9 @@ class Execution:
         """Run a job that was accepted before: by another process, or in another life of this one."""
         if row["id"] in self.running:
             return
-        seq = await self._insist(partial(self.database.read, records.last_seq, row["id"]))
-        made = await self._insist(partial(self.database.read, object_records.made_by, row["id"]))
+        insist = self.persistence.insist
+        seq = await insist(partial(self.database.read, records.last_seq, row["id"]))
+        made = await insist(partial(self.database.read, object_records.made_by, row["id"]))
         earlier = {
             address: Made(address, told["output"], told["facts"], {}, cached=False)
             for address, (_key, told) in made.items()
@@ -138,8 +130,7 @@ class Execution:
         joins = any(self._flight_name(item.key, row["owner"]) in self.flights for item in plan.candidates)
         if joins or not self.slots[plan.model].reserve(row["id"], row["owner"]):
             return ()
-        job.claim = job.claim.taken()
-        row.update(holder=job.claim.holder, queue_holder=None, claim=job.claim.number)
+        job.hold(job.claim.taken())
         row["attempts"] = [attempt_of(plan.model, row["created_at"])]
         row["status"], row["started_at"] = "running", row["created_at"]
         job.place, job.seq = plan.model, 2
@@ -159,12 +150,6 @@ class Execution:
             job.cancel_asked = True
             job.task.cancel()
 
-    def lose(self, job: Running) -> None:
-        """Stop a job that another process runs by now; nothing more of it is written here."""
-        job.lost = True
-        if job.task is not None and not job.ending:
-            job.task.cancel()
-
     def position(self, row: Row) -> int | None:
         """Place of a job in its model's queue."""
         slots = self.slots.get(row["model_used"] or "")
@@ -172,23 +157,6 @@ class Execution:
             return None
         on_its_way = row["id"] in self.running  # it looks into the cache before it queues
         return slots.position(row["id"]) or (len(slots.waiting) + 1 if on_its_way else None)
-
-    def notify(self, job_id: str) -> None:
-        """Wake everybody who watches a job."""
-        for event in self.watchers.get(job_id, ()):
-            event.set()
-
-    @contextmanager
-    def watching(self, job_id: str) -> Iterator[asyncio.Event]:
-        """An event that is set whenever the job changes, from now until the end of the block."""
-        event = asyncio.Event()
-        self.watchers.setdefault(job_id, set()).add(event)
-        try:
-            yield event
-        finally:
-            self.watchers[job_id].discard(event)
-            if not self.watchers[job_id]:
-                del self.watchers[job_id]
 
     async def _run(self, job: Running) -> Row:
         row = job.row
@@ -222,17 +190,15 @@ class Execution:
         self.give_back(job)
         self.running.pop(job.row["id"], None)
         logs.log.info("job left to another process", extra={"holder": job.claim.holder})
-        self.notify(job.row["id"])
+        self.watchers.notify(job.row["id"])
         return job.row
 
     async def _end(self, job: Running, values: Row, made: list[Made]) -> Row:
         job.ending = True
         self.give_back(job)
-        ending = self.ending(job, values, made)
+        ending = self.persistence.ending(job, values, made)
         try:
-            await asyncio.gather(*job.writes, return_exceptions=True)
-            write = partial(self.database.write, records.finish_job, job.row["id"], job.claim, ending)
-            delivery = await self._insist(write)
+            delivery = await self.persistence.end(job, ending)
         except ClaimLost:
             return self._forget(job)
         except ObjectGone:  # what it found was deleted since: it makes its own
@@ -250,55 +216,13 @@ class Execution:
         self.ended(job.row, ending, delivery)
         return job.row
 
-    def ending(self, job: Running, values: Row, made: Sequence[Made]) -> Ending:
-        """How a job ends, as its row, its events and its owner's usage tell it."""
-        row, now = job.row, self.lease.time()
-        close_attempt(row, values["status"] if values["status"] != "failed" else values["error"]["code"], now)
-        values |= {
-            "completed_at": now,
-            "attempts": row["attempts"],
-            "model_used": row["model_used"],
-            "started_at": row["started_at"],
-            "metrics": timings(row, made, now),
-        }
-        if values["status"] == "succeeded":
-            values["progress"] = row["progress"]  # the last report, which came too soon for an event of its own
-        log: list[records.Event] = [
-            (job.next_seq(), "output", {"index": place, "key": item.output["key"]}) for place, item in enumerate(made)
-        ]
-        log.append((job.next_seq(), "completed", {}))
-        untried = {item.key for noted in job.noted.values() for item in noted} - job.tried
-        return Ending(
-            row["owner"],
-            values,
-            [item.stored() for item in made],
-            log,
-            used=used_by(row, made, now) if made else {},
-            untried=sorted(untried),
-            also=self.plan_webhook(row, "completed"),
-        )
-
     def ended(self, row: Row, ending: Ending, delivery_id: str | None) -> None:
         """Tell of an end that has been written."""
         outputs = [item.made["output"] for item in ending.made if item.made is not None]
         row |= dict(ending.values) | {"outputs": outputs, "holder": None, "queue_holder": None}
         self.metrics.finished(row)
         log_end(row, ending.values)
-        self._announce(row["id"], delivery_id)
-
-    async def _insist(self, access: Callable[[], Awaitable[T]]) -> T:
-        """Read or write what an accepted job needs, however long the database is away: that is no reason to fail it."""
-        while True:
-            try:
-                return await access()
-            except (DatabaseUnavailable, StorageFull) as error:
-                logs.log.warning("a job waits for the database", extra={"code": error.code})
-                await asyncio.sleep(1.0)
-
-    def _announce(self, job_id: str, delivery_id: str | None = None) -> None:
-        self.notify(job_id)
-        if delivery_id is not None:
-            self.told()
+        self.persistence.announce(row["id"], delivery_id)
 
     async def _serve(self, job: Running) -> list[Made]:
         """Ask the model, then its fallbacks; a job that is taken up goes on where it was in that chain."""
@@ -335,7 +259,7 @@ class Execution:
         """Find the sound in storage, join whoever is making it, or make it."""
         name = self._flight_name(candidate.key, job.row["owner"])
         while True:
-            found = await self._insist(partial(self._found, job, candidate.key))
+            found = await self.persistence.insist(partial(self._found, job, candidate.key))
             if found is not None:
                 return found
             flight = self.flights.get(name)
@@ -390,14 +314,14 @@ class Execution:
                     if job.losses == losses:
                         job.losses += 1
                         close_attempt(row, "replica_lost", self.lease.time())
-                        self._save(job, {"attempts": row["attempts"]})
+                        self.persistence.save(job, {"attempts": row["attempts"]})
                         logs.log.warning("replica lost", extra={"model": plan.model, "losses": job.losses})
                     if job.losses >= MAX_LOSSES:
                         text = f"the process of model '{plan.model}' died {MAX_LOSSES} times under this job"
                         raise ReplicaLost(text) from None
                 else:
                     if len(plan.candidates) > 1:  # its end, which tells of them all, may be far
-                        self._write(job, partial(object_records.store_object, item=made.stored()))
+                        self.persistence.write(job, partial(object_records.store_object, item=made.stored()))
                     return made
 
     async def _begin(self, job: Running, plan: Plan) -> None:
@@ -415,37 +339,10 @@ class Execution:
             values = {name: row[name] for name in names}
             event = (job.next_seq(), "started", {"attempt": len(row["attempts"]), "model": model})
             if job.claim.held and model in job.noted and not row["webhook"]:
-                self._save(job, values, event)
+                self.persistence.save(job, values, event)
                 return
-            await asyncio.gather(*job.writes)
             job.noted[model] = makes(row, plan)
-            beginning = Beginning(values, event, job.noted[model], self.plan_webhook(row, "started"))
-            begin = partial(self.database.write, records.begin_job, row, job.claim, beginning)
-            delivery = await self._insist(begin)
-            job.claim = job.claim if job.claim.held else job.claim.taken()
-            row.update(holder=job.claim.holder, queue_holder=None, claim=job.claim.number)
-            self._announce(row["id"], delivery)
-
-    def _save(self, job: Running, values: Row, event: records.Event | None = None) -> None:
-        """Begin to write what happened."""
-        self._write(
-            job, partial(_update, row=job.row, claim=job.claim, values=values, event=event, at=self.lease.time())
-        )
-
-    def _write(self, job: Running, statement: Callable[[Any], None]) -> None:
-        """Writes of a job follow each other, or a late one would undo a newer state; its end waits for them."""
-        before = job.writes
-
-        async def write() -> None:
-            if before:
-                await asyncio.wait(before)
-            try:
-                await self._insist(partial(self.database.write, statement))
-            except ClaimLost:
-                self.lose(job)
-            self.notify(job.row["id"])
-
-        job.writes = [*(task for task in job.writes if not task.done()), asyncio.create_task(write())]
+            await self.persistence.begin(job, values, event, job.noted[model])
 
     async def _attempt(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
         row = job.row
@@ -461,13 +358,12 @@ class Execution:
             seconds_left=max(0.0, row["deadline"] - self.lease.time()),
         )
         stream = self.handles[plan.model].run(work)
-        within_s = self.catalogue[plan.model].entry.replicas.start_within_s
         try:
-            async with asyncio.timeout(within_s) as start:
+            async with asyncio.timeout(None) as start, self._expecting(plan.model, start) as arrived:
                 async for kind, data in stream:
                     if kind == "taken":
                         job.taken = True
-                        start.reschedule(None)
+                        arrived()
                     elif kind == "progress":
                         self._progress(job, data)
                     elif kind == "output":
@@ -475,13 +371,33 @@ class Execution:
                     else:
                         raise from_code(data["code"], data["detail"], data["errors"])
         except TimeoutError:
-            if start.expired():
-                text = f"no replica of model '{plan.model}' took the job within {within_s:g} s"
-                raise ModelNotReady(text) from None
-            raise
+            if not start.expired():
+                raise
+            within_s = self.catalogue[plan.model].entry.replicas.start_within_s
+            raise ModelNotReady(f"no replica of model '{plan.model}' came up within {within_s:g} s") from None
         finally:
             await stream.aclose()  # type: ignore[attr-defined]
         raise GenerationFailed("the replica ended without an answer")
+
+    @asynccontextmanager
+    async def _expecting(self, model: str, start: asyncio.Timeout) -> AsyncIterator[Callable[[], object]]:
+        """Lets `start` run out when the model has no replica for as long as it may take to come up.
+
+        Where replicas live that are busy, the call waits for one. Yields what to call when the call has arrived.
+        """
+        within_s = self.catalogue[model].entry.replicas.start_within_s
+
+        async def give_up() -> None:
+            await asyncio.sleep(within_s)
+            while await self.count_replicas(model):  # noqa: ASYNC110  (Ray tells nobody of it)
+                await asyncio.sleep(min(within_s, LOOK_FOR_REPLICAS_S))
+            start.reschedule(asyncio.get_running_loop().time())
+
+        patience = asyncio.create_task(give_up())
+        try:
+            yield patience.cancel
+        finally:
+            patience.cancel()
 
     def _progress(self, job: Running, data: Row) -> None:
         now = time.monotonic()
@@ -489,13 +405,13 @@ class Execution:
         if now - job.last_progress < PROGRESS_EVERY_S:
             return
         job.last_progress = now
-        self._save(job, {"progress": data}, (job.next_seq(), "progress", data))
+        self.persistence.save(job, {"progress": data}, (job.next_seq(), "progress", data))
 
     async def abandon_all(self) -> None:
         """Stop everything that runs here without a word about it: others have it, or will."""
         jobs = list(self.running.values())
         for job in jobs:
-            self.lose(job)
+            job.lose()
         for job in jobs:
             if job.task is not None:
                 with suppress(asyncio.CancelledError):
@@ -516,10 +432,6 @@ def success(row: Row, made: Sequence[Made]) -> Row:
     """The last state of a job whose candidates are all there."""
     facts = {**made[0].facts, **row["facts"]}
     return {"status": "succeeded", "facts": facts, "cached": all(item.cached for item in made)}
-
-
-def _update(c: Any, *, row: Row, claim: Claim, values: Row, event: records.Event | None, at: float) -> None:
-    records.update_job(c, row, claim, values, event, at=at)
 
 
 async def gather(work: list[Any]) -> list[Any]:

@@ -48,16 +48,18 @@ def finish(
 ) -> Finished:
     """Check, cut to `duration_s`, resample for `format`, and set integrated loudness and true peak.
 
+    At its peak the sound is in memory twice if nobody else holds `audio`, whose samples go once they are read.
     The result has round(duration_s * rate) frames. Loudness is met within 0.5 LU unless `limited_by` says
     why not: at most 6 dB of limiting holds -1 dBTP. Under 0.4 s only the peak is set. Raises UnusableAudio
     for NaN, silence, a wrong shape, or a length too far from the asked one.
     """
-    samples = checked(audio)
+    samples, from_hz = checked(audio), audio.sample_rate_hz
+    del audio
     if duration_s is not None:
-        samples = _of_length(samples, duration_s, audio.sample_rate_hz)
-    rate_hz = encoder_rate_hz(format, sample_rate_hz or audio.sample_rate_hz)
-    asked_s = samples.shape[1] / audio.sample_rate_hz if duration_s is None else duration_s
-    samples = _resampled(samples, audio.sample_rate_hz, rate_hz, max(1, round(asked_s * rate_hz)))
+        samples = _of_length(samples, duration_s, from_hz)
+    rate_hz = encoder_rate_hz(format, sample_rate_hz or from_hz)
+    asked_s = samples.shape[1] / from_hz if duration_s is None else duration_s
+    samples = _resampled(samples, from_hz, rate_hz, max(1, round(asked_s * rate_hz)))
     samples = _without_edges(samples, rate_hz)
     try:
         finished, report = synth_native.finish(samples, rate_hz, loudness_lufs, TRUE_PEAK_DBTP)
@@ -75,13 +77,18 @@ def checked(audio: Audio) -> Samples:
         )
     if samples.dtype != np.float32:
         raise UnusableAudio(f"The model returned {samples.dtype}; float32 is needed")
-    peak = float(np.max(np.abs(samples)))  # NaN and infinity go through max
+    peak = _peak(samples)
     if not np.isfinite(peak):
         bad = int(np.count_nonzero(~np.isfinite(samples)))
         raise UnusableAudio(f"The model returned {bad} samples of {samples.size} that are NaN or infinite")
     if peak < _SILENCE:
         raise UnusableAudio(f"The model returned silence: the highest sample is {peak:.2g}")
     return samples
+
+
+def _peak(samples: Samples) -> float:
+    """The largest magnitude, without a copy of the samples; NaN and infinity go through."""
+    return float(np.maximum(np.max(samples), -np.min(samples)))
 
 
 def _of_length(samples: Samples, duration_s: float, rate_hz: int) -> Samples:
@@ -100,14 +107,27 @@ def _of_length(samples: Samples, duration_s: float, rate_hz: int) -> Samples:
 def _resampled(samples: Samples, from_hz: int, to_hz: int, frames: int) -> Samples:
     """Convert the rate with soxr's HQ filter (20 bits, linear phase), then drop or add the odd last frame."""
     if from_hz != to_hz:
-        samples = np.ascontiguousarray(soxr.resample(samples.T, from_hz, to_hz, quality="HQ").T)
+        return _converted(samples, from_hz, to_hz, frames)
     missing = frames - samples.shape[1]
     return np.pad(samples, ((0, 0), (0, missing))) if missing > 0 else samples[:, :frames]
+
+
+def _converted(samples: Samples, from_hz: int, to_hz: int, frames: int) -> Samples:
+    """So many frames at the new rate, made a second at a time: the bits of all at once without its copies."""
+    resampler = soxr.ResampleStream(from_hz, to_hz, len(samples), quality="HQ")
+    made, at = np.zeros((len(samples), frames), np.float32), 0
+    for start in range(0, samples.shape[1], from_hz):
+        end = start + from_hz
+        block = np.ascontiguousarray(samples[:, start:end].T)
+        part = resampler.resample_chunk(block, last=end >= samples.shape[1])[: frames - at]
+        made[:, at : at + len(part)] = part.T
+        at += len(part)
+    return made
 
 
 def _without_edges(samples: Samples, rate_hz: int) -> Samples:
     """Fade in and out over 3 ms where the sound would begin or end with a click."""
     length = min(samples.shape[1] // 4, round(_EDGE_S * rate_hz))
-    quiet = 1e-3 * float(np.max(np.abs(samples)))
+    quiet = 1e-3 * _peak(samples)
     start, end = (length if float(np.max(np.abs(samples[:, i]))) > quiet else 0 for i in (0, -1))
     return synth_native.fade(samples, start, end) if start or end else samples

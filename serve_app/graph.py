@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from deployments.contract import CAPABILITY_FIELDS, InvalidInput, ModelInfo, Request
-from serve_app.config import ConfigError, ModelEntry
+from serve_app.config import ConfigError, Limits, ModelEntry
 from serve_app.errors import MOST_FINDINGS, Invalid, NotFound, field_errors, pointer, unknown_name
 from serve_app.schemas import ALIASES, OutputSettings
 
@@ -58,6 +58,11 @@ class CatalogueEntry:
     def fields(self) -> frozenset[str]:
         """Every field that `input` may hold for this model."""
         return frozenset(self.request_type.model_fields) | frozenset(OutputSettings.model_fields)
+
+    @property
+    def identity(self) -> list[Any]:
+        """What it is, in an address: class, revision, options."""
+        return [self.entry.model, self.info.revision, self.options.model_dump(mode="json")]
 
     def missing(self) -> tuple[str, ...] | None:
         """A line for each thing that the model wants and this machine has not; None for a model that wants nothing."""
@@ -110,6 +115,7 @@ class Catalogue:
     """The models of the configuration, by name, in its order. Raises ConfigError for a set that cannot work."""
 
     def __init__(self, entries: Iterable[ModelEntry]) -> None:
+        self.sound_bytes = Limits().sound_bytes  # of the longest sound that `plan` lets pass
         self._entries: dict[str, CatalogueEntry] = {}
         for entry in entries:
             if entry.name in self._entries:
@@ -153,7 +159,9 @@ class Catalogue:
         else:
             detail = unknown_name("model", model, [*self._entries, "auto"])
             raise Invalid(detail, [{"pointer": "/model", "detail": detail}])
-        return self.plan_for(entry.name, given, prefix=prefix)
+        made = self.plan_for(entry.name, given, prefix=prefix)
+        self._refuse_too_big(entry, made.candidates[0], prefix)
+        return made
 
     def plan_for(self, name: str, given: Mapping[str, Any], *, prefix: str) -> Plan:
         """Check `given` against the model `name`; a seed is drawn for an absent one."""
@@ -165,7 +173,8 @@ class Catalogue:
         request, settings = parse_input(entry, given, prefix)
         seed_given = request.seed is not None
         first = request.seed if request.seed is not None else secrets.randbelow(2**31)
-        candidates = tuple(_candidate(entry, request, settings, (first + i) % 2**32) for i in range(settings.n))
+        parts = self._parts(entry)
+        candidates = tuple(_candidate(entry, parts, request, settings, (first + i) % 2**32) for i in range(settings.n))
         stored = {
             **request.model_dump(exclude_none=True),
             **settings.model_dump(exclude_none=True),
@@ -185,6 +194,28 @@ class Catalogue:
         if isinstance(duration_s, int | float):
             best = [item for item in best if duration_s <= item.info.max_duration_s] or best
         return (best or fitting)[0]
+
+    def _parts(self, entry: CatalogueEntry) -> dict[str, Any]:
+        """What the parts of an entry are, whatever their names: others may make or choose another sound."""
+        found = {}
+        for role, name in entry.entry.parts.items():
+            part = self[name]
+            found[role] = [*part.identity, *([self._parts(part)] if part.entry.parts else ())]
+        return found
+
+    def _refuse_too_big(self, entry: CatalogueEntry, candidate: Candidate, prefix: str) -> None:
+        """Raise Invalid for a sound that would not fit: as float32, at the higher of the two rates that it has."""
+        rate_hz = candidate.settings["sample_rate_hz"]
+        frame_bytes = entry.info.channels * 4
+        per_s = max(rate_hz or 0, entry.info.sample_rate_hz) * frame_bytes
+        size = candidate.request["duration_s"] * per_s
+        if size > self.sound_bytes:
+            fits = candidate.request["duration_s"] * entry.info.sample_rate_hz * frame_bytes <= self.sound_bytes
+            detail = (
+                f"{candidate.request['duration_s']:g} s at {per_s // frame_bytes} Hz are {size / 2**20:.0f} MiB, "
+                f"{self.sound_bytes / 2**20:g} MiB are possible: {self.sound_bytes / per_s:.0f} s at this rate"
+            )
+            raise Invalid(detail, [_at(f"{prefix}/{'sample_rate_hz' if fits else 'duration_s'}", detail)])
 
     def _refuse_unknown(self, entry: CatalogueEntry, given: Mapping[str, Any], prefix: str) -> None:
         found, fields = [], entry.fields
@@ -260,21 +291,16 @@ def resolve_aliases(raw: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return given
 
 
-def _candidate(entry: CatalogueEntry, request: Request, settings: OutputSettings, seed: int) -> Candidate:
+def _candidate(
+    entry: CatalogueEntry, parts: dict[str, Any], request: Request, settings: OutputSettings, seed: int
+) -> Candidate:
     fields = {**request.model_dump(mode="json"), "seed": seed}
     loudness = settings.loudness_lufs if settings.loudness_lufs is not None else entry.info.loudness_lufs
     delivered = {**settings.model_dump(mode="json", exclude={"n"}), "loudness_lufs": loudness}
     delivered["asked_loudness"] = settings.loudness_lufs is not None
-    address = [
-        PIPELINE_VERSION,
-        entry.entry.model,
-        entry.info.revision,
-        entry.options.model_dump(mode="json"),
-        fields,
-        delivered,
-    ]
-    if entry.entry.parts:  # what it is composed with is part of what is stored, a score for instance
-        address.append(dict(entry.entry.parts))
+    address = [PIPELINE_VERSION, *entry.identity, fields, delivered]
+    if parts:  # what it is composed with is part of what is stored, a score for instance
+        address.append(parts)
     digest = hashlib.sha256(json.dumps(address, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     return Candidate(f"audio/{digest[:2]}/{digest}.{settings.format}", seed, fields, delivered)
 

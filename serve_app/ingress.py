@@ -1,9 +1,5 @@
-"""HTTP in: the application of routes over a Runtime, and the Serve deployment that holds both."""
+"""HTTP in: the application of routes over a Runtime."""
 
-import asyncio
-import socket
-import time
-from contextlib import nullcontext, suppress
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,7 +10,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 
 from serve_app import __version__
-from serve_app.addresses import bind
 from serve_app.doors import Doors
 from serve_app.errors import (
     ContinuoError,
@@ -103,90 +98,3 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response
-
-
-LINGER_S = 0.5
-
-
-class Listener:
-    """Our own HTTP server in the ingress replica, used where no proxy of Ray's stands before it.
-
-    A laptop needs neither Ray's Python proxy (5 ms of CPU for each request) nor HAProxy (which binds all interfaces).
-    """
-
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        import uvicorn
-
-        config = uvicorn.Config(
-            app,
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            proxy_headers=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=5,
-        )
-        self.server = uvicorn.Server(config)
-        self.socket = bind(host, port, shared=True)
-        self.task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Accept connections."""
-        self.server.config.load()
-        self.server.lifespan = self.server.config.lifespan_class(self.server.config)
-        self.server.capture_signals = _no_signals  # type: ignore[method-assign]
-        self.task = asyncio.create_task(self.server.serve([self.socket]))
-        while not self.server.started and not self.task.done():  # noqa: ASYNC110  (uvicorn has no event for it)
-            await asyncio.sleep(0.01)
-
-    async def stop(self) -> None:
-        """Close the door without cutting anybody off.
-
-        Whoever waited for a job has just been answered and may ask again: they are answered for a moment longer. Then
-        no connection is accepted, those that were have 5 s to send their request and are answered with
-        `Connection: close`, and the server ends.
-        """
-        await asyncio.sleep(LINGER_S)
-        self.socket.listen(0)  # from here on the kernel's queue takes one connection, however long we are held up
-        late = self._accept_all()  # what lies in the queue would be reset
-        for listening in self.server.servers:
-            listening.close()
-        for connection in late:
-            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
-        until = time.monotonic() + 5.0
-        while time.monotonic() < until and any(map(expects_answer, self.server.server_state.connections)):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        self.server.should_exit = True
-        if self.task is not None:
-            await self.task
-
-    def _accept_all(self) -> list[socket.socket]:
-        accepted: list[socket.socket] = []
-        with suppress(OSError):  # BlockingIOError where no more wait; no other may keep the server from stopping
-            while True:
-                connection, _ = self.socket.accept()
-                connection.setblocking(False)
-                accepted.append(connection)
-        return accepted
-
-    def _protocol(self) -> asyncio.Protocol:
-        """As uvicorn makes one for each connection that it accepts itself."""
-        make: Any = self.server.config.http_protocol_class
-        protocol: asyncio.Protocol = make(
-            config=self.server.config,
-            server_state=self.server.server_state,
-            app_state=self.server.lifespan.state,
-            _loop=asyncio.get_running_loop(),
-        )
-        return protocol
-
-
-def expects_answer(connection: Any) -> bool:
-    """Whether a connection of uvicorn's has not been answered yet: new ones, and requests under way."""
-    cycle = getattr(connection, "cycle", None)
-    return cycle is None or not cycle.response_complete
-
-
-def _no_signals() -> Any:
-    """Signals belong to the process that started the service."""
-    return nullcontext()

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from serve_app import object_records, records
+from serve_app import object_records, queue_records, records
 from serve_app.config import Limits, Retention
 from serve_app.database import Database
 from serve_app.errors import Draining, IdempotencyMismatch, NotFound, Overloaded
@@ -106,7 +106,7 @@ class Jobs:
     async def _enter_ended(self, row: Row, key: Row | None, room: Room | None, found: list[Made]) -> Row | None:
         """Write a job whose outputs are all there already, with its end."""
         job = Running(row, self.lease.claim())
-        ending = self.execution.ending(job, success(row, found), found)
+        ending = self.execution.persistence.ending(job, success(row, found), found)
         delivery: list[str | None] = []
 
         async def write() -> None:
@@ -238,7 +238,7 @@ class Jobs:
             stopping.cancel()
             if job.row["status"] in FINISHED and not job.row["webhook"]:
                 return job.row
-        with self.execution.watching(row["id"]) as changed:
+        with self.execution.watchers.watching(row["id"]) as changed:
             while True:
                 changed.clear()
                 row = await self.get(row["owner"], row["id"])
@@ -262,7 +262,7 @@ class Jobs:
         if job_id in self.execution.running:
             self.execution.cancel(job_id)
             return
-        row = await self.database.write(records.take, self.lease.holder, job_id)
+        row = await self.database.write(queue_records.take, self.lease.holder, job_id)
         if row is not None:
             await self.execution.take_up(row)
 
@@ -273,7 +273,7 @@ class Jobs:
         """
         row = await self.get(owner, job_id)
         await self.database.write(records.request_delete, job_id)
-        with self.execution.watching(job_id) as changed:
+        with self.execution.watchers.watching(job_id) as changed:
             if row["status"] not in FINISHED:
                 await self._stop(job_id)
             until = time.monotonic() + CANCEL_WITHIN_S
@@ -301,7 +301,7 @@ class Jobs:
         """The job's events from number `after` + 1 on, ending with `completed`; None after `idle_s` of quiet."""
         await self.get(owner, job_id)
         quiet_since = time.monotonic()
-        with self.execution.watching(job_id) as changed:
+        with self.execution.watchers.watching(job_id) as changed:
             while True:
                 changed.clear()
                 found = await self.database.read(records.events_after, job_id, after)

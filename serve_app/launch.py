@@ -6,17 +6,15 @@ continuo serve -> here -> raylet -> ServeController
 """
 
 import asyncio
+import atexit
 import logging
 import os
 import random
-import shutil
-import signal
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -31,6 +29,7 @@ from serve_app.config import (
     S3StorageConfig,
     home_of,
     parse_args,
+    parse_settings,
     refuse_unsafe,
 )
 from serve_app.errors import (
@@ -42,9 +41,12 @@ from serve_app.errors import (
     StorageUnavailable,
 )
 from serve_app.graph import Catalogue
+from serve_app.logs import log
 from serve_app.memory import give_back_later
 from serve_app.private import private_folder
 from serve_app.ray_processes import places, production_environment, ray_environment
+from serve_app.scratch import scratch_folder
+from serve_app.stopping import RayThread, Stop, Stopped
 from serve_app.storage import open_storage
 
 DEFAULT_CONFIG = Path(__file__).with_name("configs") / "local.yaml"
@@ -53,6 +55,8 @@ APPLICATION = "continuo"
 UNASKED_PORTS = range(30_000, 32_768)
 LOOK_EVERY_S = 0.1
 READY_WITHIN_S = 120.0
+DRAIN_ANSWERS_WITHIN_S = 20.0  # after the grace time: answers under way are ended, the database is told
+RAY_ENDS_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,10 @@ class Launch:
 
 
 def read_config(path: Path | None) -> dict[str, Any]:
-    """The `args` of our application in a Ray Serve config file. Raises ConfigError."""
+    """The `args` of our application in a Ray Serve config file, with what its ingress's `user_config` says instead.
+
+    Raises ConfigError.
+    """
     file = path or DEFAULT_CONFIG
     try:
         document = yaml.safe_load(file.read_text())
@@ -79,8 +86,20 @@ def read_config(path: Path | None) -> dict[str, Any]:
     for application in applications if isinstance(applications, list) else ():
         if isinstance(application, dict) and application.get("import_path") == "serve_app.app:build":
             args: dict[str, Any] = application.get("args") or {}
-            return args
+            settings = settings_of(application)
+            return {**args, **settings} if settings else args
     raise ConfigError(f"{file}: no entry of 'applications' has import_path: serve_app.app:build")
+
+
+def settings_of(application: dict[str, Any]) -> dict[str, Any]:
+    """The `user_config` that an application of a Ray Serve config file gives to the ingress. Raises ConfigError."""
+    deployments = application.get("deployments")
+    for item in deployments if isinstance(deployments, list) else ():
+        if isinstance(item, dict) and item.get("name") == "ingress" and item.get("user_config"):
+            settings: dict[str, Any] = item["user_config"]
+            parse_settings(settings)  # nothing but what may stand there
+            return settings
+    return {}
 
 
 def prepare(launch: Launch) -> tuple[Args, Launch]:
@@ -155,7 +174,7 @@ def check_storage(args: Args) -> None:
     except StorageMisconfigured as error:
         raise ConfigError(f"storage: {error.detail}") from None
     except (StorageUnavailable, StorageFull) as error:
-        logging.getLogger("continuo").warning("storage does not work at the moment: %s", error.detail)
+        log.warning("storage does not work at the moment: %s", error.detail)
     finally:
         store.close()
 
@@ -202,56 +221,61 @@ def free_ports(count: int, but: int) -> list[int]:
 
 
 def log_file(args: Args) -> Path:
-    """The file that all processes append their JSON lines to; one that has grown is moved aside at the start."""
-    folder = private_folder(private_folder(home_of(args)) / "logs", ours=True)
-    file = folder / "continuo.jsonl"
-    if file.exists() and file.stat().st_size > 64 << 20:
-        file.replace(folder / "continuo.1.jsonl")
-    return file
-
-
-def scratch_folder() -> Path:
-    """A new folder for Ray's files and sockets, its path short; those of services that were killed are removed."""
-    roomy = len(tempfile.gettempdir()) <= 12  # paths of Unix sockets end at 107 characters
-    parent = Path(tempfile.gettempdir() if roomy else "/tmp")
-    for other in parent.glob("cnt-*"):
-        pid = other.name.removeprefix("cnt-")
-        gone = not Path(f"/proc/{pid}").exists() or pid == str(os.getpid())
-        if pid.isdecimal() and gone and other.stat().st_uid == os.getuid():
-            shutil.rmtree(other, ignore_errors=True)
-    folder = parent / f"cnt-{os.getpid()}"
-    folder.mkdir(mode=0o700)
-    return folder
+    """The file that all processes append their JSON lines to."""
+    return private_folder(private_folder(home_of(args)) / "logs", ours=True) / "continuo.jsonl"
 
 
 @contextmanager
-def started(args: Args, launch: Launch) -> Iterator[str]:
-    """The running service; yields its URL. Ray, its processes and its files are gone afterwards."""
-    held = hold_port(launch.host, launch.port)
-    scratch = scratch_folder()
-    os.environ.update(ray_environment(args, log_file(args)))
-    if launch.production:
-        os.environ.update(production_environment(scratch, launch.port, free_ports(4, launch.port)))
-    import ray
+def started(args: Args, launch: Launch, stop: Stop, ray_thread: RayThread) -> Iterator[str]:
+    """The running service; yields its URL. Ray, its processes and its files are gone afterwards. Raises Stopped."""
+    with scratch_folder() as scratch, closing(hold_port(launch.host, launch.port)):
+        os.environ.update(ray_environment(args, log_file(args)))
+        if launch.production:
+            os.environ.update(production_environment(scratch, launch.host, launch.port, free_ports(4, launch.port)))
+        try:
+            starting = ray_thread.begin(lambda: start(args, launch, scratch, stop))
+            stop.listen_until(starting)
+            starting.result()
+            yield local_url(launch)
+        finally:
+            end_ray(ray_thread)
+
+
+def start(args: Args, launch: Launch, scratch: Path, stop: Stop) -> None:
+    """Start Ray and deploy the application. Raises ConfigError, Stopped."""
     from ray import serve  # noqa: F401  (all of it here: two threads that import one package may see it half made)
 
     imports = threading.Thread(target=import_module, args=("serve_app.app",), name="imports")
     imports.start()  # while Ray's first processes come up
     try:
         with told_in_a_line():
-            start_ray(args, launch, scratch)
+            start_ray(args, launch, scratch, stop)
             imports.join()
-            deploy(launch)
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(launch.host, launch.host)
-        url = f"http://[{host}]:{launch.port}" if ":" in host else f"http://{host}:{launch.port}"
-        wait_until_ready(url)
+            deploy(launch, stop)
+        wait_until_ready(local_url(launch), stop)
         give_back_later()
-        yield url
+    except ConfigError:
+        stop.check()  # whoever told us to stop may have told Ray's processes too
+        raise
     finally:
         imports.join()
-        ray.shutdown()
-        held.close()
-        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def end_ray(ray_thread: RayThread) -> None:
+    """End Ray and its processes; also those that would not end by themselves."""
+    import ray
+
+    try:
+        ray_thread.call(ray.shutdown, RAY_ENDS_WITHIN_S)
+    except TimeoutError:
+        log.error("Ray did not end in time; its processes are killed")
+        atexit.unregister(ray.shutdown)  # it would hang once more; the kernel ends the processes with this one
+
+
+def local_url(launch: Launch) -> str:
+    """Where the service is reached from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(launch.host, launch.host)
+    return f"http://[{host}]:{launch.port}" if ":" in host else f"http://{host}:{launch.port}"
 
 
 @contextmanager
@@ -268,8 +292,8 @@ def told_in_a_line() -> Iterator[None]:
         ) from error
 
 
-def start_ray(args: Args, launch: Launch, scratch: Path) -> None:
-    """Start Ray and Serve's controller."""
+def start_ray(args: Args, launch: Launch, scratch: Path, stop: Stop | None = None) -> None:
+    """Start Ray and Serve's controller. Raises Stopped."""
     import ray
     from ray import serve
 
@@ -286,8 +310,11 @@ def start_ray(args: Args, launch: Launch, scratch: Path) -> None:
         _node_ip_address="127.0.0.1",
     )
     end_log_monitor()
+    if stop is not None:
+        stop.check()
     if launch.production:
-        serve.start(http_options={"host": launch.host, "port": launch.port}, logging_config=quiet)
+        # Replicas and the proxy behind HAProxy listen where Serve is told; only HAProxy itself is to be reached.
+        serve.start(http_options={"host": "127.0.0.1", "port": launch.port}, logging_config=quiet)
     else:
         serve.start(proxy_location="Disabled", logging_config=quiet)
 
@@ -302,24 +329,26 @@ def end_log_monitor() -> None:
     worker._global_node.kill_log_monitor(check_alive=False)
 
 
-def deploy(launch: Launch) -> None:
-    """Deploy the application and wait until it runs. Raises ConfigError with the controller's reason."""
+def deploy(launch: Launch, stop: Stop) -> None:
+    """Deploy the application and wait until it runs. Raises ConfigError with the controller's reason, Stopped."""
     from ray import serve
 
     from serve_app.app import build
 
     target = serve.RunTarget(build(launch.args), name=APPLICATION, route_prefix="/")
+    stop.check()
     with suppress(RuntimeError):  # a failed deployment, of which the status tells more
-        serve.run_many([target], wait_for_applications_running=launch.production)  # with HAProxy, until it knows us
+        serve.run_many([target], wait_for_applications_running=False)
     while (found := serve.status().applications[APPLICATION]).status != "RUNNING":
         if found.status == "DEPLOY_FAILED":
             messages = [item.message for item in found.deployments.values() if item.message] or [found.message]
             raise ConfigError("the application did not start: " + "; ".join(map(last_line, messages)))
+        stop.check()
         time.sleep(LOOK_EVERY_S)
 
 
-def wait_until_ready(url: str) -> None:
-    """Return when /readyz says so: database and store work, and a model can be reached. Raises ConfigError.
+def wait_until_ready(url: str, stop: Stop) -> None:
+    """Return when /readyz says so: database and store work, and a model can be reached. Raises ConfigError, Stopped.
 
     A database or a store that is away may come back, as it may at any time later: that is logged and not waited for.
     """
@@ -328,12 +357,13 @@ def wait_until_ready(url: str) -> None:
     until, said = time.monotonic() + READY_WITHIN_S, "no answer"
     with httpx.Client(trust_env=False, timeout=READY_WITHIN_S) as http:  # a proxy is no way to ourselves
         while time.monotonic() < until:
+            stop.check()
             with suppress(httpx.TransportError, ValueError):  # HAProxy answers in words of its own until it knows us
                 answer = http.get(f"{url}/readyz")
                 problem = answer.json()
                 if answer.is_success or problem.get("code", "model_not_ready") != "model_not_ready":
                     if not answer.is_success:
-                        logging.getLogger("continuo").warning("not ready yet: %s", problem["detail"])
+                        log.warning("not ready yet: %s", problem["detail"])
                     return
                 said = problem.get("detail", said)
             time.sleep(LOOK_EVERY_S)
@@ -345,20 +375,12 @@ def last_line(trace: str) -> str:
     return next((line.strip() for line in reversed(trace.splitlines()) if line.strip()), "no reason was given")
 
 
-def on_stop(stop: threading.Event) -> None:
-    """Let SIGTERM or Ctrl-C set an event; the second one ends the process at once."""
-
-    def on_signal(number: int, _frame: Any) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-
-
 def drain(grace_s: float) -> int:
-    """Tell the ingress to stop taking jobs and to end the running ones; returns how many are left."""
+    """Tell the ingress to stop taking jobs and to end the running ones; returns how many are left.
+
+    It is asked once: of several ingress replicas the one that is asked tells the others, and answers for all of them.
+    Raises what Ray raises when it cannot be asked.
+    """
     from ray import serve
 
     async def ask() -> int:
@@ -370,15 +392,34 @@ def drain(grace_s: float) -> int:
     return loop.run_until_complete(ask())
 
 
-def serve_until_stopped(launch: Launch, on_ready: Callable[[str], None], say: Callable[[str], None]) -> None:
-    """Run the service until SIGTERM or Ctrl-C, then drain and stop."""
-    args, launch = prepare(launch)
-    stop = threading.Event()
-    with started(args, launch) as url:
-        on_stop(stop)  # only now: ray.init sets handlers of its own
-        on_ready(url)
-        while not stop.wait(3600):
-            pass
-        say(f"stopping: running jobs have {launch.grace_s:g} s")
-        left = drain(launch.grace_s)
-        say(f"stopped; {left} accepted jobs wait for the next start" if left else "stopped")
+def end_jobs(launch: Launch, say: Callable[[str], None]) -> bool:
+    """Drain, and say how it went. Returns whether the ingress did it: Ray itself may be dying, or dead."""
+    asking = RayThread()  # of its own: where nobody answers it hangs, and Ray is to be ended from the other
+    say(f"stopping: running jobs have {launch.grace_s:g} s")
+    try:
+        left = asking.call(lambda: drain(launch.grace_s), launch.grace_s + DRAIN_ANSWERS_WITHIN_S)
+    except Exception as error:  # noqa: BLE001 - whatever Ray raises, the rest must be ended too
+        reason = last_line(str(error)) if str(error) else type(error).__name__
+        say(f"stopped without a drain ({reason}); accepted jobs wait for the next start")
+        return False
+    say(f"stopped; {left} accepted jobs wait for the next start" if left else "stopped")
+    return True
+
+
+def serve_until_stopped(launch: Launch, on_ready: Callable[[str], None], say: Callable[[str], None]) -> bool:
+    """Run the service until it is told to stop, then drain and end it. Returns whether it ended as it should.
+
+    SIGTERM, Ctrl-C or a terminal that closes tell it to, at any time from here on. Raises ConfigError.
+    """
+    stop, ray_thread = Stop(), RayThread()
+    with stop.heard():
+        try:
+            args, launch = prepare(launch)
+            stop.check()
+            with started(args, launch, stop, ray_thread) as url:
+                on_ready(url)
+                stop.wait()
+                return end_jobs(launch, say)
+        except Stopped:
+            say("stopped before it was up")
+            return True

@@ -27,9 +27,9 @@ from serve_app.config import Leases
 from serve_app.database import Database
 from serve_app.errors import ContinuoError
 from serve_app.logs import log
-from serve_app.tables import deliveries, holders, jobs
+from serve_app.tables import QUEUED, deliveries, holders, jobs
 
-UNFINISHED = ("queued", "running")
+_RESOLUTION_S = 0.002  # of SQLite's clock, and some more
 LOST, RELEASED = "ingress_lost", "released"
 
 
@@ -104,14 +104,14 @@ def free(c: sa.Connection, ids: Sequence[str], outcome: str) -> None:
     """Queue again what these holders ran, in nobody's memory; a row that another transaction frees is left to it."""
     if not ids:
         return
-    running = sa.select(jobs.c.id, jobs.c.attempts).where(jobs.c.status.in_(UNFINISHED), jobs.c.holder.in_(ids))
+    running = sa.select(jobs.c.id, jobs.c.attempts).where(jobs.c.status == "running", jobs.c.holder.in_(ids))
     for row in c.execute(running.with_for_update()).fetchall():
         attempts = list(row.attempts)
         if attempts and attempts[-1]["ended_at"] is None:
             attempts[-1] = {**attempts[-1], "ended_at": c.execute(sa.select(now())).scalar(), "outcome": outcome}
         values = {"status": "queued", "holder": None, "queue_holder": None, "attempts": attempts, "progress": None}
         c.execute(sa.update(jobs).where(jobs.c.id == row.id).values(values))
-    waiting = sa.update(jobs).where(jobs.c.status == "queued", jobs.c.holder.is_(None), jobs.c.queue_holder.in_(ids))
+    waiting = sa.update(jobs).where(sa.text(QUEUED), jobs.c.queue_holder.in_(ids))
     c.execute(waiting.values(queue_holder=None))
     c.execute(sa.update(deliveries).where(deliveries.c.holder.in_(ids)).values(holder=None))
 
@@ -205,7 +205,9 @@ class Lease:
         found = self._database.write_now(how, self.holder, self.settings.lease_s)
         if found is None:
             return False
-        self._renewed_at, self._offset_s = begun, found - (wall + time.time()) / 2
+        self._renewed_at = begun
+        between = min(max(found, wall - _RESOLUTION_S), time.time())  # what its clock would say, were it this one
+        self._offset_s = found - between
         return True
 
     def _go_on(self) -> None:

@@ -1,11 +1,14 @@
 """Structured logs: one JSON object a line, with job and request ids, never a key and never a whole prompt."""
 
+import fcntl
 import json
 import logging
 import os
+import stat
 import sys
 import time
 import traceback
+from contextlib import suppress
 from contextvars import ContextVar
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -46,7 +49,31 @@ def _is_ours(name: str) -> bool:
 
 
 class PrivateLogFile(WatchedFileHandler):
-    """A log file that only its owner may read, whichever process opens it first; opened anew when moved aside."""
+    """A log file of several processes that only its owner may read.
+
+    Whichever of them finds it full moves it aside, to `NAME.1.SUFFIX` in the place of the one before; a file that was
+    moved aside, also by somebody else, is opened anew by each of them before its next line.
+    """
+
+    largest_bytes = 64 << 20
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        with suppress(OSError):  # the folder is read-only or gone: the line is more important
+            self._move_aside_when_full()
+        super().emit(record)
+
+    def _move_aside_when_full(self) -> None:
+        if self.stream is None or os.fstat(self.stream.fileno()).st_size < self.largest_bytes:
+            return
+        file = Path(self.baseFilename)
+        fcntl.flock(self.stream, fcntl.LOCK_EX)  # only one moves this file
+        try:
+            ours, named = os.fstat(self.stream.fileno()), file.lstat()
+            if stat.S_ISREG(named.st_mode) and (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino):
+                file.replace(file.with_name(f"{file.stem}.1{file.suffix}"))
+        finally:
+            fcntl.flock(self.stream, fcntl.LOCK_UN)
 
     def _open(self) -> TextIO:  # type: ignore[override]
         private_file(Path(self.baseFilename))

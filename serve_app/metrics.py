@@ -36,6 +36,7 @@ class Metrics:
         self.memory = Gauge(
             "continuo_model_memory_bytes", "Memory in use by a replica, where its model tells", ["model"], **options
         )
+        self.processes = Gauge("continuo_ingress_processes", "Processes with a lease on jobs", **options)
         self.busy = Gauge("continuo_places_busy", "Pieces of work under way", ["model"], **options)
 
     def finished(self, row: dict[str, Any]) -> None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from serve_app.database import insert_into
 from serve_app.leases import now
-from serve_app.tables import objects, outputs
+from serve_app.tables import DELETED, objects, outputs
 
 Row = dict[str, Any]
 TOMBSTONE_S = 3600.0
@@ -41,10 +41,9 @@ def plan_objects(c: sa.Connection, row: Row, makes: Sequence[Stored]) -> None:
     """Note what a job may store from now on; what it noted before, in another life, stays as it is."""
     if not makes:
         return
-    insert = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
     common = {"job_id": row["id"], "owner": row["owner"], "state": "pending"}
     rows = [{"key": item.key, "address": item.address, **common, "state_at": now()} for item in makes]
-    c.execute(insert(objects).values(rows).on_conflict_do_nothing())
+    c.execute(insert_into(c, objects).values(rows).on_conflict_do_nothing())
 
 
 def hand_out(c: sa.Connection, made: Sequence[Stored]) -> None:
@@ -109,7 +108,7 @@ def lose_object(c: sa.Connection, key: str) -> None:
 
 def tombstones(c: sa.Connection, limit: int = 100) -> list[str]:
     """Keys of objects that were deleted so long ago that nobody can still be about to store them."""
-    old = (objects.c.state == "deleted", objects.c.state_at < now() - TOMBSTONE_S)
+    old = (sa.text(DELETED), objects.c.state_at < now() - TOMBSTONE_S)
     return list(c.execute(sa.select(objects.c.key).where(*old).order_by(objects.c.state_at).limit(limit)).scalars())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from serve_app.config import Args
+from serve_app.haproxy import write_program
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -54,8 +55,10 @@ def direct() -> Mapping[str, str]:
     return {"grpc_proxy": "", "no_proxy": hosts, "NO_PROXY": hosts}
 
 
-def production_environment(scratch: Path, port: int, free_ports: Sequence[int]) -> Mapping[str, str]:
+def production_environment(scratch: Path, host: str, port: int, free_ports: Sequence[int]) -> Mapping[str, str]:
     """HAProxy before the ingress: its files in `scratch`, and four ports that no other service of this machine has.
+
+    HAProxy listens on `host`; what is behind it listens on loopback, as `start_ray` tells Serve.
 
     Until HAProxy knows the ingress it hands requests to a proxy of Ray's, whose ports are fixed unless they are said:
     a second service would be answered by the first one.
@@ -64,6 +67,9 @@ def production_environment(scratch: Path, port: int, free_ports: Sequence[int]) 
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(write_program(scratch / "haproxy")),
+        "CONTINUO_HAPROXY_BINARY": os.environ.get("RAY_SERVE_HAPROXY_BINARY_PATH", ""),
+        "CONTINUO_HAPROXY_BIND": host,
         "RAY_SERVE_HAPROXY_NBTHREAD": str(os.cpu_count() or 1),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{scratch}/h.cfg",
         "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{scratch}/a.sock",

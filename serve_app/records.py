@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from serve_app import tables
+from serve_app.database import insert_into
 from serve_app.errors import Overloaded
-from serve_app.leases import Claim, ClaimLost, is_dead, now
+from serve_app.leases import Claim, ClaimLost, now
 from serve_app.object_records import Stored, bury, delete_unused, hand_out, plan_objects
 from serve_app.schemas import FINISHED
-from serve_app.tables import deliveries, duties, events, holders, idempotency, jobs, objects, outputs, owners, usage
+from serve_app.tables import deliveries, events, idempotency, jobs, objects, outputs, owners, usage
 
 Row = dict[str, Any]
 Event = tuple[int, str, Row]  # number in the job, type, data
@@ -115,7 +116,7 @@ def _admit(c: sa.Connection, owner: str, room: Room) -> None:
     """Count over all processes, one acceptance at a time."""
     if c.dialect.name == "postgresql":
         c.execute(sa.text("SELECT pg_advisory_xact_lock(7203662)"))
-    unfinished = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.status.in_(UNFINISHED))
+    unfinished = sa.select(sa.func.count()).select_from(jobs).where(sa.text(tables.UNFINISHED))
     total = c.execute(unfinished).scalar_one()
     mine = c.execute(unfinished.where(jobs.c.owner == owner)).scalar_one()
     if total >= room.total or mine >= room.of_owner:
@@ -156,7 +157,7 @@ def get_job(c: sa.Connection, job_id: str, owner: str | None = None) -> Row | No
     """A job with its outputs and deliveries; None when there is none or it is another owner's."""
     query = sa.select(jobs).where(jobs.c.id == job_id, sa.not_(jobs.c.delete_requested))
     found = c.execute(query if owner is None else query.where(jobs.c.owner == owner)).first()
-    return _complete(c, [dict(found._mapping)])[0] if found else None
+    return complete(c, [dict(found._mapping)])[0] if found else None
 
 
 def is_unfinished(c: sa.Connection, job_id: str) -> bool:
@@ -178,10 +179,11 @@ def list_jobs(
         query = query.where(sa.or_(jobs.c.model == model, jobs.c.model_used == model))
     if before:
         query = query.where(jobs.c.id < before)
-    return _complete(c, [dict(row._mapping) for row in c.execute(query)])
+    return complete(c, [dict(row._mapping) for row in c.execute(query)])
 
 
-def _complete(c: sa.Connection, rows: list[Row]) -> list[Row]:
+def complete(c: sa.Connection, rows: list[Row]) -> list[Row]:
+    """Rows of jobs with their outputs and deliveries."""
     ids = [row["id"] for row in rows]
     by_job: dict[str, Row] = {row["id"]: row | {"outputs": [], "deliveries": []} for row in rows}
     for item in c.execute(sa.select(outputs).where(outputs.c.job_id.in_(ids)).order_by(outputs.c.position)):
@@ -197,8 +199,7 @@ def add_events(c: sa.Connection, job_id: str, owner: str, log: Sequence[Event], 
 
     The owner's row stays locked until the transaction ends, so that their numbers become visible in order.
     """
-    insert = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
-    raised = insert(owners).values(owner=owner, last_event=len(log))
+    raised = insert_into(c, owners).values(owner=owner, last_event=len(log))
     raised = raised.on_conflict_do_update(index_elements=["owner"], set_={"last_event": owners.c.last_event + len(log)})
     last = c.execute(raised.returning(owners.c.last_event)).scalar_one()
     common = {"job_id": job_id, "owner": owner, "at": at}
@@ -236,85 +237,6 @@ def request_cancel(c: sa.Connection, job_id: str) -> None:
 def request_delete(c: sa.Connection, job_id: str) -> None:
     """Show a job to nobody any more; whoever runs it stops, and it is removed when it has ended."""
     c.execute(sa.update(jobs).where(jobs.c.id == job_id).values(cancel_requested=True, delete_requested=True))
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What concerns a process, as the database tells it now and then."""
-
-    processes: int  # that have a lease
-    reapable: bool  # leases are over, or processes of this machine are dead
-    draining: bool
-    cancels: Sequence[str]  # jobs that it runs and somebody asked to stop
-    abandoned: bool  # there are queued jobs in nobody's memory
-
-
-def look(c: sa.Connection, me: str) -> Seen:
-    """What other processes want of this one."""
-    leases = c.execute(sa.select(holders, (holders.c.lease_until < now()).label("over"))).fetchall()
-    mine = (jobs.c.status == "running", jobs.c.holder == me)
-    cancels = c.execute(sa.select(jobs.c.id).where(*mine, jobs.c.cancel_requested)).scalars().all()
-    return Seen(
-        processes=len(leases),
-        reapable=any(item.id != me and (item.over or is_dead(item.process)) for item in leases),
-        draining=any(item.id == me and item.draining for item in leases),
-        cancels=cancels,
-        abandoned=c.execute(sa.select(jobs.c.id).where(*_ABANDONED).limit(1)).first() is not None,
-    )
-
-
-def newest(c: sa.Connection, job_ids: Sequence[str]) -> dict[str, int]:
-    """The number of the newest event of each of these jobs."""
-    query = sa.select(events.c.job_id, sa.func.max(events.c.seq)).where(events.c.job_id.in_(job_ids))
-    return {row[0]: row[1] for row in c.execute(query.group_by(events.c.job_id))}
-
-
-_WAITING = (jobs.c.status == "queued", jobs.c.holder.is_(None))
-_ABANDONED = (*_WAITING, jobs.c.queue_holder.is_(None))
-
-
-def adopt(c: sa.Connection, me: str, limit: int) -> list[Row]:
-    """Take queued jobs that are in nobody's memory into this process's queue, first come first."""
-    return _move(c, me, sa.select(jobs.c.id).where(*_ABANDONED), limit)
-
-
-def steal(c: sa.Connection, me: str, model: str, limit: int) -> list[Row]:
-    """Take queued jobs of a model out of another process's queue, for places that are free here."""
-    others = sa.select(jobs.c.id).where(*_WAITING, jobs.c.queue_holder != me, jobs.c.model_used == model)
-    return _move(c, me, others, limit)
-
-
-def has_stealable(c: sa.Connection, me: str, model: str) -> bool:
-    """Whether a queued job of a model waits in another process."""
-    others = sa.select(jobs.c.id).where(*_WAITING, jobs.c.queue_holder != me, jobs.c.model_used == model)
-    return c.execute(others.limit(1)).first() is not None
-
-
-def take(c: sa.Connection, me: str, job_id: str) -> Row | None:
-    """Take one queued job into this process's queue; None when it runs or has ended."""
-    found = _move(c, me, sa.select(jobs.c.id).where(*_WAITING, jobs.c.id == job_id), 1)
-    return found[0] if found else None
-
-
-def _move(c: sa.Connection, me: str, which: sa.Select[Any], limit: int) -> list[Row]:
-    ids = list(
-        c.execute(which.order_by(jobs.c.priority, jobs.c.id).limit(limit).with_for_update(skip_locked=True)).scalars()
-    )
-    c.execute(sa.update(jobs).where(jobs.c.id.in_(ids)).values(queue_holder=me))
-    found = c.execute(sa.select(jobs).where(jobs.c.id.in_(ids)).order_by(jobs.c.priority, jobs.c.id))
-    return _complete(c, [dict(row._mapping) for row in found])
-
-
-def drain_all(c: sa.Connection) -> None:
-    """Tell every process to take no more work."""
-    c.execute(sa.update(holders).values(draining=True))
-
-
-def unfinished(c: sa.Connection) -> tuple[int, int]:
-    """How many accepted jobs run, and how many have not ended, in all processes."""
-    query = sa.select(jobs.c.status, sa.func.count()).where(jobs.c.status.in_(UNFINISHED)).group_by(jobs.c.status)
-    found: dict[str, int] = {row[0]: row[1] for row in c.execute(query)}
-    return found.get("running", 0), sum(found.values())
 
 
 @dataclass(frozen=True)
@@ -365,9 +287,10 @@ def finish_job(c: sa.Connection, job_id: str, claim: Claim, ending: Ending) -> s
 
 def _count(c: sa.Connection, used: Row) -> None:
     """Add to what an owner has used of a model on a day."""
-    insert = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
     added = {name: usage.c[name] + value for name, value in used.items() if name not in ("owner", "day", "model")}
-    c.execute(insert(usage).values(used).on_conflict_do_update(index_elements=["owner", "day", "model"], set_=added))
+    c.execute(
+        insert_into(c, usage).values(used).on_conflict_do_update(index_elements=["owner", "day", "model"], set_=added)
+    )
 
 
 def delete_job(c: sa.Connection, job_id: str) -> list[str]:
@@ -383,7 +306,7 @@ def delete_job(c: sa.Connection, job_id: str) -> list[str]:
 
 def to_remove(c: sa.Connection, limit: int = 100) -> list[str]:
     """Ids of jobs that have ended and that somebody asked to delete."""
-    query = sa.select(jobs.c.id).where(jobs.c.delete_requested, jobs.c.status.in_(FINISHED))
+    query = sa.select(jobs.c.id).where(sa.text(tables.TO_DELETE), jobs.c.status.in_(FINISHED))
     return list(c.execute(query.limit(limit)).scalars())
 
 
@@ -396,14 +319,6 @@ def finished_before(c: sa.Connection, moment: float, limit: int = 100) -> list[s
 def sweep_keys(c: sa.Connection) -> None:
     """Forget idempotency keys that are over."""
     c.execute(sa.delete(idempotency).where(idempotency.c.expires_at < now()))
-
-
-def take_duty(c: sa.Connection, name: str, every_s: float) -> bool:
-    """Whether it is this process's turn to do what one of all does every `every_s` seconds."""
-    insert = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
-    c.execute(insert(duties).values(name=name, next_at=0.0).on_conflict_do_nothing())
-    due = sa.update(duties).where(duties.c.name == name, duties.c.next_at <= now())
-    return bool(c.execute(due.values(next_at=now() + every_s)).rowcount)
 
 
 def delivery_job(c: sa.Connection, delivery_id: str) -> tuple[Row, str] | None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -219,27 +219,28 @@ class Replica:
         if self.submit is None:  # generate and deliver in one thread, one hop
             return await self._in_thread(self._make, work, request, context)
         started = time.perf_counter()
-        audio = await self.submit(request, context)
+        sound = [await self.submit(request, context)]
         run_s = time.perf_counter() - started
         context.check()
-        return await self._in_thread(self._deliver, work, request.duration_s, audio, run_s)
+        return await self._in_thread(self._deliver, work, request.duration_s, sound, run_s)
 
     def _make(self, work: Work, request: Any, context: Context) -> dict[str, Any]:
         context.check()  # it may have waited for the thread
         started = time.perf_counter()
-        audio = whole(self.model.generate(request, context))
+        sound = [whole(self.model.generate(request, context))]
         run_s = time.perf_counter() - started
         context.check()
-        return self._deliver(work, request.duration_s, audio, run_s)
+        return self._deliver(work, request.duration_s, sound, run_s)
 
-    def _deliver(self, work: Work, duration_s: float, audio: Audio, run_s: float) -> dict[str, Any]:
-        settings = work.settings
+    def _deliver(self, work: Work, duration_s: float, sound: list[Audio], run_s: float) -> dict[str, Any]:
+        """Finish, encode, put and score the one sound; it is taken out of the list, so that no caller holds it."""
+        settings, facts = work.settings, sound[0].facts
         loudness = settings["loudness_lufs"]
-        if audio.loudness_lufs is not None and not settings["asked_loudness"]:
-            loudness = audio.loudness_lufs
+        if sound[0].loudness_lufs is not None and not settings["asked_loudness"]:
+            loudness = sound[0].loudness_lufs
         clock = [time.perf_counter()]
         finished = finish(
-            audio,
+            sound.pop(),
             duration_s=duration_s,
             sample_rate_hz=settings["sample_rate_hz"],
             loudness_lufs=loudness,
@@ -248,7 +249,8 @@ class Replica:
         clock.append(time.perf_counter())
         encoded = encode(finished.samples, finished.sample_rate_hz, settings["format"], settings["bit_depth"])
         clock.append(time.perf_counter())
-        stat = self.storage.put(work.key, encoded.data, encoded.media_type)
+        # What put does with bytes (hash, slice, write) a mapped file can do as well.
+        stat = self.storage.put(work.key, cast(bytes, encoded.data), encoded.media_type)
         clock.append(time.perf_counter())
         score, scoring = scored(self.parts, work.request["prompt"], finished)
         frames = finished.samples.shape[-1]
@@ -265,7 +267,7 @@ class Replica:
                 "seed": work.seed,
                 **score,
             },
-            "facts": {**audio.facts, **scoring},
+            "facts": {**facts, **scoring},
             "metrics": {
                 "run_s": run_s,
                 "finish_s": clock[1] - clock[0],

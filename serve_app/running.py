@@ -53,6 +53,17 @@ class Running:
     writes: list["asyncio.Task[None]"] = field(default_factory=list)
     beginning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def hold(self, claim: Claim) -> None:
+        """Run the job under this claim, as its row says from now on."""
+        self.claim = claim
+        self.row.update(holder=claim.holder, queue_holder=None, claim=claim.number)
+
+    def lose(self) -> None:
+        """Stop, because another process runs the job by now; nothing more of it is written here."""
+        self.lost = True
+        if self.task is not None and not self.ending:
+            self.task.cancel()
+
     def next_seq(self) -> int:
         """The number of the next event."""
         self.seq += 1

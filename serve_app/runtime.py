@@ -3,13 +3,13 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from deployments.contract import Capability
-from serve_app import object_records, records, webhooks
+from serve_app import object_records, queue_records, records, webhooks
 from serve_app.config import Args, Limits, Retention
 from serve_app.database import Database
 from serve_app.errors import ContinuoError, ModelNotReady, NotFound, Unauthenticated
@@ -21,11 +21,13 @@ from serve_app.leases import Lease, reap
 from serve_app.logs import log
 from serve_app.loops import Loops
 from serve_app.metrics import Metrics
+from serve_app.persistence import Persistence
 from serve_app.readiness import SharedCheck
 from serve_app.records import Row
 from serve_app.running import Handle
 from serve_app.storage import Storage, open_storage
-from serve_app.views import job_view, rfc3339
+from serve_app.views import job_view, rfc3339, signed_urls
+from serve_app.watching import Watchers
 from serve_app.webhooks import Webhooks
 from serve_app.work import ReplicaGone
 
@@ -36,6 +38,7 @@ ALONE_S = 1.0  # how often a process that is alone looks whether it still is
 ADOPTED_AT_ONCE = 200
 DELIVERIES_AT_ONCE = 16
 PUT_OFF_S = 30.0
+LONGEST_SWEEP_S = 30.0  # in one turn; the next may be another process's
 LONGEST_PAUSE_S = 5.0
 
 
@@ -57,19 +60,20 @@ class Runtime:
         self.metrics = Metrics()
         self.loops = Loops()
         self.lease = Lease(self.database, args.leases, lambda: records.new_id("holder"))
+        self.watchers = Watchers()
+        wake = partial(self.loops.wake, "deliver")
+        persistence = Persistence(self.database, self.lease, self.watchers, plan_webhook, wake)
         self.execution = Execution(
-            self.database,
+            persistence,
             self.storage,
             self.catalogue,
             handles,
-            self.lease,
             metrics=self.metrics,
             cache=args.cache,
-            plan_webhook=plan_webhook,
-            told=lambda: self.loops.wake("deliver"),
+            count_replicas=self._count_running,
         )
         self.jobs = Jobs(self.database, self.storage, self.execution)
-        self.jobs.limits, self.jobs.retention = args.limits, args.retention
+        self.apply(args.limits, args.retention)
         self.keys = Keys(self.database)
         self.webhooks = Webhooks(self.database, args.webhooks)
         self.store_check = SharedCheck(lambda: asyncio.to_thread(self.storage.check))
@@ -105,11 +109,11 @@ class Runtime:
     async def attend(self) -> float:
         """See what other processes want of this one, and take up what nobody runs."""
         me = self.lease.holder
-        seen = await self.database.read(records.look, me)
+        seen = await self.database.read(queue_records.look, me)
         if seen.reapable:
             ended = await self.database.write(reap, me)
             log.warning("leases are over", extra={"holders": ended})
-            seen = await self.database.read(records.look, me)
+            seen = await self.database.read(queue_records.look, me)
         if seen.processes != self.jobs.processes:
             self.jobs.processes = max(1, seen.processes)
             self.execution.share(self.jobs.processes)
@@ -122,28 +126,29 @@ class Runtime:
         foreign = await self._watch_foreign()
         return POLL_S if foreign or seen.processes > 1 else ALONE_S
 
-    async def _take_up(self, me: str, seen: records.Seen) -> None:
-        rows = await self.database.write(records.adopt, me, ADOPTED_AT_ONCE) if seen.abandoned else []
+    async def _take_up(self, me: str, seen: queue_records.Seen) -> None:
+        rows = await self.database.write(queue_records.adopt, me, ADOPTED_AT_ONCE) if seen.abandoned else []
         if seen.processes > 1:
             for model, slots in self.execution.slots.items():
-                if slots.free and await self.database.read(records.has_stealable, me, model):
-                    rows += await self.database.write(records.steal, me, model, slots.free)
+                if slots.free and await self.database.read(queue_records.has_stealable, me, model):
+                    rows += await self.database.write(queue_records.steal, me, model, slots.free)
         for row in rows:
             await self.execution.take_up(row)
 
     async def _watch_foreign(self) -> bool:
         """Wake those who watch jobs that run elsewhere: one look for all of them."""
-        foreign = [job_id for job_id in self.execution.watchers if job_id not in self.execution.running]
-        seen = await self.database.read(records.newest, foreign) if foreign else {}
+        foreign = [job_id for job_id in self.watchers.watched if job_id not in self.execution.running]
+        seen = await self.database.read(queue_records.newest, foreign) if foreign else {}
         for job_id in foreign:
             if seen.get(job_id) != self._newest.get(job_id):
-                self.execution.notify(job_id)
+                self.watchers.notify(job_id)
         self._newest = seen
         return bool(foreign)
 
     def apply(self, limits: Limits, retention: Retention) -> None:
         """Change limits and retention without a restart."""
         self.jobs.limits, self.jobs.retention = limits, retention
+        self.catalogue.sound_bytes = limits.sound_bytes
 
     async def check(self) -> None:
         """Raise what keeps this replica from serving: database, storage, models of which none can be reached."""
@@ -188,10 +193,17 @@ class Runtime:
                 return await self.keys.authenticate(authorization)
         return LOCAL
 
-    def view(self, row: Row, base_url: str) -> dict[str, Any]:
+    async def views(self, rows: Sequence[Row], base_url: str) -> list[dict[str, Any]]:
+        """Jobs as JSON, with freshly signed URLs; those of a bucket are signed off the event loop."""
+        rows = [{**row, "outputs": list(row["outputs"])} for row in rows]  # a running job's may change meanwhile
+        sign = partial(signed_urls, rows, self.storage, self.args.storage.url_ttl_s)
+        urls = sign() if self.args.storage.kind == "local" else await asyncio.to_thread(sign)
+        base = self.public_url or base_url
+        return [{**job_view(row, urls, base), "queue_position": self.execution.position(row)} for row in rows]
+
+    async def view(self, row: Row, base_url: str) -> dict[str, Any]:
         """A job as JSON."""
-        view = job_view(row, self.storage, self.args.storage.url_ttl_s, self.public_url or base_url)
-        view["queue_position"] = self.execution.position(row)
+        [view] = await self.views([row], base_url)
         return view
 
     async def model_states(self) -> dict[str, dict[str, Any]]:
@@ -234,6 +246,9 @@ class Runtime:
         found: dict[str, Any] = answer
         return found
 
+    async def _count_running(self, model: str) -> int:
+        return dict(zip(self.catalogue.names, await self.count_replicas(), strict=True))[model][0]
+
     async def _one_each(self) -> list[tuple[int, int]]:
         return [(1, 0) for _ in self.catalogue.names]
 
@@ -242,7 +257,8 @@ class Runtime:
         for name, state in (await self.model_states()).items():
             if (memory := state.get("memory_bytes")) is not None:
                 self.metrics.memory.labels(name).set(memory)
-        now = time.time()
+        now = self.lease.time()
+        self.metrics.processes.set(self.jobs.processes)
         for name, slots in self.execution.slots.items():
             ages = [
                 now - job.row["created_at"] for job in self.execution.running.values() if job.row["model_used"] == name
@@ -275,7 +291,7 @@ class Runtime:
                 await self.database.write(webhooks.drop, due)
                 return
             row, event = found
-            view = await asyncio.to_thread(self.view, row, self.public_url or row["base_url"] or "")
+            view = await self.view(row, self.public_url or row["base_url"] or "")
             body = {"type": event, "timestamp": rfc3339(row["completed_at"] or self.lease.time()), "data": view}
             await self.webhooks.attempt(due, json.dumps(body).encode())
         except Exception as error:  # noqa: BLE001  (one delivery's trouble is not another's; it is tried again)
@@ -285,8 +301,13 @@ class Runtime:
 
     async def _sweep_in_turn(self) -> float:
         every_s = self.jobs.retention.sweep_every_s
-        if await self.database.write(records.take_duty, "sweep", every_s):
-            await self.sweep()
+        if not await self.database.write(queue_records.take_duty, "sweep", every_s):
+            return every_s
+        until = time.monotonic() + LONGEST_SWEEP_S
+        while await self.sweep():
+            if time.monotonic() > until:
+                await self.database.write(queue_records.pass_duty_on, "sweep")
+                return 0.0
         return every_s
 
     async def sweep(self) -> int:
@@ -311,7 +332,7 @@ class Runtime:
         self._close_doors()
         several = self.jobs.processes > 1
         if several:
-            await self.database.write(records.drain_all)
+            await self.database.write(queue_records.drain_all)
         until = time.monotonic() + grace_s
         while time.monotonic() < until:
             started = [
@@ -320,12 +341,12 @@ class Runtime:
             wait_s = max(0.05, min(0.5, until - time.monotonic()))
             if started:
                 await asyncio.wait(started, timeout=wait_s)
-            elif several and (await self.database.read(records.unfinished))[0]:
+            elif several and (await self.database.read(queue_records.unfinished))[0]:
                 await asyncio.sleep(wait_s)
             else:
                 break
         self.jobs.grace_over.set()
-        left = (await self.database.read(records.unfinished))[1] if several else len(self.execution.running)
+        left = (await self.database.read(queue_records.unfinished))[1] if several else len(self.execution.running)
         log.info("drained", extra={"left": left})
         return left
 

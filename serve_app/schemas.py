@@ -93,7 +93,7 @@ class Output(BaseModel):
     """One stored sound. The URL is signed anew at each read of the job."""
 
     url: str
-    expires_at: str
+    expires_at: str | None = Field(description="When the URL ends; null for one that does not (a CDN's).")
     key: str
     media_type: str
     bytes: int

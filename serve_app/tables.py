@@ -24,11 +24,16 @@ from sqlalchemy import (
 metadata = MetaData()
 
 QUEUED = "status = 'queued' AND holder IS NULL"
+ABANDONED = f"{QUEUED} AND queue_holder IS NULL"
 UNFINISHED = "status IN ('queued', 'running')"
+TO_DELETE = "delete_requested"
+DUE = "status = 'pending' AND holder IS NULL"
+DELETED = "state = 'deleted'"
+HELD = "holder IS NOT NULL"  # as every comparison with a holder implies
 
 
 def _where(condition: str) -> dict[str, Any]:
-    """Restricts an index to some rows, on either database."""
+    """Restricts an index to some rows, on either database; a statement must say the same words to use it."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
@@ -83,9 +88,10 @@ jobs = Table(
     Index("jobs_by_owner", "owner", "id"),
     Index("jobs_by_status", "status", "completed_at"),
     Index("jobs_queued", "queue_holder", "priority", "id", **_where(QUEUED)),
-    Index("jobs_held", "holder", **_where(UNFINISHED)),
+    Index("jobs_abandoned", "priority", "id", **_where(ABANDONED)),
+    Index("jobs_held", "holder", **_where(HELD)),
     Index("jobs_open", "owner", **_where(UNFINISHED)),
-    Index("jobs_to_delete", "id", **_where("delete_requested")),
+    Index("jobs_to_delete", "id", **_where(TO_DELETE)),
 )
 
 outputs = Table(
@@ -116,7 +122,7 @@ objects = Table(
     Column("made", JSON),  # {output, facts}: what a job that finds it is told
     Index("objects_by_address", "address", "state"),
     Index("objects_by_job", "job_id"),
-    Index("objects_deleted", "state_at", **_where("state = 'deleted'")),
+    Index("objects_deleted", "state_at", **_where(DELETED)),
 )
 
 # Of version 0.1: keys whose object was about to be deleted. Not written any more.
@@ -168,7 +174,8 @@ deliveries = Table(
     Column("holder", String(40)),  # who tries it at the moment
     Column("claim", Integer, nullable=False, default=0, server_default="0"),
     Index("deliveries_by_job", "job_id"),
-    Index("deliveries_due", "next_at", **_where("status = 'pending' AND holder IS NULL")),
+    Index("deliveries_due", "next_at", **_where(DUE)),
+    Index("deliveries_held", "holder", **_where(HELD)),
 )
 
 # What one of all processes does from time to time: whoever moves `next_at` on does it.

@@ -1,10 +1,11 @@
 """Records as the HTTP interface shows them: times as RFC 3339, file URLs signed at each read."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from serve_app.records import Row
-from serve_app.storage import Storage
+from serve_app.storage import SignedUrl, Storage
 
 
 def rfc3339(seconds: float | None) -> str | None:
@@ -14,8 +15,16 @@ def rfc3339(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def job_view(row: Row, storage: Storage, url_ttl_s: int, base_url: str) -> dict[str, Any]:
-    """A job as JSON; `base_url` is the service's own, without a slash at its end."""
+Urls = Mapping[str, SignedUrl]
+
+
+def signed_urls(rows: Iterable[Row], storage: Storage, url_ttl_s: int) -> dict[str, SignedUrl]:
+    """A URL for each object of these jobs, by key; this may wait for the network."""
+    return {key: storage.url(key, url_ttl_s) for key in {output["key"] for row in rows for output in row["outputs"]}}
+
+
+def job_view(row: Row, urls: Urls, base_url: str) -> dict[str, Any]:
+    """A job as JSON; `urls` are those of its objects, `base_url` is the service's own, without a slash at its end."""
     own = f"{base_url}/v1/jobs/{row['id']}"
     facts = dict(row["facts"])
     return {
@@ -28,7 +37,7 @@ def job_view(row: Row, storage: Storage, url_ttl_s: int, base_url: str) -> dict[
         "attempt_log": [_attempt(item) for item in row["attempts"]],
         "status": row["status"],
         "input": row["input"],
-        "outputs": [output_view(item, storage, url_ttl_s, base_url) for item in row["outputs"]],
+        "outputs": [output_view(item, urls, base_url) for item in row["outputs"]],
         "error": _error(row["error"]),
         "cached": row["cached"],
         "seed": row["seed"],
@@ -45,11 +54,12 @@ def job_view(row: Row, storage: Storage, url_ttl_s: int, base_url: str) -> dict[
     }
 
 
-def output_view(facts: Row, storage: Storage, url_ttl_s: int, base_url: str) -> dict[str, Any]:
-    """An output with a URL that a plain GET can fetch for `url_ttl_s` seconds."""
-    signed = storage.url(facts["key"], url_ttl_s)
+def output_view(facts: Row, urls: Urls, base_url: str) -> dict[str, Any]:
+    """An output with a URL that a plain GET can fetch until `expires_at`; null when that has no end."""
+    signed = urls[facts["key"]]
     url = base_url + signed.url if signed.url.startswith("/") else signed.url
-    return {"url": url, "expires_at": rfc3339(signed.expires_at.timestamp()), **facts}
+    ends = None if signed.expires_at is None else signed.expires_at.timestamp()
+    return {"url": url, "expires_at": rfc3339(ends), **facts}
 
 
 def _attempt(item: Row) -> dict[str, Any]:

@@ -17,12 +17,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from serve_app import config, outbound
-from serve_app.database import Database
+from serve_app.database import Database, insert_into
 from serve_app.leases import now
-from serve_app.tables import deliveries, secrets
+from serve_app.tables import DUE, deliveries, secrets
 
 LONGEST_RETRY_AFTER_S = 3600.0
 _LONGEST_ERROR = 200
@@ -59,9 +58,8 @@ def _read_secret(connection: sa.Connection, owner: str) -> str | None:
 
 
 def _make_secret(connection: sa.Connection, owner: str) -> str:
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     row = {"owner": owner, "name": "webhook", "value": new_secret()}
-    connection.execute(insert(secrets).values(row).on_conflict_do_nothing())
+    connection.execute(insert_into(connection, secrets).values(row).on_conflict_do_nothing())
     made = _read_secret(connection, owner)  # somebody else's when they were first
     assert made is not None
     return made
@@ -151,7 +149,7 @@ class Due:
     claim: int
 
 
-_WAITING = (deliveries.c.status == "pending", deliveries.c.holder.is_(None))
+_WAITING = (sa.text(DUE),)  # in the words of their index
 
 
 def take_due(c: sa.Connection, me: str, limit: int) -> list[Due]:

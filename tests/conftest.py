@@ -68,7 +68,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 async def service(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> AsyncIterator[Service]:
-    """The service, one for a module because DBOS takes a second to stop. Nothing else may run meanwhile."""
+    """The service, one for a module: what outlives a request has services of its own."""
     async with running(args_in(tmp_path_factory.mktemp("service"), *DOUBLES, limits=MANY)) as service:
         yield service
 

@@ -1,4 +1,3 @@
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -6,19 +5,19 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from serve_app.config import Args, ConfigError, Limits, expand_env, parse_args, refuse_unsafe, sqlite_path
+from serve_app.config import (
+    Args,
+    ConfigError,
+    Limits,
+    expand_env,
+    parse_args,
+    parse_settings,
+    refuse_unsafe,
+    sqlite_path,
+)
 from serve_app.graph import Catalogue
 from serve_app.launch import read_config
 from tests.support.service import Json, entry
-
-
-@pytest.fixture(scope="module")
-def app() -> Any:
-    """The builder's module; Ray warns about itself when it is imported."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import serve_app.app
-    return serve_app.app
 
 
 def args(**more: Any) -> Json:
@@ -42,6 +41,27 @@ def args(**more: Any) -> Json:
         ({"database_url": "sqlite:///:memory:"}, "database_url: a database in memory loses every job"),
         ({"database_url": "sqlite://"}, "database_url: no file is named"),
         ({"webhooks": {"allow": ["nonsense"]}}, "webhooks.allow: 'nonsense' does not appear"),
+        ({"trusted_proxies": ["proxy"]}, "trusted_proxies: 'proxy' does not appear"),
+        ({"trusted_proxies": ["10.0.0.1/8"]}, "trusted_proxies: 10.0.0.1/8 has host bits set"),
+        ({"cors_origins": ["app.example"]}, "cors_origins: 'app.example' is no origin"),
+        ({"cors_origins": ["https://app.example/"]}, "is no origin"),
+        ({"cors_origins": ["null"]}, "is no origin"),
+        ({"storage": {"kind": "s3", "bucket": "b", "public_endpoint_url": "s3.example"}}, "s3.public_endpoint_url"),
+        ({"storage": {"kind": "s3", "bucket": "b", "public_base_url": "https://x/?a"}}, "s3.public_base_url"),
+        (
+            {
+                "storage": {
+                    "kind": "s3",
+                    "bucket": "b",
+                    "public_base_url": "https://x",
+                    "public_endpoint_url": "https://y",
+                }
+            },
+            "set one of them",
+        ),
+        ({"limits": {"sound_bytes": 0}}, "limits.sound_bytes"),
+        ({"limits": {"connections": 0}}, "limits.connections"),
+        ({"limits": {"event_streams_per_owner": 0}}, "limits.event_streams_per_owner"),
         ({"models": []}, "models"),
         ({"models": [entry("Tone")]}, "models.0.name"),
         ({"models": [entry("a/b")]}, "models.0.name"),
@@ -83,14 +103,6 @@ def test_models_that_cannot_work_are_refused(models: list[Json], says: str) -> N
     with pytest.raises(ConfigError) as refused:
         Catalogue(parse_args({"models": models}).models)
     assert says in str(refused.value)
-
-
-def test_parts_come_before_the_model_that_is_composed_with_them(app: Any) -> None:
-    entries = parse_args(args(models=[entry("a", parts={"x": "b"}), entry("b", parts={"y": "c"}), entry("c")])).models
-    assert [item.name for item in app.in_order(entries)] == ["c", "b", "a"]
-    circle = parse_args(args(models=[entry("a", parts={"x": "b"}), entry("b", parts={"x": "a"})])).models
-    with pytest.raises(ConfigError, match="circle: a, b"):
-        app.in_order(circle)
 
 
 def test_variables_of_the_environment_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,6 +190,22 @@ def test_a_proxy_of_rays_needs_keys() -> None:
     refuse_unsafe(parse_args(args(listen={"host": "127.0.0.1", "port": 1})))
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org"])
+def test_an_address_that_others_reach_needs_keys(host: str) -> None:
+    listen = {"listen": {"host": host}}
+    with pytest.raises(ConfigError, match=r"can be reached by others: set auth\.mode to keys"):
+        refuse_unsafe(parse_args(args(**listen)))
+    refuse_unsafe(parse_args(args(**listen, auth={"mode": "keys"})))
+
+
+def test_all_origins_are_not_let_in_without_keys() -> None:
+    everybody = {"listen": {}, "cors_origins": ["*"]}
+    with pytest.raises(ConfigError, match="any web page"):
+        refuse_unsafe(parse_args(args(**everybody)))
+    refuse_unsafe(parse_args(args(**everybody, auth={"mode": "keys"})))
+    refuse_unsafe(parse_args(args(listen={}, cors_origins=["http://localhost:3000", "https://app.example"])))
+
+
 def test_the_configuration_is_data_that_nobody_changes() -> None:
     made = parse_args(args())
     with pytest.raises(ValidationError):
@@ -209,3 +237,39 @@ def test_the_built_in_file_is_valid_and_small(monkeypatch: pytest.MonkeyPatch, t
     assert str(tmp_path) in made.database_url
     assert made.auth.mode == "loopback"
     assert len(yaml.safe_dump(read_config(None)).splitlines()) < 40
+
+
+def with_settings(folder: Path, settings: object, **more: object) -> Path:
+    """A Serve config file whose ingress has this user_config."""
+    file = folder / "c.yaml"
+    application = {
+        "import_path": "serve_app.app:build",
+        "args": args(**more),
+        "deployments": [{"name": "tone", "num_replicas": 2}, {"name": "ingress", "user_config": settings}],
+    }
+    file.write_text(yaml.safe_dump({"applications": [application]}))
+    return file
+
+
+def test_what_the_ingress_is_given_apart_wins_also_on_a_laptop(tmp_path: Path) -> None:
+    retention = {"jobs_s": 60.0}
+    file = with_settings(tmp_path, {"limits": {"queued_jobs": 3}}, limits={"body_bytes": 2048}, retention=retention)
+    read = parse_args(read_config(file))
+    assert (read.limits.queued_jobs, read.limits.body_bytes, read.retention.jobs_s) == (3, 1 << 20, 60)
+    settings = parse_settings({"limits": {"queued_jobs": 3}}, parse_args(args(retention=retention)))
+    assert (settings.limits, settings.retention) == (read.limits, read.retention)
+    assert read_config(with_settings(tmp_path, None)) == args()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"limit": {}}, "limit: unknown key; did you mean 'limits'?"),
+        ({"storage": {"kind": "s3", "bucket": "b"}}, "storage: unknown key"),
+        ({"limits": {"queued_jobs": 0}}, "limits.queued_jobs"),
+        ([1], "valid dictionary"),
+    ],
+)
+def test_nothing_else_may_stand_there(tmp_path: Path, settings: object, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        read_config(with_settings(tmp_path, settings))

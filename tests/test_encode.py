@@ -1,6 +1,7 @@
 """Encoding: exact durations, dither, the same bytes every time, and ten minutes of every format."""
 
 import io
+import mmap
 from typing import get_args
 
 import numpy as np
@@ -9,6 +10,7 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from serve_app.encode import BitDepth, Encoded, Format, encode, encoder_rate_hz
+from serve_app.errors import StorageFull
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 RATE_HZ = 24_000  # one that every format has
@@ -87,6 +89,30 @@ def test_float_wav_is_exact() -> None:
     original = tone(5000) * np.float32(1.7)
     samples, _ = decoded(encode(original, RATE_HZ, "wav", 32))
     np.testing.assert_array_equal(samples.astype(np.float32), original)
+
+
+@pytest.mark.parametrize("bit_depth", [16, 32])
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_long_sound_has_the_bytes_of_a_short_one(
+    format: Format, bit_depth: BitDepth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples, depth = tone(5 * RATE_HZ), 24 if (format, bit_depth) == ("flac", 32) else bit_depth
+    short = encode(samples, RATE_HZ, format, depth)
+    monkeypatch.setattr("serve_app.encode.IN_MEMORY_BYTES", samples.nbytes - 1)
+    long = encode(samples, RATE_HZ, format, depth)
+    assert isinstance(long.data, mmap.mmap)
+    assert bytes(long.data) == short.data
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_full_temporary_folder_is_told_as_such(
+    format: Format, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("serve_app.encode.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("serve_app.encode.TemporaryFile", lambda buffering: open("/dev/full", "r+b", buffering))  # noqa: SIM115
+    with pytest.raises(StorageFull, match=r"temporary folder .*: No space left"):
+        encode(tone(5 * RATE_HZ), RATE_HZ, format)
+    assert capfd.readouterr().err == ""  # what soundfile cannot raise it prints
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -454,6 +454,30 @@ async def test_no_body_is_our_fault(service: Service, fields: Json, complete: bo
             check(reply, reply.status_code, reply.json()["code"])
 
 
+HEADERS = st.sampled_from(
+    ["Host", "Origin", "Sec-Fetch-Site", "Prefer", "Last-Event-ID", "Range", "If-Range", "If-None-Match", "Accept",
+     "Idempotency-Key", "Authorization", "Content-Encoding", "X-Forwarded-Host", "X-Forwarded-Prefix", "X-Request-Id",
+     "X-Forwarded-Proto", "X-Forwarded-For", "Access-Control-Request-Method"]
+)  # fmt: skip
+PIECES = ["wait", "=", "5", ";", ",", '"', "bytes", "-", "localhost", ":", "[", "]", "/", "*"]
+VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=40)
+VALUES |= st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
+METHODS = st.sampled_from(["GET", "HEAD", "POST", "OPTIONS"])
+
+
+@OTHERS_DRAW
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(st.dictionaries(HEADERS, VALUES, max_size=4), METHODS)
+async def test_no_header_is_our_fault(service: Service, headers: dict[str, str], method: str) -> None:
+    sent = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    for path in ("/v1/jobs", "/v1/jobs/", "/v1/files/audio/x", "/v1/jobs/job_x/events", "/docs"):
+        content = b"{}" if method == "POST" else None
+        reply = await service.http.request(method, path, headers=sent, content=content)
+        assert reply.status_code < 500, (path, reply.text)
+        if reply.status_code >= 400 and method != "HEAD":
+            check(reply, reply.status_code, reply.json()["code"])
+
+
 @OTHERS_DRAW
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.binary(max_size=60))

@@ -2,12 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
+from serve_app import tables
+from serve_app.database import Database
+from serve_app.parts import Answer
+from serve_app.work import Event, Work
 from tests.support.models import CountingTone
-from tests.support.service import HANGS_S, LONG, Json, Mortal, Service, args_in, entry, running
+from tests.support.service import HANGS_S, LONG, Json, Mortal, Service, args_in, entry, running, until
 
 pytestmark = pytest.mark.anyio
 
@@ -190,3 +197,64 @@ async def test_progress_is_told_at_most_four_times_a_second(service: Service) ->
     seconds = events[-1]["at"] - events[0]["at"]
     assert 1 <= len(progress) <= seconds * 4 + 1
     assert job["progress"]["steps"] == 100
+
+
+class Absent:
+    """A model whose replica never comes up; calls wait."""
+
+    async def run(self, work: Work) -> AsyncIterator[Event]:
+        await asyncio.Event().wait()
+        yield "taken", {}
+
+    async def status(self) -> Json:
+        return {"status": "loading", "reason": None}
+
+    async def ask(self, *question: Any) -> Answer:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.parametrize(("living", "answered_by"), [(0, "tone"), (1, None)])
+async def test_a_model_without_a_place_falls_back_and_a_busy_one_is_waited_for(
+    tmp_path: Path, living: int, answered_by: str | None
+) -> None:
+    big = entry("big", fallback=["tone"])
+    big["replicas"]["start_within_s"] = 0.2
+    asked = 0
+
+    async def count(model: str) -> int:
+        nonlocal asked
+        asked += 1
+        return living
+
+    async with running(args_in(tmp_path, big, entry("tone")), {"big": Absent()}) as service:
+        service.runtime.execution.count_replicas = count
+        job = await service.job(model="big")
+        if answered_by:
+            ended = await service.ended(job)
+            assert (ended["status"], ended["model_used"]) == ("succeeded", answered_by)
+            assert "no replica of model 'big' came up within 0.2 s" in ended["fallback"]["because"][0]
+        else:
+            await until(lambda: asked > 2)
+            assert (await service.get(job))["status"] == "running"
+            await service.http.post(f"/v1/jobs/{job['id']}/cancel")
+
+
+async def test_an_input_that_ended_its_holder_three_times_is_not_run_again(tmp_path: Path) -> None:
+    lost = [{"model": "single", "started_at": 1.0, "ended_at": 2.0, "outcome": "ingress_lost"}] * 3
+    single = entry("single", "tests.support.models:CountingTone")
+    CountingTone.calls.clear()
+    async with running(args_in(tmp_path, single)) as service:
+        CountingTone.held.add("killer")
+        job = await service.job("killer", model="single")
+        await service.reach(job, "started")
+        of_job = sa.update(tables.jobs).where(tables.jobs.c.id == job["id"])
+    CountingTone.held.clear()
+    database = Database(f"sqlite:///{tmp_path}/continuo.db")
+    database.write_now(lambda c: c.execute(of_job.values(attempts=lost)))
+    database.close()
+    CountingTone.calls.clear()
+    async with running(args_in(tmp_path, single)) as service:
+        ended = await service.ended(job)
+        assert (ended["status"], ended["error"]["code"]) == ("failed", "replica_lost")
+        assert CountingTone.calls == []

@@ -66,6 +66,55 @@ def test_the_address_is_that_of_the_sound() -> None:
     assert address(format="mp3").endswith(".mp3")
 
 
+def test_the_address_of_a_model_without_parts_is_the_one_that_stored_sounds_have() -> None:
+    assert address() == "audio/23/23fdfa3266ccc2a33641ebd17af8083b2e4125ad2c09ba6ce03c423eb5dab8bd.flac"
+    chime = address("chime", format="mp3", loudness_lufs=-20)
+    assert chime == "audio/3d/3d395c16178b4403586412ebe604e3698c1df1493c679d9d057dd65af18a2cdf.mp3"
+
+
+JUDGE = "tests.support.models:Judge"
+
+
+def composed(*parts: Json, **names: str) -> str:
+    """The address of a sound whose model is composed with `names` of `parts`."""
+    catalogue = Catalogue(parse_args({"models": [entry("tone", parts=names), *parts]}).models)
+    return catalogue.plan("tone", {"prompt": "x", "duration_s": 1, "seed": 1}, prefix="").candidates[0].key
+
+
+def test_what_a_model_is_composed_with_is_part_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = composed(entry("one", JUDGE), scorer="one")
+    assert one == composed(entry("other-name", JUDGE), scorer="other-name")
+    others = {
+        address(),
+        composed(entry("one", JUDGE), embedder="one"),
+        composed(entry("one", JUDGE, options={"load_s": 1}), scorer="one"),
+        composed(entry("one", "tests.support.models:Chime"), scorer="one"),
+        composed(entry("one", JUDGE, parts={"x": "two"}), entry("two", "deployments.tone:Tone"), scorer="one"),
+        composed(entry("one", JUDGE, parts={"x": "two"}), entry("two", JUDGE), scorer="one"),
+    }
+    assert len({one, *others}) == 7
+    judge = load_class(JUDGE)
+    monkeypatch.setattr(judge, "info", judge.info.model_copy(update={"revision": "judge-2"}))
+    assert composed(entry("one", JUDGE), scorer="one") not in {one, *others}
+
+
+def test_a_sound_that_would_not_fit_is_refused_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    second = 44_100 * 2 * 4  # bytes of float32
+    monkeypatch.setattr(CATALOGUE, "sound_bytes", 10 * second)
+    plan(duration_s=10)
+    plan(duration_s=10, sample_rate_hz=8000, format="mp3")
+    for fields, at in (
+        ({"duration_s": 10.1}, "/input/duration_s"),
+        ({"duration_s": 10.1, "sample_rate_hz": 8000}, "/input/duration_s"),
+        ({"duration_s": 6, "sample_rate_hz": 96_000}, "/input/sample_rate_hz"),
+        ({"duration_s": 60, "sample_rate_hz": 192_000, "n": 8}, "/input/duration_s"),
+    ):
+        with pytest.raises(Invalid, match="MiB are possible") as refused:
+            plan(**fields)
+        assert [error["pointer"] for error in refused.value.errors] == [at]
+    assert CATALOGUE.plan_for("tone", {"prompt": "x", "duration_s": 11}, prefix="")  # accepted before the limit fell
+
+
 def test_candidates_have_seeds_in_a_row_and_addresses_of_their_own() -> None:
     made = plan(seed=2**32 - 2, n=4)
     assert [item.seed for item in made.candidates] == [2**32 - 2, 2**32 - 1, 0, 1]

@@ -81,7 +81,7 @@ async def test_memory_is_told_where_a_model_tells_it(service: Service) -> None:
 
 def test_candidates_keep_their_order_when_one_has_no_score() -> None:
     def made(score: Any) -> Made:
-        return Made({"clap_score": score}, {}, {}, cached=False)
+        return Made("address", {"clap_score": score}, {}, {}, cached=False)
 
     some = [made(0.1), made(None), made(0.9)]
     assert ranked(some) == some

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from serve_app import object_records, records, tables
+from serve_app import object_records, queue_records, records, tables
 from serve_app.database import Database
 from serve_app.leases import ClaimLost
 from serve_app.object_records import ObjectGone, Stored, plan_objects
@@ -126,7 +126,7 @@ async def test_of_many_with_one_key_one_is_accepted(database: Database) -> None:
 
     ids = await asyncio.gather(*(accept() for _ in range(32)))
     assert len(set(ids)) == 1
-    assert await database.read(records.unfinished) == (0, 1)
+    assert await database.read(queue_records.unfinished) == (0, 1)
 
 
 async def test_a_finished_job_stays_as_it_is(database: Database) -> None:
@@ -257,10 +257,10 @@ async def test_usage_adds_up_by_owner_day_and_model(database: Database) -> None:
 
 
 async def test_a_duty_is_one_process_s_at_a_time(database: Database) -> None:
-    turns = await asyncio.gather(*(database.write(records.take_duty, "sweep", 3600.0) for _ in range(8)))
+    turns = await asyncio.gather(*(database.write(queue_records.take_duty, "sweep", 3600.0) for _ in range(8)))
     assert sorted(turns) == [False] * 7 + [True]
     await database.write(lambda c: c.execute(sa.update(tables.duties).values(next_at=0.0)))
-    assert await database.write(records.take_duty, "sweep", 3600.0)
+    assert await database.write(queue_records.take_duty, "sweep", 3600.0)
 
 
 async def test_what_is_old_is_found_by_its_end(database: Database) -> None:

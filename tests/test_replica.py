@@ -1,6 +1,9 @@
 """The wrapper around a model, driven as a deployment handle drives it."""
 
 import asyncio
+import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +20,7 @@ from serve_app.errors import GenerationFailed
 from serve_app.graph import Catalogue
 from serve_app.replica import Replica, whole
 from serve_app.work import Event, Work
+from tests.support.live import ROOT
 from tests.support.models import BatchTone, CountingTone
 from tests.support.service import HANGS_S, LONG, Json, entry, until
 
@@ -369,6 +373,53 @@ async def test_the_call_is_taken_before_the_model_is_loaded(bench: Any, monkeypa
 async def test_a_deadline_ends_the_generation(bench: Any) -> None:
     kind, data = await bench().last(deadline_s=0.2, **LONG)
     assert (kind, data["code"]) == ("error", "deadline_exceeded")
+
+
+MEASURED = """
+import asyncio, json, sys
+from serve_app.config import LocalStorageConfig, ModelEntry
+from serve_app.graph import Catalogue
+from serve_app.replica import Replica
+from serve_app.work import Work
+
+def status(name):  # bytes; ru_maxrss would count what the parent had
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith(name + ":"))
+
+async def main(folder, model, seconds, rate_hz):
+    entry = ModelEntry(name="it", model=model)
+    replica, catalogue = Replica(entry, LocalStorageConfig(path=folder)), Catalogue([entry])
+
+    async def run(duration_s):
+        given = {"prompt": "x", "duration_s": duration_s, "seed": 1, "format": "wav", "bit_depth": 32}
+        [item] = catalogue.plan("it", given | {"sample_rate_hz": rate_hz}, prefix="/input").candidates
+        work = Work("job_1", "req_1", item.key, item.seed, item.request, item.settings)
+        return [event async for event in replica.run(work)][-1]
+
+    await run(1)
+    before = status("VmRSS")
+    kind, data = await run(seconds)
+    assert kind == "output", data
+    print(json.dumps([status("VmHWM") - before, data["output"]["bytes"]]))
+
+asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])))
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "seconds", "rate_hz"),
+    [
+        ("tests.support.models:LongNoise", 240, 44_100),
+        ("tests.support.models:LongNoise", 60, 192_000),
+    ],
+)
+def test_a_long_sound_is_in_memory_about_twice(tmp_path: Path, model: str, seconds: float, rate_hz: int) -> None:
+    command = [sys.executable, "-c", MEASURED, str(tmp_path), model, str(seconds), str(rate_hz)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    taken, sound = json.loads(done.stdout.splitlines()[-1])
+    assert sound == pytest.approx(2 * 4 * seconds * rate_hz, rel=0.01)
+    assert taken < 2.75 * sound, f"{taken / sound:.2f} times the sound"
 
 
 async def test_the_models_own_loudness_counts_unless_the_request_has_one(bench: Any) -> None:

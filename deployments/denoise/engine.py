@@ -12,7 +12,8 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import Any
 
 from pydantic import Field
@@ -96,7 +97,7 @@ class Engine:
         self.to_encode: deque[Job] = deque()
         self.encoded: deque[Job] = deque()
         self.to_decode: deque[Job] = deque()
-        self.unfinished: set[Job] = set()
+        self.unfinished: set[Future[Samples]] = set()
         self.closed = False
         self.failure: str | None = None  # why a thread has ended, once one has
         self.swept_s = 0.0
@@ -119,10 +120,10 @@ class Engine:
                 raise Unhealthy(self.failure)
             if self.closed:
                 raise RuntimeError("the engine is closed")
-            self.unfinished.add(job)
+            self.unfinished.add(job.done)
             self.to_encode.append(job)
             self.changed.notify_all()
-        job.done.add_done_callback(lambda _: self.unfinished.discard(job))
+        job.done.add_done_callback(self.unfinished.discard)
         return job.done
 
     def close(self) -> None:
@@ -132,8 +133,7 @@ class Engine:
             self.changed.notify_all()
         for thread in self.threads:
             thread.join()
-        for job in list(self.unfinished):
-            job.fail(Cancelled())
+        self._end(Cancelled())
 
     def _guarded(self, loop: Callable[[], None]) -> None:
         import torch
@@ -151,8 +151,13 @@ class Engine:
             self.failure = self.failure or reason
             self.closed = True  # from here on `submit` adds nothing
             self.changed.notify_all()
-        for job in list(self.unfinished):
-            job.fail(Unhealthy(self.failure))
+        self._end(Unhealthy(self.failure))
+
+    def _end(self, error: Exception) -> None:
+        """The answer of all that is unfinished."""
+        for done in list(self.unfinished):
+            with suppress(InvalidStateError):
+                done.set_exception(error)
 
     def _denoise(self) -> None:
         while True:
@@ -166,6 +171,7 @@ class Engine:
             running = [job for job in self.waiting.take() if not ended(job)]
             if running:
                 self._run(running)
+            del running  # who waits holds no request, whose answer is a sound
 
     def _sweep(self) -> None:
         """Let go of the cancelled among those who wait; those who run are looked at before every step."""
@@ -197,6 +203,7 @@ class Engine:
         finished = [job for job in going_on if not job.remaining]
         if finished:
             self.stepper.settle()
+            self.stepper.forget()
             with self.changed:
                 self.to_decode.extend(finished)
                 self.changed.notify_all()
@@ -213,6 +220,7 @@ class Engine:
                 self._encode(fresh)
             else:
                 decode_together(self.denoiser, [job for job in ready if not ended(job)])
+            del fresh, ready  # as above
 
     def _alike(self) -> list[Job]:
         """Finished requests that can be decoded together, the oldest first; each alone where bits must not change."""

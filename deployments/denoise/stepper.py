@@ -67,8 +67,12 @@ class Stepper:
         try:
             self._step(sorted(jobs, key=lambda job: job.plan.shape))
         except BaseException:
-            self.members, self.packed = (), None
+            self.forget()
             raise
+
+    def forget(self) -> None:
+        """Drop the running set, which has changed: it holds its requests, and they their sounds."""
+        self.members, self.packed = (), None
 
     def settle(self, ahead: int = 0) -> None:
         """Wait until all steps but the last `ahead` are done on the device. A CPU is never behind."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from serve_app.config import ConfigError, parse_args
+from serve_app.config import ConfigError, Settings, parse_args
 
 config_app = typer.Typer(help="The configuration.", no_args_is_help=True)
 ConfigOption = Annotated[
@@ -29,12 +29,20 @@ def render(config: ConfigOption = None, env_file: EnvFileOption = None) -> None:
     raw = read_config(config)
     full = parse_args(raw).model_dump(mode="json")
     full.pop("listen")
+    settings = {name: {**full[name], **(raw.get(name) or {})} for name in Settings.model_fields}
     shown = {**full, **raw, "models": full["models"], "auth": {"mode": "keys"}}  # Ray's proxies are not loopback
     document = {
         "proxy_location": "EveryNode",
         "http_options": {"host": "0.0.0.0", "port": 8000},
         "applications": [
-            {"name": "continuo", "route_prefix": "/", "import_path": "serve_app.app:build", "args": shown}
+            {
+                "name": "continuo",
+                "route_prefix": "/",
+                "import_path": "serve_app.app:build",
+                # Limits and retention stand apart: what changes here restarts nothing, what changes in `args` all.
+                "args": {key: value for key, value in shown.items() if key not in settings},
+                "deployments": [{"name": "ingress", "user_config": settings}],
+            }
         ],
     }
     sys.stdout.write(yaml.safe_dump(document, sort_keys=False))

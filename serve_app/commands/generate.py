@@ -1,15 +1,16 @@
 """`continuo generate`: a job is made, followed and fetched. What can be refused is refused before it is made."""
 
-import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any, get_args
 
 import httpx
 import typer
+from httpx_sse import connect_sse
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from serve_app.commands.client import LOCAL_URL, UrlOption, checked, client, connect, path
@@ -17,6 +18,7 @@ from serve_app.commands.terminal import err, fail, note, print_line
 from serve_app.config import ConfigError
 from serve_app.schemas import FINISHED, Format
 
+RECONNECT_S = 1.0
 _OTHER_ENDINGS = {"ogg": "opus", "": "flac"}
 
 
@@ -105,25 +107,24 @@ def follow(http: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
                         bar.update(task, completed=data["step"] / data["steps"], description="running")
                     elif kind == "started":
                         bar.update(task, description="running")
-                job = checked(http.get(path("jobs", job["id"])), "status")  # its events ended without the last one
             except httpx.TransportError:
                 bar.update(task, description="waiting for the service")  # the job goes on, and so do its events
-                time.sleep(1.0)
+                time.sleep(RECONNECT_S)
+            with suppress(httpx.TransportError):  # events that ended without the last one, or broke off again
+                job = checked(http.get(path("jobs", job["id"])), "status")
     return job
 
 
 def events(http: httpx.Client, job_id: str, last: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """The server-sent events of a job after number `last`: (id, type, data)."""
     headers = {"Last-Event-ID": last}
-    with http.stream("GET", path("jobs", job_id, "events"), headers=headers, timeout=60) as response:
-        if not response.is_success:
+    with connect_sse(http, "GET", path("jobs", job_id, "events"), headers=headers, timeout=60) as source:
+        response = source.response
+        if response.status_code == 204:
+            return
+        kind = response.headers.get("content-type", "").partition(";")[0].strip()
+        if not response.is_success or kind != "text/event-stream":
             response.read()
-            checked(response)
-        fields: dict[str, str] = {}
-        for line in response.iter_lines():
-            if line:
-                name, _, value = line.partition(": ")
-                fields[name] = value
-            elif "data" in fields:
-                yield fields["id"], fields["event"], json.loads(fields["data"])
-                fields = {}
+            checked(response, "events")
+        for event in source.iter_sse():
+            yield event.id, event.event, event.json()

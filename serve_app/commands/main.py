@@ -1,6 +1,7 @@
 """The program `continuo`: its commands, and the one place where errors become a line and exit status 1."""
 
 import errno
+import os
 import sys
 from typing import Any
 
@@ -20,6 +21,7 @@ class Program(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command of these words."""
+        open_streams()
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no error
         try:
@@ -32,6 +34,19 @@ class Program(TyperGroup):
             if error.errno == errno.EPIPE:  # whoever read our output has enough
                 raise
             raise fail(explained(error)) from None
+
+
+def open_streams() -> None:
+    """Let streams that were closed before we were started be there: the next files that are opened would take their
+    places, and be written to by whoever prints (`continuo serve >&-`).
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
 
 
 def explained(error: Exception) -> str:

@@ -2,12 +2,13 @@
 
 import math
 import os
+import select
 import sys
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TextIO
 
 import httpx
 import typer
@@ -18,6 +19,7 @@ from serve_app.commands.terminal import in_a_line, visible
 from serve_app.config import ConfigError, parse_args
 
 FIRST_SOUND = {"prompt": "gentle rain with a warm low pad", "duration_s": 10}
+PATIENCE_MS = 500
 FIRST_SOUND_S = 60  # the longest that a request waits for its job
 LogLevelOption = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None,
@@ -37,7 +39,7 @@ def serve(  # noqa: PLR0913 - an option each
     env_file: EnvFileOption = None,
     log_level: LogLevelOption = None,
 ) -> None:
-    """Run the service on this machine until Ctrl-C or SIGTERM, which drain it."""
+    """Run the service on this machine until Ctrl-C, SIGTERM or the end of its terminal, which drain it."""
     from serve_app.launch import Launch, serve_until_stopped
 
     began = time.monotonic()
@@ -56,7 +58,8 @@ def serve(  # noqa: PLR0913 - an option each
     load_env_file(env_file)
     host = "0.0.0.0" if production and host == "127.0.0.1" else host
     launch = Launch(configured(config, log_level), host, port, production, grace_s)
-    serve_until_stopped(launch, on_ready, say)
+    if not serve_until_stopped(launch, on_ready, say):
+        raise typer.Exit(1)
 
 
 def configured(config: Path | None, log_level: str | None) -> dict[str, Any]:
@@ -81,13 +84,27 @@ def lacking(args: dict[str, Any]) -> list[str]:
 
 
 def say(text: str) -> None:
-    """Print a line. That whoever read the output is gone must neither end the service nor keep it from draining."""
+    """Print a line, unless nobody takes it: a reader that is gone or stands still must not keep us from draining."""
     try:
-        sys.stdout.write(visible(text) + "\n")
-        sys.stdout.flush()
+        if is_taken(sys.stdout):
+            sys.stdout.write(visible(text) + "\n")
+            sys.stdout.flush()
     except (OSError, ValueError):
         with suppress(OSError, ValueError):  # else the interpreter tries once more at its end, and fails aloud
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def is_taken(stream: TextIO | None) -> bool:
+    """Whether a line can be written without waiting for its reader (a full pipe, a terminal that was held)."""
+    if stream is None:  # closed before we were started
+        return False
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):
+        return not stream.closed
+    look = select.poll()
+    look.register(number, select.POLLOUT)
+    return bool(look.poll(PATIENCE_MS))
 
 
 def check_first_sound(url: str) -> None:

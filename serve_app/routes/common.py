@@ -190,7 +190,7 @@ async def answer(request: Request, principal: Principal, terms: Terms, plan: Pla
     row = accepted.row
     if wanted.wait_s and row["status"] not in FINISHED:
         row = await runtime.jobs.wait(row, wanted.wait_s)
-    response = job_response(request, row, waited=wanted.wait_s > 0, replayed=accepted.replayed)
+    response = await job_response(request, row, waited=wanted.wait_s > 0, replayed=accepted.replayed)
     response.headers["Preference-Applied"] = wanted.applied
     if accepted.replayed:
         response.headers["Idempotency-Replayed"] = "true"
@@ -210,10 +210,10 @@ def key_of(header: str | None) -> str | None:
     return key
 
 
-def job_response(request: Request, row: Row, *, waited: bool, replayed: bool) -> JSONResponse:
+async def job_response(request: Request, row: Row, *, waited: bool, replayed: bool) -> JSONResponse:
     """The job, or its error's problem when a caller waited for a job that failed."""
     runtime = runtime_of(request)
-    view = runtime.view(row, base_url(request))
+    view = await runtime.view(row, base_url(request))
     if waited and row["status"] in ("failed", "canceled"):
         error = row["error"] or {"code": JobCanceled.code, "detail": "the job was canceled", "errors": []}
         failed = from_code(error["code"], error["detail"], error.get("errors", ()))

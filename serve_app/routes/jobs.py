@@ -53,14 +53,13 @@ async def list_jobs(
 ) -> Response:
     """The caller's jobs, newest first."""
     rows, following = await runtime.jobs.list(principal.owner, status=status, model=model, limit=limit, cursor=cursor)
-    base = base_url(request)
-    return JSONResponse({"results": [runtime.view(row, base) for row in rows], "next": following})
+    return JSONResponse({"results": await runtime.views(rows, base_url(request)), "next": following})
 
 
 @router.get("/v1/jobs/{job_id}", response_model=Job)
 async def get_job(job_id: str, request: Request, principal: Caller, runtime: RuntimeDep) -> Response:
     """The job as it is now, with freshly signed URLs."""
-    return JSONResponse(runtime.view(await runtime.jobs.get(principal.owner, job_id), base_url(request)))
+    return JSONResponse(await runtime.view(await runtime.jobs.get(principal.owner, job_id), base_url(request)))
 
 
 @router.delete("/v1/jobs/{job_id}", status_code=204)
@@ -73,7 +72,7 @@ async def delete_job(job_id: str, principal: Caller, runtime: RuntimeDep) -> Res
 @router.post("/v1/jobs/{job_id}/cancel", response_model=Job)
 async def cancel_job(job_id: str, request: Request, principal: Caller, runtime: RuntimeDep) -> Response:
     """Stop the job; one that has ended stays as it is."""
-    return JSONResponse(runtime.view(await runtime.jobs.cancel(principal.owner, job_id), base_url(request)))
+    return JSONResponse(await runtime.view(await runtime.jobs.cancel(principal.owner, job_id), base_url(request)))
 
 
 @router.get(
@@ -112,7 +111,7 @@ async def _lines(runtime: Runtime, owner: str, job_id: str, after: int, base: st
 
 async def _event_data(runtime: Runtime, owner: str, job_id: str, event: dict[str, Any], base: str) -> dict[str, Any]:
     if event["type"] in ("completed", "output"):
-        view = runtime.view(await runtime.jobs.get(owner, job_id), base)
+        view = await runtime.view(await runtime.jobs.get(owner, job_id), base)
         if event["type"] == "completed":
             return view
         index = event["data"]["index"]

@@ -37,10 +37,10 @@ class Stat:
 
 @dataclass(frozen=True)
 class SignedUrl:
-    """A URL that anyone may GET until `expires_at` (UTC); a local one is a path without scheme and host."""
+    """A URL that anyone may GET until `expires_at` (UTC, None: for ever); a local one is a path without host."""
 
     url: str
-    expires_at: datetime
+    expires_at: datetime | None
 
 
 class Storage(Protocol):
@@ -66,7 +66,10 @@ class Storage(Protocol):
         """Remove an object; an absent one is fine."""
 
     def url(self, key: str, ttl_s: int, now: float | None = None) -> SignedUrl:
-        """Sign a URL for GET that ends after `ttl_s`; whether the object is there is not looked at."""
+        """Sign a URL for GET that ends after `ttl_s`; whether the object is there is not looked at.
+
+        Credentials may be fetched anew for it, over the network.
+        """
 
     def check(self) -> None:
         """Write, read and remove a small object: raises what a put would raise, in words for the operator."""

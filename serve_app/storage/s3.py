@@ -89,7 +89,12 @@ class S3Storage:
         self._delete(self._name(key), self._call.deadline())
 
     def url(self, key: str, ttl_s: int, now: float | None = None) -> SignedUrl:
-        """A presigned GET. It is signed for the present moment: `now` is for the local store only."""
+        """A presigned GET. It is signed for the present moment: `now` is for the local store only.
+
+        It ends with the credentials that signed it, if that is earlier. Before a CDN it is not signed and has no end.
+        """
+        if self.config.public_base_url:
+            return SignedUrl(f"{self.config.public_base_url.rstrip('/')}/{self._name(key)}", None)
         media_type = media_type_of(key)
         params = {
             "Bucket": self.config.bucket,
@@ -98,14 +103,15 @@ class S3Storage:
             **({"ResponseContentType": media_type} if media_type else {}),
         }
         try:
-            url = self._call.client.generate_presigned_url(
+            url = self._call.signer.generate_presigned_url(
                 "get_object", Params=params, ExpiresIn=min(ttl_s, LONGEST_TTL_S)
             )
         except BotoCoreError as error:
             raise classify(error, self.config.bucket) from None
         query = parse_qs(urlsplit(url).query)
         signed = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        return SignedUrl(url, signed + timedelta(seconds=int(query["X-Amz-Expires"][0])))
+        ends = signed + timedelta(seconds=int(query["X-Amz-Expires"][0]))
+        return SignedUrl(url, min(ends, self._call.credentials_end() or ends))
 
     def check(self) -> None:
         """Write and remove a small object: tells a wrong bucket, wrong credentials, an absent endpoint."""
@@ -134,6 +140,7 @@ class S3Storage:
         if not self._heeds_conditions(deadline) and (found := self._settle(name, deadline)):
             return found
         condition = {"IfNoneMatch": "*"} if self._conditional else {}
+        data = bytes(data)  # boto3 reads a mapped file like any other: the next attempt would find it at its end
         while True:  # ends by the deadline: every turn makes calls
             try:
                 self._call("put_object", deadline, Key=name, **_described(mine), **condition, Body=data)

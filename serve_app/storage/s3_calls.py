@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
@@ -38,7 +39,11 @@ class S3Calls:
 
     def __init__(self, config: S3StorageConfig) -> None:
         self.config = config
-        self.client = _client(config)
+        session = boto3.session.Session()
+        self.client = _client(session, config, config.endpoint_url)
+        public = config.public_endpoint_url
+        self.signer = _client(session, config, public) if public else self.client  # which signs for what clients see
+        self._credentials = session.get_credentials()
         self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="s3")
 
     def deadline(self) -> float:
@@ -86,18 +91,27 @@ class S3Calls:
         reason = "no answer" if began else f"all {CALLS_AT_ONCE} connections are busy"
         raise StorageUnavailable(f"object storage, {operation}: {reason} within {self.config.deadline_s:g} s")
 
+    def credentials_end(self) -> datetime | None:
+        """When the credentials in use end, and with them what they signed; None for lasting ones.
+
+        botocore has no public name for it; tests/storage/test_s3_moto.py fails should it find another.
+        """
+        ends: datetime | None = getattr(self._credentials, "_expiry_time", None)
+        return ends
+
     def close(self) -> None:
         """Give back connections and threads; attempts under way end by the socket timeouts."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self.client.close()
+        for client in {self.client, self.signer}:
+            client.close()
 
 
-def _client(config: S3StorageConfig) -> "S3Client":
+def _client(session: boto3.session.Session, config: S3StorageConfig, endpoint_url: str | None) -> "S3Client":
     try:
-        client: S3Client = boto3.session.Session().client(
+        client: S3Client = session.client(
             "s3",
             region_name=config.region,
-            endpoint_url=config.endpoint_url,
+            endpoint_url=endpoint_url,
             config=Config(
                 signature_version="s3v4",
                 connect_timeout=config.connect_timeout_s,
@@ -105,7 +119,7 @@ def _client(config: S3StorageConfig) -> "S3Client":
                 retries={"mode": "standard", "total_max_attempts": 1},
                 max_pool_connections=CALLS_AT_ONCE,
                 # None: those of the environment; a server on this machine is never behind a proxy
-                proxies={} if is_local_url(config.endpoint_url or "") else None,
+                proxies={} if is_local_url(endpoint_url or "") else None,
                 request_checksum_calculation=config.checksums,
                 response_checksum_validation=config.checksums,
                 s3={"addressing_style": config.addressing_style},
@@ -114,6 +128,6 @@ def _client(config: S3StorageConfig) -> "S3Client":
         return client
     except ValueError:
         raise StorageMisconfigured(
-            "object storage: storage.endpoint_url or storage.region is not valid; expected for instance "
+            "object storage: storage.endpoint_url, public_endpoint_url or region is not valid; expected for instance "
             "http://host:port, or no endpoint_url for AWS"
         ) from None

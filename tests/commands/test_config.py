@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from serve_app.commands.config import load_env_file
-from serve_app.config import ConfigError, parse_args
+from serve_app.config import ConfigError, Limits, parse_args, parse_settings
 from serve_app.launch import DEFAULT_CONFIG
 from tests.commands.support import run
 
@@ -19,11 +19,26 @@ def test_the_rendered_file_is_complete_and_valid(config: str) -> None:
     assert (application["name"], application["import_path"]) == ("continuo", "serve_app.app:build")
     args = application["args"]
     assert args["storage"]["path"].startswith("${CLI_TEST_HOME:-")
-    assert args["limits"]["queued_jobs"] == 256
+    assert "limits" not in args
+    [ingress] = application["deployments"]
+    assert (ingress["name"], ingress["user_config"]["limits"]["queued_jobs"]) == ("ingress", 256)
     assert args["models"][0]["replicas"]["idle_s"] == 300
     assert args.pop("auth") == {"mode": "keys"}
     assert parse_args(args) == parse_args(yaml.safe_load(Path(config).read_text())["applications"][0]["args"])
     assert yaml.safe_load(run("config", "render", "--config", str(DEFAULT_CONFIG)).stdout)
+
+
+def test_limits_are_rendered_whole_and_with_their_variables(config: str) -> None:
+    document = yaml.safe_load(Path(config).read_text())
+    document["applications"][0]["args"]["limits"] = {"queued_jobs": "${CLI_TEST_JOBS:-7}"}
+    Path(config).write_text(yaml.safe_dump(document))
+    first = run("config", "render", "--config", config).stdout
+    [application] = yaml.safe_load(first)["applications"]
+    settings = application["deployments"][0]["user_config"]
+    assert settings["limits"]["queued_jobs"] == "${CLI_TEST_JOBS:-7}"
+    assert parse_settings(settings).limits == Limits(queued_jobs=7)
+    Path(config).write_text(first)
+    assert run("config", "render", "--config", config).stdout == first
 
 
 def test_a_wrong_file_is_one_line_of_error(tmp_path: Path) -> None:

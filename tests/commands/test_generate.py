@@ -1,10 +1,15 @@
 """`continuo generate`, at a service in a thread."""
 
+import json
+from http.server import BaseHTTPRequestHandler
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from tests.commands.support import answering, refused, run
+
+generate = import_module("serve_app.commands.generate")
 
 
 def test_a_sound_is_made_and_written(url: str, tmp_path: Path) -> None:
@@ -68,3 +73,50 @@ def test_a_sound_that_cannot_be_saved_stays_where_it_is(url: str) -> None:
     line = refused("generate", "a tone", "--model", "tone", "--duration", "0.2", "--url", url, "-o", "/dev/full")
     assert "No space left" in line
     assert f"it is at {url}/v1/files/" in line
+
+
+JOB = {"id": "job_1", "status": "running"}
+SOUND = {
+    "url": "http://127.0.0.1:9/x",
+    "duration_s": 1.0,
+    "quality": {"loudness_lufs": None, "true_peak_dbtp": -1.0},
+}
+DONE = {**JOB, "status": "succeeded", "outputs": [SOUND], "seed": 7, "model_used": "tone"}
+
+
+def told(number: int, kind: str, data: object) -> str:
+    return f"event: {kind}\r\ndata: {json.dumps(data)}\r\nid: {number}\r\n\r\n"
+
+
+@pytest.mark.parametrize("then", ["the last event", "nothing more", "broken"])
+def test_events_that_break_off_are_taken_up_where_they_ended(then: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "RECONNECT_S", 0.0)
+    seen: list[str] = []
+
+    def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+        if request.command == "POST":
+            return 202, {}, json.dumps(JOB).encode()
+        if not request.path.endswith("/events"):
+            return 200, {}, json.dumps(JOB if len(seen) == 1 else DONE).encode()
+        seen.append(request.headers["Last-Event-ID"])
+        text = ": still here\n\n" + told(1, "queued", {}) + told(2, "started", {})
+        if len(seen) > 1 and then == "nothing more":
+            return 204, {}, b""
+        if len(seen) > 1 and then == "the last event":
+            text = told(3, "completed", DONE)
+        cut = {"Transfer-Encoding": "chunked"} if then == "broken" else {}  # what comes is no chunk
+        return 200, {"Content-Type": "text/event-stream", **cut}, text.encode()
+
+    with answering(answer) as (base, _):
+        shown = run("generate", "x", "--url", base)
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.strip() == SOUND["url"]
+    assert seen == (["0", "0"] if then == "broken" else ["0", "2"])
+
+
+def test_events_that_are_none_are_a_line() -> None:
+    def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+        return 200, {"Content-Type": "text/html"}, json.dumps(JOB).encode()
+
+    with answering(answer) as (base, _):
+        assert "not as Continuo does" in refused("generate", "x", "--url", base)

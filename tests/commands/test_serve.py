@@ -1,7 +1,10 @@
 """`continuo serve` before and after launch.py: what it is asked for, and a first sound that harms nobody."""
 
 import json
+import os
+import subprocess
 import sys
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -82,8 +85,6 @@ def test_the_log_level_of_the_command_wins(config: str) -> None:
 
 
 def test_output_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as gone:
@@ -91,3 +92,28 @@ def test_output_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatch)
         serve.say("nobody hears this")
         serve.say("nor this")
     serve.say("nor on a closed file")
+    monkeypatch.setattr(sys, "stdout", None)
+    serve.say("nor where there was none from the start")
+
+
+def test_a_reader_that_stands_still_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    monkeypatch.setattr(serve, "PATIENCE_MS", 1)
+    with os.fdopen(reading), os.fdopen(writing, "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        serve.say("nobody takes this")
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&-", "2>&-", "<&- 2>&-"])
+def test_a_stream_that_was_closed_leaves_its_place_to_no_file(closed: str, tmp_path: Path) -> None:
+    code = "from serve_app.commands.main import open_streams as o; o(); f = open(__import__('sys').argv[1], 'w'); "
+    code += "print(f.fileno(), file=f); print('printed')"
+    words = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-c", code, str(tmp_path / "file")]
+    subprocess.run(words, check=True, capture_output=True, timeout=60)
+    assert int((tmp_path / "file").read_text()) > 2

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -234,6 +235,16 @@ class Breaking(SmallDiT):
     def decode(self, latents: Any) -> Any:
         self._perhaps("decode")
         return super().decode(latents)
+
+
+def test_an_idle_engine_holds_no_sound(start: Start) -> None:
+    net = SmallDiT()
+    engine = start(net)
+    plans = [net.plan("rain", length, steps) for length, steps in ((5, 3), (10, 4), (5, 3))]
+    held = [weakref.ref(samples) for samples in at_once(engine, plans)]
+    while any(samples() is not None for samples in held):  # its threads have still to come to rest
+        time.sleep(0.01)
+    assert not engine.unfinished
 
 
 def running_request(engine: Engine, net: SmallDiT) -> "Future[Samples]":

@@ -88,3 +88,13 @@ async def test_a_caller_may_rather_not_wait(service: Service) -> None:
     reply = await service.http.post(URL, json=body, headers={"Prefer": "respond-async"})
     assert (reply.status_code, reply.headers["preference-applied"]) == (202, "respond-async")
     assert (await service.http.post(f"/v1/jobs/{reply.json()['id']}/cancel")).json()["status"] == "canceled"
+
+
+async def test_a_sound_over_the_limit_of_its_bytes_is_refused(service: Service) -> None:
+    limits, retention = service.runtime.jobs.limits, service.runtime.jobs.retention
+    service.runtime.apply(limits.model_copy(update={"sound_bytes": 1 << 20}), retention)
+    body = {"model": "tone", "prompt": "x", "duration_s": 10}
+    reply = await service.http.post("/v1/audio/generations", json=body)
+    service.runtime.apply(limits, retention)
+    assert (reply.status_code, reply.json()["errors"][0]["pointer"]) == (422, "/duration_s")
+    assert "1 MiB are possible: 3 s at this rate" in reply.json()["detail"]

@@ -2,6 +2,7 @@ import asyncio
 import hashlib
 import json
 import re
+import threading
 from collections.abc import AsyncIterator
 from datetime import datetime
 from itertools import pairwise
@@ -10,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from serve_app.config import S3StorageConfig
+from serve_app.storage import SignedUrl
 from tests.support.models import CountingTone
 from tests.support.service import HANGS_S, LONG, Json, Service, until
 
@@ -241,6 +244,32 @@ async def test_the_list_is_newest_first_in_pages(service: Service) -> None:
     while oldest["next"]:
         oldest = (await service.http.get(f"/v1/jobs?cursor={oldest['next']}&limit=100")).json()
     assert oldest["next"] is None
+
+
+async def test_urls_of_a_bucket_are_signed_off_the_event_loop(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [await service.made(f"signed {index}") for index in range(3)]
+    runtime, threads = service.runtime, list[int]()
+    url = runtime.storage.url
+
+    def signing(key: str, ttl_s: int) -> SignedUrl:
+        threads.append(threading.get_ident())
+        return url(key, ttl_s)
+
+    bucket = S3StorageConfig(kind="s3", bucket="b")
+    monkeypatch.setattr(runtime, "args", runtime.args.model_copy(update={"storage": bucket}))
+    monkeypatch.setattr(runtime.storage, "url", signing)
+    listed = (await service.http.get("/v1/jobs?limit=3")).json()["results"]
+    assert [unsigned(job) for job in listed] == [unsigned(job) for job in made[::-1]]
+    assert len(threads) == len({job["outputs"][0]["key"] for job in made}) == 3
+    await service.http.get(f"/v1/jobs/{made[0]['id']}")
+    await read_all_events(service, made[0])
+    assert threading.get_ident() not in threads
+
+
+async def read_all_events(service: Service, job: Json) -> None:
+    assert (await service.http.get(f"/v1/jobs/{job['id']}/events")).text.count("event: completed") == 1
 
 
 async def test_the_list_is_filtered_by_status_and_model(service: Service) -> None:

@@ -1,6 +1,7 @@
 """`continuo serve --production`: HAProxy before the ingress, keys at every door, nothing else open."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,7 @@ from serve_app import keys
 from serve_app.config import parse_args
 from serve_app.database import Database
 from serve_app.launch import read_config
-from tests.support.live import TONE, Service, config_file, running
+from tests.support.live import TONE, Service, config_file, running, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -24,23 +25,24 @@ def new_key(config: Path, owner: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def listening(service: Service) -> dict[int, str]:
-    """Ports of the service's processes that can be reached from outside, with the process that holds them."""
+def listening(service: Service) -> dict[tuple[str, int], str]:
+    """Where the service's processes listen, with the process that does."""
     family = [psutil.Process(service.process.pid), *psutil.Process(service.process.pid).children(recursive=True)]
     found = {}
     for member in family:
         try:
             for connection in member.net_connections("tcp"):
-                if connection.status == psutil.CONN_LISTEN and not connection.laddr.ip.startswith("127."):
-                    found[connection.laddr.port] = " ".join(member.cmdline())[:60]
+                if connection.status == psutil.CONN_LISTEN:
+                    found[connection.laddr.ip, connection.laddr.port] = member.name()
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
     return found
 
 
-def answers_http(port: int, path: str) -> httpx.Response | None:
+def answers_http(address: str, port: int, path: str) -> httpx.Response | None:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(address, address)
     try:
-        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5)
+        return httpx.get(f"http://{host}:{port}{path}", timeout=10)
     except httpx.HTTPError:
         return None
 
@@ -73,12 +75,28 @@ def test_keys_at_every_door(production: tuple[Service, str, Path]) -> None:
     with httpx.stream("GET", f"{url}/v1/jobs/{job['id']}/events", headers=alice, timeout=70) as events:
         assert "event: completed" in "".join(events.iter_text())
     assert service.pids("ingress")
-    ports = listening(service)
-    assert int(url.rsplit(":", 1)[1]) in ports
-    for port, process in ports.items():  # whoever answers HTTP there gives nothing away
-        for path in ("/v1/jobs", "/api/jobs/", "/api/serve/applications/"):
-            answer = answers_http(port, path)
-            assert answer is None or not answer.is_success, (port, process, path)
+
+
+def test_one_port_answers_and_gives_nothing_away_without_a_key(production: tuple[Service, str, Path]) -> None:
+    service, url, config = production
+    ours = int(url.rsplit(":", 1)[1])
+    sockets = listening(service)
+    assert "haproxy" in sockets.values()
+    answered = set()
+    for (address, port), process in sockets.items():
+        for path in ("/", "/stats", "/metrics", "/v1/jobs", "/api/jobs/", "/api/serve/applications/"):
+            answer = answers_http(address, port, path)
+            where = (address, port, process, path, answer)
+            if answer is None:
+                continue
+            assert path == "/" or not answer.is_success, where
+            if path == "/metrics":
+                assert answer.status_code in (401, 404), where
+            if not address.startswith("127."):
+                answered.add(port)
+                assert port == ours or answer.status_code == 401, where  # Ray's own ask for its token
+    assert ours in answered
+    assert httpx.get(f"{url}/metrics", headers=new_key(config, "ada"), timeout=70).status_code == 200
 
 
 def test_another_production_lives_beside_it(production: tuple[Service, str, Path], tmp_path: Path) -> None:
@@ -91,3 +109,22 @@ def test_another_production_lives_beside_it(production: tuple[Service, str, Path
             body = {"prompt": "hi", "duration_s": 1}
             made = httpx.post(f"{url}/v1/audio/generations", json=body, headers=key, timeout=90)
             assert made.status_code == 201, made.text
+
+
+def test_whoever_waits_is_answered_before_it_ends(tmp_path: Path) -> None:
+    config = config_file(tmp_path, [TONE])
+    key = new_key(config, "me")
+    with (
+        running(tmp_path, config, "--production", "--grace", "1") as service,
+        httpx.Client(base_url=f"http://127.0.0.1:{service.url.rsplit(':', 1)[1]}", headers=key, timeout=90) as http,
+        ThreadPoolExecutor(16) as clients,
+    ):
+
+        def wait_for_job(number: int) -> httpx.Response:
+            body = {"model": "tone", "input": {"prompt": f"{number}", "steps": 1000, "step_s": 0.1}}
+            return http.post("/v1/jobs", json=body, headers={"Prefer": "wait=60"})
+
+        answers = [clients.submit(wait_for_job, number) for number in range(16)]
+        wait_for(lambda: len(http.get("/v1/jobs").json()["results"]), lambda count: count == 16)
+        assert service.terminate() == 0
+        assert [answer.result().status_code for answer in answers] == [202] * 16

@@ -1,15 +1,19 @@
 import hashlib
 import logging
+import mmap
 import os
 import pickle
 import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from serve_app.errors import NotFound, StorageMisconfigured, StorageUnavailable
 from serve_app.storage import Stat, Storage, s3
@@ -109,7 +113,49 @@ def test_a_url_lives_seven_days_at_most_and_says_when_it_ends(moto: S3Server, op
     store = open_s3(moto)
     hour, month = store.url(KEY, 3600), store.url(KEY, 30 * 24 * 3600)
     assert "X-Amz-Expires=3600" in hour.url
+    assert hour.expires_at is not None
+    assert month.expires_at is not None
     assert (month.expires_at - hour.expires_at).total_seconds() == pytest.approx(7 * 24 * 3600 - 3600, abs=5)
+
+
+def test_urls_name_the_server_as_clients_reach_it(moto: S3Server, open_s3: OpenS3) -> None:
+    store = open_s3(moto, public_endpoint_url=f"http://localhost:{moto.port}")
+    store.put("public/one.mp3", b"sound", "audio/mpeg")
+    signed = store.url("public/one.mp3", 60)
+    assert signed.url.startswith(f"http://localhost:{moto.port}/{moto.bucket}/")
+    assert "X-Amz-Signature=" in signed.url
+    with urllib.request.urlopen(signed.url) as reply:
+        assert reply.read() == b"sound"
+    other: Storage = pickle.loads(pickle.dumps(store))
+    assert other.url(KEY, 60).url.startswith("http://localhost:")
+    other.close()
+    elsewhere = open_s3(moto, public_endpoint_url="https://files.example", addressing_style="virtual")
+    assert elsewhere.url(KEY, 60).url.startswith(f"https://{moto.bucket}.files.example/")
+    with pytest.raises(StorageMisconfigured, match="public_endpoint_url"):
+        open_s3(moto, public_endpoint_url="http://a..b")
+
+
+def test_urls_of_a_cdn_are_the_base_and_the_key(moto: S3Server, open_s3: OpenS3) -> None:
+    for base in ("https://cdn.example/sounds", "https://cdn.example/sounds/"):
+        signed = open_s3(moto, public_base_url=base, prefix="team/a").url(KEY, 60)
+        assert (signed.url, signed.expires_at) == (f"https://cdn.example/sounds/team/a/{KEY}", None)
+
+
+def test_a_url_ends_with_the_credentials_that_signed_it(
+    moto: S3Server, open_s3: OpenS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", ends.isoformat())
+    store = open_s3(moto)
+    assert store.url(KEY, 7200).expires_at == ends
+    soon = store.url(KEY, 60).expires_at
+    assert soon is not None
+    assert soon < ends
+    later = ends + timedelta(hours=1)  # the credentials were renewed
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", later.isoformat())
+    store._call._credentials._protected_refresh(is_mandatory=True)  # type: ignore[union-attr]
+    assert store.url(KEY, 7200).expires_at == later
 
 
 @pytest.mark.parametrize("key", ["", "/a", "a/../b", "a b", "a\0", "é"])
@@ -265,3 +311,29 @@ def test_nothing_secret_is_logged_or_said(
     text = caplog.text + "".join(messages)
     assert "canary" not in text
     assert "http://" not in text
+
+
+@pytest.mark.parametrize("threshold_bytes", [5 << 20, 64 << 20])
+def test_a_mapped_file_is_put_like_bytes_and_whole_at_each_attempt(
+    moto: S3Server, open_s3: OpenS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threshold_bytes: int
+) -> None:
+    store = open_s3(moto, multipart_threshold_bytes=threshold_bytes)
+    key, operation = f"out/mapped-{threshold_bytes}.flac", "upload_part" if len(BIG) > threshold_bytes else "put_object"
+    (tmp_path / "sound").write_bytes(BIG)
+    real, attempts = getattr(store._call.client, operation), list[int]()
+
+    def cut_off_at_first(**params: Any) -> Any:
+        body = params["Body"]
+        if params["Key"].endswith(key):
+            attempts.append(len(body))
+        if len(attempts) == 1:
+            if hasattr(body, "read"):
+                body.read()
+            raise ConnectionClosedError(endpoint_url="http://test")
+        return real(**params)
+
+    monkeypatch.setattr(store._call.client, operation, cut_off_at_first)
+    with (tmp_path / "sound").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        assert store.put(key, mapped, "audio/flac") == facts(BIG)
+    assert len(attempts) >= 2
+    assert store.get(key) == BIG

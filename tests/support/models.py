@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from deployments.contract import Audio, Cancelled, Capability, Context, ModelInfo, Request
@@ -44,6 +45,34 @@ class ChunkTone(Tone):
         for start in range(0, samples.shape[1], SAMPLE_RATE_HZ // 10):
             context.check()
             yield Audio(samples[:, start : start + SAMPLE_RATE_HZ // 10], SAMPLE_RATE_HZ, {"chunks": start})
+
+
+class LongRequest(Request):
+    """Minutes of sound."""
+
+    duration_s: float = Field(default=10.0, gt=0, le=600)
+
+
+class LongNoise:
+    """Noise that takes no more memory than its samples."""
+
+    info: ClassVar[ModelInfo] = Tone.info.model_copy(
+        update={"capabilities": frozenset({Capability.SEED}), "revision": "long-1", "max_duration_s": 600}
+    )
+    Request: ClassVar[type[LongRequest]] = LongRequest
+    Options: ClassVar[type[Any]] = Tone.Options
+
+    def __init__(self, options: Any = None) -> None:
+        self.options = options
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def generate(self, request: LongRequest, context: Context) -> Audio:
+        shape = (2, round(request.duration_s * SAMPLE_RATE_HZ))
+        samples = np.random.default_rng(context.seed).standard_normal(shape, np.float32)
+        samples *= np.float32(0.1)
+        return Audio(samples, SAMPLE_RATE_HZ)
 
 
 class BatchTone(Tone):

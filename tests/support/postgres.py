@@ -32,6 +32,11 @@ class Postgres:
             connection.execute(f'CREATE DATABASE "{name}"')
         return f"postgresql://continuo@/{name}?host={quote(str(self.folder), safe='')}&port={PORT}"
 
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.folder / f".s.PGSQL.{PORT}"
+
     def answers(self) -> bool:
         try:
             psycopg.connect(self._conninfo("postgres"), connect_timeout=1).close()

@@ -12,7 +12,8 @@ import httpx
 from fastapi import FastAPI
 
 from serve_app.config import Args, parse_args
-from serve_app.ingress import Listener, create_app
+from serve_app.ingress import create_app
+from serve_app.listener import Listener
 from serve_app.logs import JsonLines
 from serve_app.parts import Answer, PartFailed
 from serve_app.replica import Replica

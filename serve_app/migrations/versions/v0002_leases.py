@@ -105,10 +105,13 @@ def _add_columns() -> None:
             op.add_column(table, column)
     unfinished = "status IN ('queued', 'running')"
     _partial_index("jobs_queued", "jobs", ["queue_holder", "priority", "id"], "status = 'queued' AND holder IS NULL")
-    _partial_index("jobs_held", "jobs", ["holder"], unfinished)
+    abandoned = "status = 'queued' AND holder IS NULL AND queue_holder IS NULL"
+    _partial_index("jobs_abandoned", "jobs", ["priority", "id"], abandoned)
+    _partial_index("jobs_held", "jobs", ["holder"], "holder IS NOT NULL")
     _partial_index("jobs_open", "jobs", ["owner"], unfinished)
     _partial_index("jobs_to_delete", "jobs", ["id"], "delete_requested")
     op.create_index("events_by_owner", "events", ["owner", "number"])
+    _partial_index("deliveries_held", "deliveries", ["holder"], "holder IS NOT NULL")
     _partial_index("deliveries_due", "deliveries", ["next_at"], "status = 'pending' AND holder IS NULL")
 
 

@@ -1,0 +1,34 @@
+"""Those who wait for a job to change: callers that wait for its end, event streams."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Watchers:
+    """Wakes whoever watches a job; nothing is left of one that has gone."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, set[asyncio.Event]] = {}
+
+    @property
+    def watched(self) -> list[str]:
+        """The ids of jobs that somebody watches."""
+        return list(self._events)
+
+    def notify(self, job_id: str) -> None:
+        """Wake everybody who watches a job."""
+        for event in self._events.get(job_id, ()):
+            event.set()
+
+    @contextmanager
+    def watching(self, job_id: str) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the job changes, from now until the end of the block."""
+        event = asyncio.Event()
+        self._events.setdefault(job_id, set()).add(event)
+        try:
+            yield event
+        finally:
+            self._events[job_id].discard(event)
+            if not self._events[job_id]:
+                del self._events[job_id]
