@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -81,7 +82,8 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the tables to this program's version. Several processes may try at once; one does it."""
-        if self._version() == NEWEST:
+        version = self._version()
+        if version == NEWEST:
             return
         with _translated(), self.engine.begin() as connection:
             if self.is_sqlite:
@@ -92,6 +94,9 @@ class Database:
                 upgrade(connection)
             else:
                 create(connection)
+        path = sqlite_path(self.url)
+        if version == "0001" and path is not None:
+            _remove_workflows(path)
 
     def _version(self) -> str | None:
         """Of the tables; None where there are none yet, or where nobody answers, which the migration then tells."""
@@ -199,6 +204,13 @@ def _make_room(path: Path) -> None:
             f"the job database cannot be in {path.parent}: {error.strerror} ({error.filename or path}); "
             "choose another place with CONTINUO_HOME or database_url"
         ) from None
+
+
+def _remove_workflows(path: Path) -> None:
+    """Remove the second file in which version 0.1 kept the workflows of its jobs; its jobs are all in ours."""
+    for companion in ("", "-wal", "-shm", "-journal"):
+        with suppress(OSError):  # what stays is read by nobody
+            path.with_name(f"{path.stem}.workflows{path.suffix}{companion}").unlink()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -32,7 +32,14 @@ from serve_app.config import (
     parse_settings,
     refuse_unsafe,
 )
-from serve_app.errors import ContinuoError, StorageFull, StorageMisconfigured, StorageUnavailable
+from serve_app.errors import (
+    ContinuoError,
+    DatabaseMisconfigured,
+    DatabaseUnavailable,
+    StorageFull,
+    StorageMisconfigured,
+    StorageUnavailable,
+)
 from serve_app.graph import Catalogue
 from serve_app.logs import log
 from serve_app.memory import give_back_later
@@ -99,7 +106,7 @@ def prepare(launch: Launch) -> tuple[Args, Launch]:
     """Check what was asked and complete it.
 
     Raises ConfigError, before anything is started, for a model that cannot be imported, a store that cannot work,
-    a public address without keys, a taken port.
+    a public address without keys, a taken port; and DatabaseMisconfigured.
     """
     args = parse_args(launch.args)
     Catalogue(args.models)
@@ -116,7 +123,26 @@ def prepare(launch: Launch) -> tuple[Args, Launch]:
     completed["auth"] = {"mode": "keys" if closed else "loopback"}
     completed["listen"] = None if launch.production else {"host": launch.host, "port": port}
     refuse_unsafe(parse_args(completed))
+    migrate(args)
     return parse_args(completed), replace(launch, args=completed, port=port)
+
+
+def migrate(args: Args) -> None:
+    """Bring the job database to this program's version. Raises DatabaseMisconfigured, also for a newer program's.
+
+    One that does not answer may come back; the ingress, which migrates too, tells of it.
+    """
+    from serve_app.database import Database
+
+    database = Database(args.database_url)
+    try:
+        database.migrate()
+    except DatabaseMisconfigured:
+        raise
+    except (DatabaseUnavailable, StorageFull) as error:
+        logging.getLogger("continuo").warning("the job database does not work at the moment: %s", error.detail)
+    finally:
+        database.close()
 
 
 def has_keys(args: Args) -> bool:

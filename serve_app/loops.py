@@ -34,7 +34,8 @@ class Loop:
             pause_s = await self._turn()
             self.began_at = None
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.woken.wait(), pause_s)
+                async with asyncio.timeout(pause_s):  # wait_for loses a cancellation that comes with the wake
+                    await self.woken.wait()
 
     async def _turn(self) -> float:
         try:

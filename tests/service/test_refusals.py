@@ -7,6 +7,7 @@ import httpx
 import pytest
 import yaml
 
+from serve_app.database import Database
 from tests.support.live import TONE, cli, config_file, environment, running
 from tests.support.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
 
@@ -103,6 +104,19 @@ def test_a_directory_that_cannot_be_the_store(tmp_path: Path) -> None:
 def test_a_database_of_another_kind(url: str, tmp_path: Path) -> None:
     config = config_file(tmp_path, [TONE], database_url=url)
     assert "database_url" in refused(tmp_path, "--config", str(config))
+
+
+def test_a_database_of_a_newer_version_before_anything_is_started(tmp_path: Path) -> None:
+    config = config_file(tmp_path, [TONE])
+    database = Database(f"sqlite:///{tmp_path}/continuo.db")
+    database.migrate()
+    database.write_now(lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    said = refused(tmp_path, "--config", str(config))
+    assert said == (
+        "error: the job database was made by a newer version of Continuo; run that version, or restore a copy"
+    )
+    assert not (tmp_path / "logs").exists()
 
 
 def test_several_ingress_replicas_need_a_shared_database(tmp_path: Path) -> None:

@@ -120,24 +120,29 @@ def _partial_index(name: str, table: str, columns: list[str], where: str) -> Non
 
 
 def _name_objects(connection: sa.Connection, tables: Any, now: float) -> None:
-    """A row for each object that an output names, and one for each that was about to be deleted."""
+    """A row for each object that an output names, and one for each that was about to be deleted.
+
+    In pages: there may be more outputs than fit into memory, and PostgreSQL ends a transaction that is idle for long.
+    """
     outputs, jobs, objects, doomed = (tables[name] for name in ("outputs", "jobs", "objects", "doomed"))
     columns = (outputs.c.key, outputs.c.job_id, outputs.c.owner, outputs.c.facts, jobs.c.facts.label("told"))
-    query = sa.select(*columns).join_from(outputs, jobs, outputs.c.job_id == jobs.c.id).order_by(outputs.c.key)
-    seen, rows = "", list[dict[str, Any]]()
-    for item in connection.execute(query).fetchall():
-        if item.key == seen:
-            continue
-        seen = item.key
-        told = {name: value for name, value in item.told.items() if name != "fallback"}
-        made = {"output": item.facts, "facts": told}
-        stored = {"state": "stored", "bytes": item.facts.get("bytes"), "made": made}
-        rows.append({**_object(item.key, now), "job_id": item.job_id, "owner": item.owner, **stored})
-    known = {row["key"] for row in rows}
-    left = set(connection.execute(sa.select(doomed.c.key)).scalars()) - known
-    rows += [_object(key, now) for key in sorted(left)]
-    for batch in _batches(rows):
+    query = sa.select(*columns).join_from(outputs, jobs, outputs.c.job_id == jobs.c.id)
+    query = query.order_by(outputs.c.key, outputs.c.job_id).limit(_BATCH)
+    seen = ""
+    while page := connection.execute(query.where(outputs.c.key > seen)).fetchall():
+        first = {item.key: item for item in reversed(page)}  # of those that have an object: the job that made it
+        connection.execute(sa.insert(objects), [_stored(item, now) for item in first.values()])
+        seen = page[-1].key
+    left = sa.select(doomed.c.key).where(doomed.c.key.not_in(sa.select(objects.c.key)))
+    for batch in _batches([_object(key, now) for key in connection.execute(left).scalars()]):
         connection.execute(sa.insert(objects), batch)
+
+
+def _stored(item: Any, now: float) -> dict[str, Any]:
+    """The row of an object that an output names."""
+    told = {name: value for name, value in item.told.items() if name != "fallback"}
+    row = {**_object(item.key, now), "job_id": item.job_id, "owner": item.owner, "state": "stored"}
+    return {**row, "bytes": item.facts.get("bytes"), "made": {"output": item.facts, "facts": told}}
 
 
 def _object(key: str, at: float) -> dict[str, Any]:
@@ -147,15 +152,19 @@ def _object(key: str, at: float) -> dict[str, Any]:
 
 
 def _queue_again(connection: sa.Connection, jobs: sa.Table, now: float) -> None:
-    """What nobody runs any more waits to be taken up; the chain of fallbacks starts where it started."""
-    query = sa.select(jobs.c.id, jobs.c.attempts, jobs.c.model_used).where(jobs.c.status.in_(("queued", "running")))
-    for row in connection.execute(query).fetchall():
+    """What nobody runs any more waits to be taken up, where it was in its chain of fallbacks."""
+    columns = (jobs.c.id, jobs.c.attempts, jobs.c.model_used, jobs.c.facts)
+    for row in connection.execute(sa.select(*columns).where(jobs.c.status.in_(("queued", "running")))).fetchall():
         attempts = list(row.attempts)
         if attempts and attempts[-1].get("ended_at") is None:
             attempts[-1] = {**attempts[-1], "ended_at": now, "outcome": "ingress_lost"}
         planned = attempts[0]["model"] if attempts else row.model_used
-        change = sa.update(jobs).where(jobs.c.id == row.id)
-        connection.execute(change.values(status="queued", attempts=attempts, planned_model=planned))
+        values = {"status": "queued", "attempts": attempts, "planned_model": planned}
+        if planned != row.model_used:  # version 0.1 wrote the reasons at the end only
+            left = {item["model"]: item["outcome"] for item in attempts if item["model"] != row.model_used}
+            because = [f"{model}: {outcome}" for model, outcome in left.items()]
+            values["facts"] = {**row.facts, "fallback": {"from": planned, "because": because}}
+        connection.execute(sa.update(jobs).where(jobs.c.id == row.id).values(values))
 
 
 def _batches(rows: Sequence[dict[str, Any]]) -> list[Sequence[dict[str, Any]]]:
