@@ -27,6 +27,7 @@ from serve_app.records import Room, Row
 from serve_app.running import Made, Running, ranked
 from serve_app.schemas import FINISHED, PRIORITY
 from serve_app.storage import Storage
+from serve_app.watching import happens
 
 POLL_S = 0.25  # how often a job of another ingress replica is looked at
 CANCEL_WITHIN_S = 5.0
@@ -248,8 +249,7 @@ class Jobs:
                 left_s = until - time.monotonic()
                 if row["status"] in FINISHED or left_s <= 0 or self.grace_over.is_set():
                     return row
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), min(left_s, 1.0))
+                await happens(changed, min(left_s, 1.0))
 
     async def cancel(self, owner: str, job_id: str) -> Row:
         """Stop a job, whoever runs it; one that has ended stays as it is."""
@@ -283,8 +283,7 @@ class Jobs:
             while await self.database.read(records.is_unfinished, job_id):
                 if (left_s := until - time.monotonic()) <= 0:
                     return  # its process is away; whoever ends the job leaves the rest to the sweeper
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), min(left_s, POLL_S))
+                await happens(changed, min(left_s, POLL_S))
                 changed.clear()
         await self.remove(job_id)
 
@@ -318,8 +317,7 @@ class Jobs:
                     if await self.database.read(records.last_seq, job_id) > after:
                         continue
                     return  # all was seen before, or the job was deleted
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), min(5.0, idle_s))
+                await happens(changed, min(5.0, idle_s))
                 if time.monotonic() - quiet_since >= idle_s:
                     quiet_since = time.monotonic()
                     yield None

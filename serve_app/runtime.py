@@ -225,7 +225,8 @@ class Runtime:
             if time.monotonic() < until and known["replicas"] == running:
                 return known
             try:
-                state = await asyncio.wait_for(self.handles[name].status(), 2.0)
+                async with asyncio.timeout(2.0):
+                    state = await self.handles[name].status()
             except (TimeoutError, ReplicaGone):
                 state = {"status": "loading", "reason": "the replica does not answer at the moment"}
         state = {**state, "replicas": running}
