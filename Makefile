@@ -76,8 +76,9 @@ tsan: setup-dev
 	build/tsan/synth_tests threads
 
 # Random graphs at extremes under the address sanitizer.
-FUZZ_S ?= 40
+FUZZ_S ?= 30
 fuzz: sanitize
+	build/sanitize/synth_audio_fuzz 300
 	build/sanitize/synth_fuzz $(FUZZ_S)
 
 # For all instruction sets, in a folder of its own: dist/continuo_sound-*.whl.

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -139,9 +139,9 @@ class _translated:
         raise DatabaseUnavailable(f"the job database does not answer ({type(error.orig).__name__})") from error
 
 
-def insert_into(c: sa.Connection, table: sa.Table) -> Any:
-    """An INSERT that may say ON CONFLICT, of which SQLAlchemy has one for each database."""
-    return (postgresql if c.dialect.name == "postgresql" else sqlite).insert(table)
+def for_each(build: Callable[[Any], Any]) -> Mapping[str, Any]:
+    """Build an INSERT that says ON CONFLICT, which SQLAlchemy has for each database: statements by dialect's name."""
+    return {"sqlite": build(sqlite.insert), "postgresql": build(postgresql.insert)}
 
 
 def driver_said(error: BaseException) -> str:

@@ -87,13 +87,17 @@ def leave(c: sa.Connection, holder: str) -> None:
         free(c, [holder], RELEASED)
 
 
+_HOLDING = (
+    sa.select(holders.c.id).where(holders.c.id == sa.bindparam("holder")).with_for_update(read=True, key_share=True)
+)
+
+
 def check_holding(c: sa.Connection, holder: str) -> None:
     """Raise ClaimLost unless this holder's row is there, and keep it there until the transaction ends.
 
     Whoever deletes it waits for that and frees what the transaction gave to the holder: no row names one that is gone.
     """
-    mine = sa.select(holders.c.id).where(holders.c.id == holder)
-    if c.execute(mine.with_for_update(read=True, key_share=True)).first() is None:
+    if c.execute(_HOLDING, {"holder": holder}).first() is None:
         raise ClaimLost(holder)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from serve_app.database import insert_into
+from serve_app.database import for_each
 from serve_app.leases import now
 from serve_app.tables import DELETED, objects, outputs
 
@@ -19,6 +19,18 @@ _STORED = (
     sa.update(objects)
     .where(objects.c.key == sa.bindparam("of_key"), objects.c.state.in_(("pending", "lost")))
     .values(state="stored", state_at=now(), bytes=sa.bindparam("of_bytes"), made=sa.bindparam("told", type_=sa.JSON))
+)
+
+
+_PLANNED = for_each(
+    lambda insert: (
+        insert(objects)
+        .values(
+            {name: sa.bindparam(name) for name in ("key", "address", "job_id", "owner")}
+            | {"state": "pending", "state_at": now()}
+        )
+        .on_conflict_do_nothing()
+    )
 )
 
 
@@ -41,9 +53,8 @@ def plan_objects(c: sa.Connection, row: Row, makes: Sequence[Stored]) -> None:
     """Note what a job may store from now on; what it noted before, in another life, stays as it is."""
     if not makes:
         return
-    common = {"job_id": row["id"], "owner": row["owner"], "state": "pending"}
-    rows = [{"key": item.key, "address": item.address, **common, "state_at": now()} for item in makes]
-    c.execute(insert_into(c, objects).values(rows).on_conflict_do_nothing())
+    common = {"job_id": row["id"], "owner": row["owner"]}
+    c.execute(_PLANNED[c.dialect.name], [{"key": item.key, "address": item.address, **common} for item in makes])
 
 
 def hand_out(c: sa.Connection, made: Sequence[Stored]) -> None:

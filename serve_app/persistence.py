@@ -99,14 +99,16 @@ class Persistence:
             (job.next_seq(), "output", {"index": place, "key": item.output["key"]}) for place, item in enumerate(made)
         ]
         log.append((job.next_seq(), "completed", {}))
-        untried = {item.key for noted in job.noted.values() for item in noted} - job.tried
+        noted = {item.key for makes in job.noted.values() for item in makes}
+        handed_out = {item.output["key"] for item in made}
         return Ending(
             row["owner"],
             values,
             [item.stored() for item in made],
             log,
             used=used_by(row, made, now) if made else {},
-            untried=sorted(untried),
+            untried=sorted(noted - job.tried),
+            leftovers=job.claim.number > 1 or not noted <= handed_out,
             also=self.plan_webhook(row, "completed"),
         )
 

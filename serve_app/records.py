@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from serve_app import tables
-from serve_app.database import insert_into
+from serve_app.database import for_each
 from serve_app.errors import Overloaded
 from serve_app.leases import Claim, ClaimLost, check_holding, now
 from serve_app.object_records import Stored, bury, delete_unused, hand_out, plan_objects
@@ -47,6 +47,30 @@ _QUEUED = sa.update(jobs).where(
     jobs.c.queue_holder == sa.bindparam("of_holder"),
     jobs.c.holder.is_(None),
     jobs.c.status == "queued",
+)
+
+
+_JOB, _EVENT, _OUTPUT = sa.insert(jobs), sa.insert(events), sa.insert(outputs)
+_RAISED = for_each(
+    lambda insert: (
+        insert(owners)
+        .values(owner=sa.bindparam("of_owner"), last_event=sa.bindparam("more"))
+        .on_conflict_do_update(
+            index_elements=["owner"], set_={"last_event": owners.c.last_event + sa.bindparam("more")}
+        )
+        .returning(owners.c.last_event)
+    )
+)
+_COUNTS = ("jobs", "sound_s", "images", "device_s", "bytes", "cost_micro")
+_USED = for_each(
+    lambda insert: (
+        insert(usage)
+        .values({column.name: sa.bindparam(f"new_{column.name}", type_=column.type) for column in usage.c})
+        .on_conflict_do_update(
+            index_elements=["owner", "day", "model"],
+            set_={name: usage.c[name] + sa.bindparam(f"new_{name}", type_=usage.c[name].type) for name in _COUNTS},
+        )
+    )
 )
 
 
@@ -98,13 +122,17 @@ def accept_job(
     if room is not None:
         _admit(c, row["owner"], room)
     check_holding(c, row["holder"] or row["queue_holder"])
-    c.execute(sa.insert(jobs), {name: value for name, value in row.items() if name in jobs.c})
     log: list[Event] = [(1, "queued", {})]
+    if ending is not None:
+        ended = {**row, **ending.values, "queue_holder": None}
+        c.execute(_JOB, {name: value for name, value in ended.items() if name in jobs.c})
+        return _hand_over(c, row["id"], ending, log)
+    c.execute(_JOB, {name: value for name, value in row.items() if name in jobs.c})
     if row["attempts"]:
         log.append((2, "started", {"attempt": 1, "model": row["model_used"]}))
     add_events(c, row["id"], row["owner"], log, row["created_at"])
     plan_objects(c, row, makes)
-    return finish_job(c, row["id"], claim_of(row), ending) if ending is not None else None
+    return None
 
 
 def claim_of(row: Row) -> Claim:
@@ -201,15 +229,13 @@ def add_events(c: sa.Connection, job_id: str, owner: str, log: Sequence[Event], 
 
     The owner's row stays locked until the transaction ends, so that their numbers become visible in order.
     """
-    raised = insert_into(c, owners).values(owner=owner, last_event=len(log))
-    raised = raised.on_conflict_do_update(index_elements=["owner"], set_={"last_event": owners.c.last_event + len(log)})
-    last = c.execute(raised.returning(owners.c.last_event)).scalar_one()
+    last = c.execute(_RAISED[c.dialect.name], {"of_owner": owner, "more": len(log)}).scalar_one()
     common = {"job_id": job_id, "owner": owner, "at": at}
     rows = [
         {**common, "seq": seq, "type": kind, "data": data, "number": last - len(log) + place}
         for place, (seq, kind, data) in enumerate(log, start=1)
     ]
-    c.execute(sa.insert(events), rows)
+    c.execute(_EVENT, rows)
 
 
 def events_after(c: sa.Connection, job_id: str, seq: int) -> list[Row]:
@@ -245,7 +271,7 @@ def request_delete(c: sa.Connection, job_id: str) -> None:
 class Ending:
     """The end of a job: its last state, its outputs, its last events, what it was counted as, what else belongs to it.
 
-    `untried` are keys that it noted and never began to store.
+    `untried` are keys that it noted and never began to store; `leftovers`: it may have noted more than it hands out.
     """
 
     owner: str
@@ -254,6 +280,7 @@ class Ending:
     log: Sequence[Event]
     used: Row = field(default_factory=dict)
     untried: Sequence[str] = ()
+    leftovers: bool = True
     also: Also | None = None
 
 
@@ -262,12 +289,16 @@ def finish_job(c: sa.Connection, job_id: str, claim: Claim, ending: Ending) -> s
 
     Raises ClaimLost, and ObjectGone when an object that it found was deleted meanwhile.
     """
-    keys = [item.key for item in ending.made]
     write_claimed(c, job_id, claim, {**ending.values, "holder": None, "queue_holder": None})
-    if keys:
+    return _hand_over(c, job_id, ending)
+
+
+def _hand_over(c: sa.Connection, job_id: str, ending: Ending, before: Sequence[Event] = ()) -> str | None:
+    """What an end brings beside the row: outputs, events (those `before` the end too), usage."""
+    if ending.made:
         hand_out(c, ending.made)
         c.execute(
-            sa.insert(outputs),
+            _OUTPUT,
             [
                 {
                     "job_id": job_id,
@@ -280,8 +311,9 @@ def finish_job(c: sa.Connection, job_id: str, claim: Claim, ending: Ending) -> s
                 if item.made is not None
             ],
         )
-    bury(c, job_id, keys, ending.untried)
-    add_events(c, job_id, ending.owner, ending.log, ending.values["completed_at"])
+    if ending.leftovers:
+        bury(c, job_id, [item.key for item in ending.made], ending.untried)
+    add_events(c, job_id, ending.owner, [*before, *ending.log], ending.values["completed_at"])
     if ending.used:
         _count(c, ending.used)
     return ending.also(c) if ending.also is not None else None
@@ -289,10 +321,7 @@ def finish_job(c: sa.Connection, job_id: str, claim: Claim, ending: Ending) -> s
 
 def _count(c: sa.Connection, used: Row) -> None:
     """Add to what an owner has used of a model on a day."""
-    added = {name: usage.c[name] + value for name, value in used.items() if name not in ("owner", "day", "model")}
-    c.execute(
-        insert_into(c, usage).values(used).on_conflict_do_update(index_elements=["owner", "day", "model"], set_=added)
-    )
+    c.execute(_USED[c.dialect.name], {f"new_{name}": value for name, value in used.items()})
 
 
 def delete_job(c: sa.Connection, job_id: str) -> list[str]:
