@@ -26,6 +26,7 @@ from serve_app.work import LAST, Event, ReplicaGone, Work
 
 INGRESS = "ingress"
 LINGER_S = 0.5
+HEAD = "node:__internal_head__"  # a resource that Ray gives to the head of every cluster, be it one machine
 _LOST = (
     exceptions.RayActorError,
     exceptions.WorkerCrashedError,
@@ -256,6 +257,6 @@ def ingress_deployment() -> Any:
         health_check_timeout_s=30.0,
         graceful_shutdown_timeout_s=60.0,
         graceful_shutdown_wait_loop_s=0.2,
-        ray_actor_options={"num_cpus": 0},
+        ray_actor_options={"num_cpus": 0, "resources": {HEAD: 0.001}},  # other machines come and go with the load
         logging_config={"enable_access_log": False, "log_level": "WARNING"},
     )(serve.ingress()(Ingress))

@@ -330,7 +330,10 @@ def end_log_monitor() -> None:
 
 
 def deploy(launch: Launch, stop: Stop) -> None:
-    """Deploy the application and wait until it runs. Raises ConfigError with the controller's reason, Stopped."""
+    """Deploy the application and wait until it runs. Raises ConfigError with the controller's reason.
+
+    Raises Stopped before it is deployed. Afterwards it may have taken jobs, so it is drained, but not waited for.
+    """
     from ray import serve
 
     from serve_app.app import build
@@ -339,25 +342,26 @@ def deploy(launch: Launch, stop: Stop) -> None:
     stop.check()
     with suppress(RuntimeError):  # a failed deployment, of which the status tells more
         serve.run_many([target], wait_for_applications_running=False)
-    while (found := serve.status().applications[APPLICATION]).status != "RUNNING":
+    while (found := serve.status().applications[APPLICATION]).status != "RUNNING" and not stop.is_set():
         if found.status == "DEPLOY_FAILED":
             messages = [item.message for item in found.deployments.values() if item.message] or [found.message]
             raise ConfigError("the application did not start: " + "; ".join(map(last_line, messages)))
-        stop.check()
         time.sleep(LOOK_EVERY_S)
 
 
 def wait_until_ready(url: str, stop: Stop) -> None:
-    """Return when /readyz says so: database and store work, and a model can be reached. Raises ConfigError, Stopped.
+    """Return when /readyz says so: database and store work, and a model can be reached. Raises ConfigError.
 
-    A database or a store that is away may come back, as it may at any time later: that is logged and not waited for.
+    Returns at once when the service is to stop: it may have taken jobs, which are drained. A database or a store
+    that is away may come back, as it may at any time later: that is logged and not waited for.
     """
     import httpx
 
     until, said = time.monotonic() + READY_WITHIN_S, "no answer"
     with httpx.Client(trust_env=False, timeout=READY_WITHIN_S) as http:  # a proxy is no way to ourselves
         while time.monotonic() < until:
-            stop.check()
+            if stop.is_set():
+                return
             with suppress(httpx.TransportError, ValueError):  # HAProxy answers in words of its own until it knows us
                 answer = http.get(f"{url}/readyz")
                 problem = answer.json()
@@ -417,7 +421,8 @@ def serve_until_stopped(launch: Launch, on_ready: Callable[[str], None], say: Ca
             args, launch = prepare(launch)
             stop.check()
             with started(args, launch, stop, ray_thread) as url:
-                on_ready(url)
+                if not stop.is_set():
+                    on_ready(url)
                 stop.wait()
                 return end_jobs(launch, say)
         except Stopped:

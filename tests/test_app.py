@@ -54,6 +54,14 @@ def test_the_ingress_is_given_limits_and_retention_as_user_config(app: Any) -> N
     }
 
 
+def test_the_ingress_stays_on_the_head(app: Any) -> None:
+    """Where it is not said otherwise: `deployments: [{name: ingress, ray_actor_options: {...}}]`."""
+    from ray._common.constants import HEAD_NODE_RESOURCE_NAME
+
+    options = built(app, args())["ingress"].ray_actor_options
+    assert (options["num_cpus"], list(options["resources"])) == (0, [HEAD_NODE_RESOURCE_NAME])
+
+
 def rendered(folder: Path, **more: Any) -> Json:
     """The application of the file for `serve deploy`."""
     file = folder / "c.yaml"

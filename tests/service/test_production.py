@@ -128,3 +128,6 @@ def test_whoever_waits_is_answered_before_it_ends(tmp_path: Path) -> None:
         wait_for(lambda: len(http.get("/v1/jobs").json()["results"]), lambda count: count == 16)
         assert service.terminate() == 0
         assert [answer.result().status_code for answer in answers] == [202] * 16
+        said = [*service.seen, service.wait_line("^stopping"), service.wait_line("^stopped")]
+    assert [line.split()[0] for line in said] == ["ready", "stopping:", "stopped;"]  # nothing of Ray's between
+    assert service.lines.empty()

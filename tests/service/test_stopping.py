@@ -123,7 +123,8 @@ def test_told_to_stop_while_it_starts(number: signal.Signals, process_of_ray: st
         )
         os.killpg(process.pid, number)  # as a terminal does, or `kill -- -PGID`
         said, errors = process.communicate(timeout=120)
-        assert (process.returncode, said.decode()) == (0, "stopped before it was up\n")
+        assert process.returncode == 0
+        assert said.decode().splitlines()[-1] in ("stopped before it was up", "stopped")
         assert number == signal.SIGTERM or not errors, errors  # which Ray's own processes die of, and tell
         psutil.wait_procs(family, timeout=60)
         assert not [member for member in family if member.is_running()]
