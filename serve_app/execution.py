@@ -361,10 +361,11 @@ class Execution:
         try:
             async with asyncio.timeout(None) as start, self._expecting(plan.model, start) as arrived:
                 async for kind, data in stream:
+                    arrived()
+                    job.taken = True
                     if kind == "taken":
-                        job.taken = True
-                        arrived()
-                    elif kind == "progress":
+                        continue
+                    if kind == "progress":
                         self._progress(job, data)
                     elif kind == "output":
                         return Made(candidate.key, data["output"], data["facts"], data["metrics"], cached=False)

@@ -189,6 +189,7 @@ class Jobs:
             "queue_holder": self.lease.holder,
             "claim": 0,
             "request_id": asked.request_id,
+            "executor": "",
             "outputs": [],
             "deliveries": [],
         }

@@ -24,7 +24,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from serve_app.config import Leases
-from serve_app.database import Database
+from serve_app.database import Database, Prepared
 from serve_app.errors import ContinuoError
 from serve_app.logs import log
 from serve_app.tables import QUEUED, deliveries, holders, jobs
@@ -87,8 +87,10 @@ def leave(c: sa.Connection, holder: str) -> None:
         free(c, [holder], RELEASED)
 
 
-_HOLDING = (
-    sa.select(holders.c.id).where(holders.c.id == sa.bindparam("holder")).with_for_update(read=True, key_share=True)
+_HOLDING = Prepared(
+    lambda _insert: (
+        sa.select(holders.c.id).where(holders.c.id == sa.bindparam("holder")).with_for_update(read=True, key_share=True)
+    )
 )
 
 
@@ -97,7 +99,7 @@ def check_holding(c: sa.Connection, holder: str) -> None:
 
     Whoever deletes it waits for that and frees what the transaction gave to the holder: no row names one that is gone.
     """
-    if c.execute(_HOLDING, {"holder": holder}).first() is None:
+    if _HOLDING(c, {"holder": holder}).first() is None:
         raise ClaimLost(holder)
 
 

@@ -6,23 +6,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from serve_app.database import for_each
+from serve_app.database import Prepared
 from serve_app.leases import now
 from serve_app.tables import DELETED, objects, outputs
 
 Row = dict[str, Any]
 TOMBSTONE_S = 3600.0
 
-_STATES = sa.select(objects.c.key, objects.c.state).where(objects.c.key.in_(sa.bindparam("keys", expanding=True)))
-_LOCKED_STATES = _STATES.order_by(objects.c.key).with_for_update()
-_STORED = (
-    sa.update(objects)
-    .where(objects.c.key == sa.bindparam("of_key"), objects.c.state.in_(("pending", "lost")))
-    .values(state="stored", state_at=now(), bytes=sa.bindparam("of_bytes"), made=sa.bindparam("told", type_=sa.JSON))
+_OF_KEY = objects.c.key == sa.bindparam("of_key")
+_STATE = Prepared(lambda _insert: sa.select(objects.c.state).where(_OF_KEY).with_for_update())
+_STORED = Prepared(
+    lambda _insert: (
+        sa.update(objects)
+        .where(_OF_KEY, sa.or_(objects.c.state == "pending", objects.c.state == "lost"))
+        .values(
+            state="stored", state_at=now(), bytes=sa.bindparam("of_bytes"), made=sa.bindparam("told", type_=sa.JSON)
+        )
+    )
 )
-
-
-_PLANNED = for_each(
+_PLANNED = Prepared(
     lambda insert: (
         insert(objects)
         .values(
@@ -32,6 +34,13 @@ _PLANNED = for_each(
         .on_conflict_do_nothing()
     )
 )
+_NEWEST = (
+    sa.select(objects.c.key, objects.c.made)
+    .where(objects.c.address == sa.bindparam("at"), objects.c.state == "stored")
+    .order_by(objects.c.state_at.desc())
+    .limit(1)
+)
+_NEWEST_OF = _NEWEST.where(objects.c.owner == sa.bindparam("of_owner"))
 
 
 class ObjectGone(Exception):
@@ -54,7 +63,7 @@ def plan_objects(c: sa.Connection, row: Row, makes: Sequence[Stored]) -> None:
     if not makes:
         return
     common = {"job_id": row["id"], "owner": row["owner"]}
-    c.execute(_PLANNED[c.dialect.name], [{"key": item.key, "address": item.address, **common} for item in makes])
+    _PLANNED(c, [{"key": item.key, "address": item.address, **common} for item in makes])
 
 
 def hand_out(c: sa.Connection, made: Sequence[Stored]) -> None:
@@ -62,10 +71,8 @@ def hand_out(c: sa.Connection, made: Sequence[Stored]) -> None:
 
     Raises ObjectGone when one was deleted meanwhile.
     """
-    keys = [item.key for item in made]
-    states = {row.key: row.state for row in c.execute(_LOCKED_STATES, {"keys": keys})}
-    for item in made:
-        state = states.get(item.key)
+    for item in sorted(made, key=lambda item: item.key):  # in one order, or two jobs may wait for each other
+        state = _STATE(c, {"of_key": item.key}).scalar()
         if state == "pending" or (state == "lost" and item.own):
             store_object(c, item)
         elif state != "stored":
@@ -74,7 +81,7 @@ def hand_out(c: sa.Connection, made: Sequence[Stored]) -> None:
 
 def store_object(c: sa.Connection, item: Stored) -> None:
     """Note that an object is in storage, with what a job that finds it is told."""
-    c.execute(_STORED, {"of_key": item.key, "of_bytes": item.bytes, "told": item.made})
+    _STORED(c, {"of_key": item.key, "of_bytes": item.bytes, "told": item.made})
 
 
 def bury(c: sa.Connection, job_id: str, but: Sequence[str], untried: Sequence[str]) -> None:
@@ -98,10 +105,8 @@ def delete_unused(c: sa.Connection, keys: Sequence[str]) -> list[str]:
 
 def find_made(c: sa.Connection, address: str, owner: str | None = None) -> tuple[str, Row] | None:
     """The newest object of this content address (of this owner): its key and what a job that finds it is told."""
-    query = sa.select(objects.c.key, objects.c.made).where(objects.c.address == address, objects.c.state == "stored")
-    if owner is not None:
-        query = query.where(objects.c.owner == owner)
-    found = c.execute(query.order_by(objects.c.state_at.desc()).limit(1)).first()
+    query, named = (_NEWEST, {}) if owner is None else (_NEWEST_OF, {"of_owner": owner})
+    found = c.execute(query, {"at": address, **named}).first()
     return (found.key, found.made) if found else None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from serve_app import tables
-from serve_app.database import for_each
+from serve_app.database import Prepared
 from serve_app.leases import check_holding, is_dead, now
 from serve_app.records import Row, complete
 from serve_app.tables import duties, events, holders, jobs
@@ -95,12 +95,12 @@ def unfinished(c: sa.Connection) -> tuple[int, int]:
     return found.get("running", 0), sum(found.values())
 
 
-_UNLESS_THERE = for_each(lambda insert: insert(duties).on_conflict_do_nothing())
+_UNLESS_THERE = Prepared(lambda insert: insert(duties).on_conflict_do_nothing())
 
 
 def take_duty(c: sa.Connection, name: str, every_s: float) -> bool:
     """Whether it is this process's turn to do what one of all does every `every_s` seconds."""
-    c.execute(_UNLESS_THERE[c.dialect.name], {"name": name, "next_at": 0.0})
+    _UNLESS_THERE(c, {"name": name, "next_at": 0.0})
     due = sa.update(duties).where(duties.c.name == name, duties.c.next_at <= now())
     return bool(c.execute(due.values(next_at=now() + every_s)).rowcount)
 

@@ -8,12 +8,13 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from serve_app import tables
-from serve_app.database import for_each
+from serve_app.database import Prepared
 from serve_app.errors import Overloaded
 from serve_app.leases import Claim, ClaimLost, check_holding, now
 from serve_app.object_records import Stored, bury, delete_unused, hand_out, plan_objects
@@ -34,24 +35,14 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{digits}"
 
 
-# Built once: on the path of every job, building a statement costs as much as running it.
-_HELD = sa.update(jobs).where(
-    jobs.c.id == sa.bindparam("of_job"),
-    jobs.c.claim == sa.bindparam("of_claim"),
-    jobs.c.holder == sa.bindparam("of_holder"),
-    jobs.c.status == "running",
-)
-_QUEUED = sa.update(jobs).where(
-    jobs.c.id == sa.bindparam("of_job"),
-    jobs.c.claim == sa.bindparam("of_claim"),
-    jobs.c.queue_holder == sa.bindparam("of_holder"),
-    jobs.c.holder.is_(None),
-    jobs.c.status == "queued",
-)
-
-
-_JOB, _EVENT, _OUTPUT = sa.insert(jobs), sa.insert(events), sa.insert(outputs)
-_RAISED = for_each(
+_OF_JOB = (jobs.c.id == sa.bindparam("of_job"), jobs.c.claim == sa.bindparam("of_claim"))
+_HELD = sa.update(jobs).where(*_OF_JOB, jobs.c.holder == sa.bindparam("of_holder"), jobs.c.status == "running")
+_QUEUED = sa.update(jobs).where(*_OF_JOB, jobs.c.queue_holder == sa.bindparam("of_holder"), sa.text(tables.QUEUED))
+_COLUMNS = tuple(jobs.c.keys())
+_JOB = Prepared(lambda _insert: sa.insert(jobs))
+_EVENT = Prepared(lambda _insert: sa.insert(events))
+_OUTPUT = Prepared(lambda _insert: sa.insert(outputs))
+_RAISED = Prepared(
     lambda insert: (
         insert(owners)
         .values(owner=sa.bindparam("of_owner"), last_event=sa.bindparam("more"))
@@ -62,7 +53,7 @@ _RAISED = for_each(
     )
 )
 _COUNTS = ("jobs", "sound_s", "images", "device_s", "bytes", "cost_micro")
-_USED = for_each(
+_USED = Prepared(
     lambda insert: (
         insert(usage)
         .values({column.name: sa.bindparam(f"new_{column.name}", type_=column.type) for column in usage.c})
@@ -72,6 +63,13 @@ _USED = for_each(
         )
     )
 )
+
+
+@cache
+def _changing(held: bool, names: tuple[str, ...]) -> Prepared:
+    """Changes these columns of a job that is held, or that waits."""
+    which = _HELD if held else _QUEUED
+    return Prepared(lambda _insert: which.values({name: sa.bindparam(name) for name in names}))
 
 
 class KeyTaken(Exception):
@@ -94,7 +92,7 @@ class Room:
 def write_claimed(c: sa.Connection, job_id: str, claim: Claim, values: Mapping[str, Any]) -> None:
     """Change a job that this claim is for. Raises ClaimLost."""
     named = {"of_job": job_id, "of_claim": claim.number, "of_holder": claim.holder}
-    if not c.execute(_HELD if claim.held else _QUEUED, {**named, **values}).rowcount:
+    if not _changing(claim.held, tuple(values))(c, {**named, **values}).rowcount:
         raise ClaimLost(job_id)
 
 
@@ -125,9 +123,9 @@ def accept_job(
     log: list[Event] = [(1, "queued", {})]
     if ending is not None:
         ended = {**row, **ending.values, "queue_holder": None}
-        c.execute(_JOB, {name: value for name, value in ended.items() if name in jobs.c})
+        _JOB(c, {name: ended[name] for name in _COLUMNS})
         return _hand_over(c, row["id"], ending, log)
-    c.execute(_JOB, {name: value for name, value in row.items() if name in jobs.c})
+    _JOB(c, {name: row[name] for name in _COLUMNS})
     if row["attempts"]:
         log.append((2, "started", {"attempt": 1, "model": row["model_used"]}))
     add_events(c, row["id"], row["owner"], log, row["created_at"])
@@ -229,13 +227,13 @@ def add_events(c: sa.Connection, job_id: str, owner: str, log: Sequence[Event], 
 
     The owner's row stays locked until the transaction ends, so that their numbers become visible in order.
     """
-    last = c.execute(_RAISED[c.dialect.name], {"of_owner": owner, "more": len(log)}).scalar_one()
+    last: int = _RAISED(c, {"of_owner": owner, "more": len(log)}).scalar_one()
     common = {"job_id": job_id, "owner": owner, "at": at}
     rows = [
         {**common, "seq": seq, "type": kind, "data": data, "number": last - len(log) + place}
         for place, (seq, kind, data) in enumerate(log, start=1)
     ]
-    c.execute(_EVENT, rows)
+    _EVENT(c, rows)
 
 
 def events_after(c: sa.Connection, job_id: str, seq: int) -> list[Row]:
@@ -297,8 +295,8 @@ def _hand_over(c: sa.Connection, job_id: str, ending: Ending, before: Sequence[E
     """What an end brings beside the row: outputs, events (those `before` the end too), usage."""
     if ending.made:
         hand_out(c, ending.made)
-        c.execute(
-            _OUTPUT,
+        _OUTPUT(
+            c,
             [
                 {
                     "job_id": job_id,
@@ -321,7 +319,7 @@ def _hand_over(c: sa.Connection, job_id: str, ending: Ending, before: Sequence[E
 
 def _count(c: sa.Connection, used: Row) -> None:
     """Add to what an owner has used of a model on a day."""
-    c.execute(_USED[c.dialect.name], {f"new_{name}": value for name, value in used.items()})
+    _USED(c, {f"new_{name}": value for name, value in used.items()})
 
 
 def delete_job(c: sa.Connection, job_id: str) -> list[str]:

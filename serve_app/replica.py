@@ -30,6 +30,7 @@ from serve_app.storage import open_storage
 from serve_app.translation import describe, first_line, translate
 from serve_app.work import LAST, Event, Work
 
+TAKEN_AFTER_S = 0.02  # most calls have something to tell before, and each event is a hop
 RELOAD_AFTER_S = 30.0
 
 T = TypeVar("T")
@@ -172,14 +173,16 @@ class Replica:
         flight = self._join(work, queue)
         assert flight.task is not None
         flight.task.add_done_callback(lambda task: queue.put_nowait(outcome(task)))
+        taken = asyncio.get_running_loop().call_later(TAKEN_AFTER_S, queue.put_nowait, ("taken", {}))
         try:
-            yield "taken", {}
             while True:
                 event = await queue.get()
+                taken.cancel()
                 yield event
                 if event[0] in LAST:
                     return
         finally:
+            taken.cancel()
             flight.listeners.discard(queue)
             if not flight.listeners:
                 flight.context.cancelled.set()

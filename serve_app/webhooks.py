@@ -19,7 +19,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from serve_app import config, outbound
-from serve_app.database import Database, for_each
+from serve_app.database import Database, Prepared
 from serve_app.leases import now
 from serve_app.tables import DUE, deliveries, secrets
 
@@ -57,12 +57,12 @@ def _read_secret(connection: sa.Connection, owner: str) -> str | None:
     return connection.scalar(query)
 
 
-_UNLESS_THERE = for_each(lambda insert: insert(secrets).on_conflict_do_nothing())
+_UNLESS_THERE = Prepared(lambda insert: insert(secrets).on_conflict_do_nothing())
 
 
 def _make_secret(connection: sa.Connection, owner: str) -> str:
     row = {"owner": owner, "name": "webhook", "value": new_secret()}
-    connection.execute(_UNLESS_THERE[connection.dialect.name], row)
+    _UNLESS_THERE(connection, row)
     made = _read_secret(connection, owner)  # somebody else's when they were first
     assert made is not None
     return made

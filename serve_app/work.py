@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-# First ("taken", {}): the call has reached a replica's process, whose model may still load. Whoever calls can bound the
-# time until then (`replicas.start_within_s`). Then ("progress", {step, steps, eta_s}), any number of them. One of LAST
-# ends it: ("output", {output, facts, metrics}) or ("error", {code, detail, errors}).
+# The first event of any kind says that the call has reached a replica's process; ("taken", {}) comes when there is
+# nothing else to tell soon, for instance while the model loads. Whoever calls can bound the time until then
+# (`replicas.start_within_s`). ("progress", {step, steps, eta_s}) comes any number of times. One of LAST ends it:
+# ("output", {output, facts, metrics}) or ("error", {code, detail, errors}).
 Event = tuple[str, dict[str, Any]]
 LAST = ("output", "error")
 

@@ -138,12 +138,18 @@ async def test_chunks_are_one_sound(bench: Any) -> None:
         whole(iter(()))
 
 
+async def reaches_progress(stream: AsyncIterator[Event]) -> None:
+    """Read until the first report; that the call was taken is told before it where there is time for it."""
+    while (await anext(stream))[0] == "taken":
+        pass
+
+
 async def test_an_engine_of_its_own_works_and_can_be_cancelled(bench: Any) -> None:
     engine = bench("tests.support.models:EngineTone")
     kind, data = await engine.last()
     assert (kind, data["facts"]) == ("output", {"interpretation": {"engine": 1}})
     stream = engine.replica.run(engine.work(seed=2, **LONG))
-    assert [(await anext(stream))[0] for _ in range(2)] == ["taken", "progress"]
+    await reaches_progress(stream)
     await stream.aclose()
     await until(lambda: len(asyncio.all_tasks()) <= 2)
 
@@ -299,8 +305,8 @@ async def test_work_is_cancelled_when_the_last_listener_leaves_not_before(bench:
     CountingTone.cancelled.clear()
     work = counting.work("listened", **LONG)
     first, second = counting.replica.run(work), counting.replica.run(work)
-    assert (await anext(first))[0] == (await anext(second))[0] == "taken"
-    assert (await anext(first))[0] == (await anext(second))[0] == "progress"
+    await reaches_progress(first)
+    await reaches_progress(second)
     await first.aclose()
     assert (await anext(second))[0] == "progress"
     assert CountingTone.cancelled == []
@@ -313,7 +319,7 @@ async def test_after_a_cancel_the_same_work_begins_anew(bench: Any) -> None:
     tone = bench()
     work = tone.work("anew", steps=20, step_s=0.02)
     stream: AsyncIterator[Event] = tone.replica.run(work)
-    assert [(await anext(stream))[0] for _ in range(2)] == ["taken", "progress"]
+    await reaches_progress(stream)
     await stream.aclose()  # type: ignore[attr-defined]
     assert (await tone.events(work))[-1][0] == "output"
 
