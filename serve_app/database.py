@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
-from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError, InternalError, OperationalError
 
 from serve_app.config import ConfigError, sqlite_path
 from serve_app.errors import DatabaseMisconfigured, DatabaseUnavailable, StorageFull
@@ -38,13 +38,13 @@ class Database:
     StorageFull when the disk is full. To open one raises ConfigError for a place or a URL that cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience_s: int = 30) -> None:
         self.url = url
         path = sqlite_path(url)
         self.is_sqlite = path is not None
         if path is not None:
             _make_room(path)
-        self.engine = open_engine(url)
+        self.engine = open_engine(url, patience_s)
         self._local, self._opened = threading.local(), list[sa.Connection]()
         self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 8, thread_name_prefix="database-write")
         self._readers = ThreadPoolExecutor(2 if self.is_sqlite else 8, thread_name_prefix="database-read")
@@ -121,6 +121,10 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(pool, work)
 
 
+# Internal errors are those of a server that only reads, or that has ended an idle transaction.
+_TRANSLATED = (OperationalError, InterfaceError, InternalError)
+
+
 class _translated:
     """Turns the driver's errors into ours."""
 
@@ -130,8 +134,9 @@ class _translated:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, sa.exc.TimeoutError):  # of the pool: all connections are at work, or dead
             raise DatabaseUnavailable("the job database does not answer (no connection is free)") from error
-        if not isinstance(error, OperationalError | InterfaceError) and type(error) is not DatabaseError:
+        if not isinstance(error, _TRANSLATED) and type(error) is not DatabaseError:
             return
+        assert isinstance(error, DatabaseError | InterfaceError)
         if "disk is full" in str(error.orig) or "No space left" in str(error.orig):
             raise StorageFull("the disk that holds the job database is full") from error
         code = getattr(error.orig, "sqlite_errorname", "")
@@ -148,7 +153,7 @@ class Prepared:
 
     def __init__(self, build: Callable[[Any], sa.ClauseElement]) -> None:
         """`build` gets the INSERT of the database, which alone knows ON CONFLICT, and returns the statement."""
-        dialects: tuple[Any, ...] = (sqlite.dialect(), psycopg.dialect())
+        dialects: tuple[Any, ...] = (sqlite.dialect(), psycopg.dialect())  # type: ignore[no-untyped-call]
         inserts = (sqlite.insert, postgresql.insert)
         self._for = {d.name: _Compiled(build(insert), d) for d, insert in zip(dialects, inserts, strict=True)}
 
@@ -223,7 +228,7 @@ def _postgres(patience_s: int) -> dict[str, Any]:
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
-        "tcp_user_timeout": 15_000,  # ms
+        "tcp_user_timeout": min(15, patience_s) * 1000,  # ms
     }
 
 

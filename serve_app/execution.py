@@ -7,9 +7,10 @@ write names the claim (leases.py), and a write that does not hit ends the task h
 """
 
 import asyncio
+import contextvars
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from serve_app.errors import (
     ModelNotReady,
     ReplicaLost,
     ResourceExhausted,
+    StorageUnavailable,
     from_code,
 )
 from serve_app.graph import Candidate, Catalogue, Plan
@@ -52,6 +54,7 @@ T = TypeVar("T")
 MAX_LOSSES = 3
 PROGRESS_EVERY_S = 0.25
 LOOK_FOR_REPLICAS_S = 5.0
+LATE_WRITES = 4
 _DEFECT = "the service met an error of its own; its log says more"
 
 
@@ -78,6 +81,7 @@ class Execution:
         self.database, self.lease, self.watchers = persistence.database, persistence.lease, persistence.watchers
         self.handles, self.metrics, self.cache, self.count_replicas = handles, metrics, cache, count_replicas
         self.running: dict[str, Running] = {}
+        self.closing = False
         self.flights: dict[str, asyncio.Future[Made | None]] = {}
         self.slots = {item.name: Slots(self._places(item.name)) for item in catalogue}
 
@@ -95,7 +99,7 @@ class Execution:
         job = self.running.setdefault(job.row["id"], job)
         if job.task is None:
             job.losses = outcomes(job.row, "replica_lost")
-            job.task = asyncio.create_task(self._run(job), name=job.row["id"])
+            job.task = _apart(self._run(job), job.row["id"])
             job.task.add_done_callback(partial(self._never_ran, job))
         return job.task
 
@@ -104,17 +108,18 @@ class Execution:
         if not task.cancelled() or job.ending:
             return
         if job.cancel_asked:
-            job.task = asyncio.create_task(self._end(job, failure(JobCanceled("cancelled")), []))
+            job.task = _apart(self._end(job, failure(JobCanceled("cancelled")), []), job.row["id"])
         elif job.lost:
             self._forget(job)
 
     async def take_up(self, row: Row) -> None:
         """Run a job that was accepted before: by another process, or in another life of this one."""
-        if row["id"] in self.running:
-            return
-        insist = self.persistence.insist
-        seq = await insist(partial(self.database.read, records.last_seq, row["id"]))
-        made = await insist(partial(self.database.read, object_records.made_by, row["id"]))
+        while (known := self.running.get(row["id"])) is not None:
+            if known.task is None or not (known.lost or known.ending):
+                return
+            await asyncio.wait({known.task})
+        seq = await self.database.read(records.last_seq, row["id"])
+        made = await self.database.read(object_records.made_by, row["id"])
         earlier = {
             address: Made(address, told["output"], told["facts"], {}, cached=False)
             for address, (_key, told) in made.items()
@@ -163,10 +168,7 @@ class Execution:
         logs.job_id.set(row["id"])
         logs.request_id.set(row["request_id"])
         try:
-            if row["cancel_requested"]:
-                raise JobCanceled("cancelled")
-            if outcomes(row, LOST) >= MAX_LOSSES:
-                raise ReplicaLost(f"the process that ran this job died {MAX_LOSSES} times under it")
+            check_worth(row)
             async with asyncio.timeout(max(0.0, row["deadline"] - self.lease.time())):
                 made = ranked(await self._serve(job))
             values = success(row, made)
@@ -174,6 +176,8 @@ class Execution:
             made, values = [], failure(DeadlineExceeded("the deadline passed before the job was done"))
         except asyncio.CancelledError:
             if not job.cancel_asked and not job.lost:
+                if not self.closing:  # by nobody that should: its row is found without a task, and freed
+                    self.running.pop(row["id"], None)
                 raise
             made, values = [], failure(JobCanceled("cancelled"))
         except ClaimLost:
@@ -246,6 +250,7 @@ class Execution:
                 if name == planned:
                     raise
                 errors.append(f"{name}: {error.detail}")
+                last = error
         raise last
 
     def _plan(self, name: str, row: Row) -> Plan:
@@ -295,7 +300,11 @@ class Execution:
         if found is None:
             return None
         key, made = found
-        if await asyncio.to_thread(self.storage.stat, key) is None:
+        try:
+            there = await asyncio.to_thread(self.storage.stat, key)
+        except StorageUnavailable:
+            return None  # no reason to fail an accepted job: it makes its own
+        if there is None:
             await self.database.write(object_records.lose_object, key)
             return None
         return Made(address, made["output"], made["facts"], {}, cached=True).shared()
@@ -359,18 +368,17 @@ class Execution:
         )
         stream = self.handles[plan.model].run(work)
         try:
-            async with asyncio.timeout(None) as start, self._expecting(plan.model, start) as arrived:
-                async for kind, data in stream:
-                    arrived()
-                    job.taken = True
-                    if kind == "taken":
-                        continue
-                    if kind == "progress":
-                        self._progress(job, data)
-                    elif kind == "output":
-                        return Made(candidate.key, data["output"], data["facts"], data["metrics"], cached=False)
-                    else:
-                        raise from_code(data["code"], data["detail"], data["errors"])
+            async with asyncio.timeout(None) as start:
+                with self._expecting(plan.model, start) as arrived:
+                    async for kind, data in stream:
+                        arrived()
+                        job.taken = True
+                        if kind == "progress":
+                            self._progress(job, data)
+                        elif kind == "output":
+                            return Made(candidate.key, data["output"], data["facts"], data["metrics"], cached=False)
+                        elif kind == "error":
+                            raise from_code(data["code"], data["detail"], data["errors"])
         except TimeoutError:
             if not start.expired():
                 raise
@@ -380,30 +388,44 @@ class Execution:
             await stream.aclose()  # type: ignore[attr-defined]
         raise GenerationFailed("the replica ended without an answer")
 
-    @asynccontextmanager
-    async def _expecting(self, model: str, start: asyncio.Timeout) -> AsyncIterator[Callable[[], object]]:
+    @contextmanager
+    def _expecting(self, model: str, start: asyncio.Timeout) -> Iterator[Callable[[], object]]:
         """Lets `start` run out when the model has no replica for as long as it may take to come up.
 
         Where replicas live that are busy, the call waits for one. Yields what to call when the call has arrived.
         """
         within_s = self.catalogue[model].entry.replicas.start_within_s
+        loop = asyncio.get_running_loop()
+        looking: list[asyncio.Task[None]] = []
 
         async def give_up() -> None:
-            await asyncio.sleep(within_s)
-            while await self.count_replicas(model):  # noqa: ASYNC110  (Ray tells nobody of it)
+            while await self._is_up(model):  # noqa: ASYNC110  (Ray tells nobody of it)
                 await asyncio.sleep(min(within_s, LOOK_FOR_REPLICAS_S))
-            start.reschedule(asyncio.get_running_loop().time())
+            start.reschedule(loop.time())
 
-        patience = asyncio.create_task(give_up())
-        try:
-            yield patience.cancel
-        finally:
+        def stop() -> None:
             patience.cancel()
+            for task in looking:
+                task.cancel()
+
+        patience = loop.call_later(within_s, lambda: looking.append(loop.create_task(give_up())))
+        try:
+            yield stop
+        finally:
+            stop()
+
+    async def _is_up(self, model: str) -> bool:
+        try:
+            return await self.count_replicas(model) > 0
+        except Exception:  # noqa: BLE001  (Ray's own errors: nothing is known, so the call goes on waiting)
+            logs.log.warning("replicas could not be counted", extra={"model": model}, exc_info=True)
+            return True
 
     def _progress(self, job: Running, data: Row) -> None:
         now = time.monotonic()
         job.row["progress"] = data
-        if now - job.last_progress < PROGRESS_EVERY_S:
+        late = sum(not write.done() for write in job.writes) >= LATE_WRITES  # the database is away or slow
+        if now - job.last_progress < PROGRESS_EVERY_S or late:
             return
         job.last_progress = now
         self.persistence.save(job, {"progress": data}, (job.next_seq(), "progress", data))
@@ -422,6 +444,20 @@ class Execution:
 def makes(row: Row, plan: Plan) -> Sequence[Stored]:
     """What a job may store by this plan."""
     return [Stored(object_key(item.key, row["id"]), item.key) for item in plan.candidates]
+
+
+def check_worth(row: Row) -> None:
+    """Raise why a job is not to be run (again): somebody asked to stop it, or it has ended too many processes."""
+    if row["cancel_requested"]:
+        raise JobCanceled("cancelled")
+    for outcome in (LOST, "replica_lost"):
+        if outcomes(row, outcome) >= MAX_LOSSES:
+            raise ReplicaLost(f"a process that ran this job died {MAX_LOSSES} times under it ({outcome})")
+
+
+def _apart(work: Coroutine[Any, Any, Row], name: str) -> "asyncio.Task[Row]":
+    """A task that belongs to no request: Ray cancels what was called in the context of one whose client hangs up."""
+    return asyncio.create_task(work, name=name, context=contextvars.Context())
 
 
 def attempt_of(model: str, at: float) -> Row:

@@ -4,6 +4,7 @@ Accepted means: the job's row is on disk. From then on it ends, whatever process
 """
 
 import asyncio
+import contextvars
 import hashlib
 import json
 import time
@@ -18,10 +19,11 @@ from sqlalchemy.exc import IntegrityError
 from serve_app import object_records, queue_records, records
 from serve_app.config import Limits, Retention
 from serve_app.database import Database
-from serve_app.errors import Draining, IdempotencyMismatch, NotFound, Overloaded
+from serve_app.errors import ContinuoError, Draining, IdempotencyMismatch, NotFound, Overloaded
 from serve_app.execution import Execution, success
 from serve_app.graph import Plan
 from serve_app.leases import ClaimLost
+from serve_app.logs import log
 from serve_app.object_records import ObjectGone
 from serve_app.records import Room, Row
 from serve_app.running import Made, Running, ranked
@@ -31,6 +33,7 @@ from serve_app.watching import happens
 
 POLL_S = 0.25  # how often a job of another ingress replica is looked at
 CANCEL_WITHIN_S = 5.0
+FRESH_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,17 @@ class Jobs:
         room = self._admit(asked.owner)
         row = self._row(asked, plan)
         key = self._key(asked, fingerprint, row)
+        found = await self._from_cache(plan, asked.owner)
         self.entering[row["id"]] = asked.owner
-        try:
-            found = await self._from_cache(plan, asked.owner)
-            taken = await self._enter(row, plan, key, room, found)
-        finally:
-            del self.entering[row["id"]]
+        entering = asyncio.create_task(self._enter(row, plan, key, room, found), context=contextvars.copy_context())
+        entering.add_done_callback(partial(self._entered, row["id"]))
+        taken = await asyncio.shield(entering)  # a caller who hangs up now leaves no row without its task
         return Accepted(row) if taken is None else await self._replay(taken, fingerprint)
+
+    def _entered(self, job_id: str, task: "asyncio.Task[Row | None]") -> None:
+        del self.entering[job_id]
+        if not task.cancelled():
+            task.exception()  # told to whoever waits; nobody may
 
     async def _enter(self, row: Row, plan: Plan, key: Row | None, room: Room | None, found: list[Made]) -> Row | None:
         """Write a job and begin to run it; returns the idempotency row that was there before, if one was."""
@@ -239,8 +246,10 @@ class Jobs:
         until = time.monotonic() + timeout_s
         if job is not None and job.task is not None:
             stopping = asyncio.create_task(self.grace_over.wait())
-            await asyncio.wait({job.task, stopping}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
+            try:
+                await asyncio.wait({job.task, stopping}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopping.cancel()
             if job.row["status"] in FINISHED and not job.row["webhook"]:
                 return job.row
         with self.execution.watchers.watching(row["id"]) as changed:
@@ -263,9 +272,16 @@ class Jobs:
 
     async def _stop(self, job_id: str) -> None:
         """Cancel what runs here; take up what nobody runs, which ends it; others see that it was asked."""
-        if job_id in self.execution.running:
+        job = self.execution.running.get(job_id)
+        if job is not None:
             self.execution.cancel(job_id)
-            return
+            if job.task is not None:
+                await asyncio.wait({job.task}, timeout=CANCEL_WITHIN_S)
+            if not job.lost:
+                return
+        await asyncio.shield(asyncio.create_task(self._take(job_id)))
+
+    async def _take(self, job_id: str) -> None:
         row = await self.database.write(queue_records.take, self.lease.holder, job_id)
         if row is not None:
             await self.execution.take_up(row)
@@ -291,14 +307,19 @@ class Jobs:
     async def remove(self, job_id: str) -> None:
         """Remove a job that has ended and its objects."""
         for key in await self.database.write(records.delete_job, job_id):
-            await self.lease.fresh()
+            await self.lease.fresh(FRESH_WITHIN_S)
             await asyncio.to_thread(self.storage.delete, key)
 
     async def bury(self, key: str) -> None:
-        """Delete an object for the last time, and forget that it was."""
-        await self.lease.fresh()
-        await asyncio.to_thread(self.storage.delete, key)
-        await self.database.write(object_records.forget_object, key)
+        """Delete an object for the last time, and forget that it was; one that cannot be deleted is tried later."""
+        await self.lease.fresh(FRESH_WITHIN_S)
+        try:
+            await asyncio.to_thread(self.storage.delete, key)
+        except ContinuoError as error:
+            log.warning("object not deleted; it is tried again", extra={"key": key, "code": error.code})
+            await self.database.write(object_records.keep_tombstone, key)
+        else:
+            await self.database.write(object_records.forget_object, key)
 
     async def events(self, owner: str, job_id: str, after: int, idle_s: float = 15.0) -> AsyncIterator[Row | None]:
         """The job's events from number `after` + 1 on, ending with `completed`; None after `idle_s` of quiet."""

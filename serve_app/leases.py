@@ -11,6 +11,7 @@ undone.
 """
 
 import asyncio
+import math
 import os
 import threading
 import time
@@ -25,7 +26,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from serve_app.config import Leases
 from serve_app.database import Database, Prepared
-from serve_app.errors import ContinuoError
+from serve_app.errors import ContinuoError, DatabaseUnavailable
 from serve_app.logs import log
 from serve_app.tables import QUEUED, deliveries, holders, jobs
 
@@ -103,9 +104,13 @@ def check_holding(c: sa.Connection, holder: str) -> None:
         raise ClaimLost(holder)
 
 
-def reap(c: sa.Connection, me: str) -> list[str]:
-    """End the leases that are over, and those of processes of this machine that are dead; free what they held."""
-    over = holders.c.lease_until < now()
+def reap(c: sa.Connection, me: str, by_time: bool = True) -> list[str]:
+    """End the leases that are over, and those of processes of this machine that are dead; free what they held.
+
+    Not `by_time`: the dead ones only.
+    """
+    check_holding(c, me)
+    over = holders.c.lease_until < (now() if by_time else sa.literal(0.0))
     others = c.execute(sa.select(holders.c.id, holders.c.process, over).where(holders.c.id != me)).fetchall()
     dead = [item.id for item in others if is_dead(item.process)]
     if not dead and not any(item[2] for item in others):
@@ -120,16 +125,31 @@ def free(c: sa.Connection, ids: Sequence[str], outcome: str) -> None:
     """Queue again what these holders ran, in nobody's memory; a row that another transaction frees is left to it."""
     if not ids:
         return
-    running = sa.select(jobs.c.id, jobs.c.attempts).where(jobs.c.status == "running", jobs.c.holder.in_(ids))
+    _queue_again(
+        c, sa.select(jobs.c.id, jobs.c.attempts).where(jobs.c.status == "running", jobs.c.holder.in_(ids)), outcome
+    )
+    waiting = sa.update(jobs).where(sa.text(QUEUED), jobs.c.queue_holder.in_(ids))
+    c.execute(waiting.values(queue_holder=None))
+    c.execute(sa.update(deliveries).where(deliveries.c.holder.in_(ids)).values(holder=None))
+
+
+def release(c: sa.Connection, me: str, job_ids: Sequence[str], delivery_ids: Sequence[str]) -> None:
+    """Free what the rows say this process has and it knows nothing of: an answer of the database was lost."""
+    of_mine = (jobs.c.id.in_(job_ids), jobs.c.status == "running", jobs.c.holder == me)
+    _queue_again(c, sa.select(jobs.c.id, jobs.c.attempts).where(*of_mine), RELEASED)
+    waiting = sa.update(jobs).where(sa.text(QUEUED), jobs.c.id.in_(job_ids), jobs.c.queue_holder == me)
+    c.execute(waiting.values(queue_holder=None))
+    mine = sa.update(deliveries).where(deliveries.c.id.in_(delivery_ids), deliveries.c.holder == me)
+    c.execute(mine.values(holder=None))
+
+
+def _queue_again(c: sa.Connection, running: sa.Select[Any], outcome: str) -> None:
     for row in c.execute(running.with_for_update()).fetchall():
         attempts = list(row.attempts)
         if attempts and attempts[-1]["ended_at"] is None:
             attempts[-1] = {**attempts[-1], "ended_at": c.execute(sa.select(now())).scalar(), "outcome": outcome}
         values = {"status": "queued", "holder": None, "queue_holder": None, "attempts": attempts, "progress": None}
         c.execute(sa.update(jobs).where(jobs.c.id == row.id).values(values))
-    waiting = sa.update(jobs).where(sa.text(QUEUED), jobs.c.queue_holder.in_(ids))
-    c.execute(waiting.values(queue_holder=None))
-    c.execute(sa.update(deliveries).where(deliveries.c.holder.in_(ids)).values(holder=None))
 
 
 def this_process() -> str:
@@ -142,7 +162,12 @@ def is_dead(process: str) -> bool:
     """Whether a process of this boot and pid namespace has ended; of others nothing is known, so they are not."""
     place, _, rest = process.partition(" ")
     pid, _, started = rest.partition(" ")
-    return bool(pid) and place == _place() != "" and _started(int(pid)) != started
+    if not pid or place != _place() or not place:
+        return False
+    try:
+        return _started(int(pid)) != started
+    except OSError:  # it cannot be looked at, which says nothing
+        return False
 
 
 def _place() -> str:
@@ -157,7 +182,7 @@ def _started(pid: int) -> str:
     """When a process started, in ticks since the boot; empty when it has ended, seen by its parent or not."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
     return "" if fields[0] in "ZX" else fields[19]
 
@@ -177,8 +202,8 @@ class Lease:
         self.settings, self._new_id = settings, new_id
         self.holder = new_id()
         self.on_lost: Callable[[], object] = lambda: None
-        self._database = Database(database.url)
-        self._renewed_at, self._offset_s = -1e9, 0.0
+        self._database = Database(database.url, patience_s=max(1, int(settings.lease_s / 4)))
+        self._renewed_at, self._offset_s, self._steady_since = -1e9, 0.0, 0.0
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -202,9 +227,19 @@ class Lease:
         """Whether there is time to begin what cannot be undone."""
         return self.left_s > self.settings.lease_s / 3
 
-    async def fresh(self) -> None:
-        """Return when there is time to begin what cannot be undone."""
-        while not self.is_fresh:  # noqa: ASYNC110  (a thread renews; it is rarely waited for)
+    @property
+    def is_steady(self) -> bool:
+        """Whether it was renewed in time for as long as a lease lasts: who cannot reach the database must not take the
+        silence of others, who may not reach it either, for their death.
+        """
+        return self._renewed_at - self._steady_since >= self.settings.lease_s
+
+    async def fresh(self, patience_s: float = math.inf) -> None:
+        """Return when there is time to begin what cannot be undone. Raises DatabaseUnavailable after `patience_s`."""
+        until = _moment() + patience_s
+        while not self.is_fresh:
+            if _moment() > until:
+                raise DatabaseUnavailable("the lease of this process cannot be renewed")
             await asyncio.sleep(0.05)
 
     def claim(self) -> Claim:
@@ -221,6 +256,8 @@ class Lease:
         found = self._database.write_now(how, self.holder, self.settings.lease_s)
         if found is None:
             return False
+        if begun - self._renewed_at > self.settings.lease_s / 2:
+            self._steady_since = begun
         self._renewed_at = begun
         between = min(max(found, wall - _RESOLUTION_S), time.time())  # what its clock would say, were it this one
         self._offset_s = found - between
@@ -233,8 +270,8 @@ class Lease:
                 if not self._renewal(renew):
                     log.warning("lease lost: others have taken up what this process ran", extra={"holder": self.holder})
                     self.holder = self._new_id()
+                    self.on_lost()  # before: the answer of the next statement may be lost
                     self._renewal(enter)
-                    self.on_lost()
                 wait_s = self.settings.renew_s
             except ContinuoError as error:
                 log.warning("lease not renewed", extra={"code": error.code, "left_s": round(self.left_s, 1)})
@@ -244,7 +281,7 @@ class Lease:
                 wait_s = 1.0
 
     def close(self) -> None:
-        """End the lease; what is left of it is free for others at once. Waits for no database that is away."""
+        """End the lease; what is left of it is free for others at once. A database that is away is given a moment."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join()

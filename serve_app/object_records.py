@@ -11,7 +11,6 @@ from serve_app.leases import now
 from serve_app.tables import DELETED, objects, outputs
 
 Row = dict[str, Any]
-TOMBSTONE_S = 3600.0
 
 _OF_KEY = objects.c.key == sa.bindparam("of_key")
 _STATE = Prepared(lambda _insert: sa.select(objects.c.state).where(_OF_KEY).with_for_update())
@@ -72,16 +71,19 @@ def hand_out(c: sa.Connection, made: Sequence[Stored]) -> None:
     Raises ObjectGone when one was deleted meanwhile.
     """
     for item in sorted(made, key=lambda item: item.key):  # in one order, or two jobs may wait for each other
+        if item.own and store_object(c, item):
+            continue
         state = _STATE(c, {"of_key": item.key}).scalar()
-        if state == "pending" or (state == "lost" and item.own):
+        if state == "pending":  # of a job that is not yet over itself
             store_object(c, item)
         elif state != "stored":
             raise ObjectGone(item.key)
 
 
-def store_object(c: sa.Connection, item: Stored) -> None:
-    """Note that an object is in storage, with what a job that finds it is told."""
-    _STORED(c, {"of_key": item.key, "of_bytes": item.bytes, "told": item.made})
+def store_object(c: sa.Connection, item: Stored) -> bool:
+    """Note that an object is in storage, with what a job that finds it is told; False when it was, or is deleted."""
+    done = _STORED(c, {"of_key": item.key, "of_bytes": item.bytes, "told": item.made})
+    return bool(done.rowcount)
 
 
 def bury(c: sa.Connection, job_id: str, but: Sequence[str], untried: Sequence[str]) -> None:
@@ -122,10 +124,15 @@ def lose_object(c: sa.Connection, key: str) -> None:
     c.execute(sa.update(objects).where(*mine).values(state="lost", state_at=now()))
 
 
-def tombstones(c: sa.Connection, limit: int = 100) -> list[str]:
+def tombstones(c: sa.Connection, older_than_s: float, limit: int = 100) -> list[str]:
     """Keys of objects that were deleted so long ago that nobody can still be about to store them."""
-    old = (sa.text(DELETED), objects.c.state_at < now() - TOMBSTONE_S)
+    old = (sa.text(DELETED), objects.c.state_at < now() - older_than_s)
     return list(c.execute(sa.select(objects.c.key).where(*old).order_by(objects.c.state_at).limit(limit)).scalars())
+
+
+def keep_tombstone(c: sa.Connection, key: str) -> None:
+    """Begin the time of a tombstone anew, because its object could not be deleted."""
+    c.execute(sa.update(objects).where(objects.c.key == key, sa.text(DELETED)).values(state_at=now()))
 
 
 def forget_object(c: sa.Connection, key: str) -> None:

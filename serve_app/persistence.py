@@ -50,7 +50,8 @@ class Persistence:
 
     async def begin(self, job: Running, values: Row, event: records.Event, makes: Sequence[Stored]) -> None:
         """Claim a job that waited, or note that it begins with another model. Raises ClaimLost."""
-        await asyncio.gather(*job.writes)
+        if job.writes:
+            await asyncio.wait(job.writes)
         beginning = Beginning(values, event, makes, self.plan_webhook(job.row, "started"))
         begin = partial(self.database.write, records.begin_job, job.row, job.claim, beginning)
         delivery = await self.insist(begin)
@@ -62,9 +63,9 @@ class Persistence:
         at = self.lease.time()
         self.write(job, partial(_update, row=job.row, claim=job.claim, values=values, event=event, at=at))
 
-    def write(self, job: Running, statement: Callable[[Any], None]) -> None:
+    def write(self, job: Running, statement: Callable[[Any], object]) -> None:
         """Writes of a job follow each other, or a late one would undo a newer state; its end waits for them."""
-        before = job.writes
+        before = job.writes[-1:]
 
         async def write() -> None:
             if before:
@@ -108,7 +109,7 @@ class Persistence:
             log,
             used=used_by(row, made, now) if made else {},
             untried=sorted(noted - job.tried),
-            leftovers=job.claim.number > 1 or not noted <= handed_out,
+            leftovers=job.claim.number > int(job.claim.held) or not noted <= handed_out,  # or of an earlier life
             also=self.plan_webhook(row, "completed"),
         )
 

@@ -12,6 +12,9 @@ from serve_app.leases import check_holding, is_dead, now
 from serve_app.records import Row, complete
 from serve_app.tables import duties, events, holders, jobs
 
+_WAITING = (sa.text(tables.QUEUED),)  # in the words of their index
+_ABANDONED = (sa.text(tables.ABANDONED),)
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -40,14 +43,17 @@ def look(c: sa.Connection, me: str) -> Seen:
     )
 
 
+def named(c: sa.Connection, me: str) -> list[str]:
+    """The jobs whose rows say that this process runs them or has them in its queue."""
+    running = sa.select(jobs.c.id).where(jobs.c.holder == me)
+    waiting = sa.select(jobs.c.id).where(*_WAITING, jobs.c.queue_holder == me)
+    return [*c.execute(running).scalars(), *c.execute(waiting).scalars()]
+
+
 def newest(c: sa.Connection, job_ids: Sequence[str]) -> dict[str, int]:
     """The number of the newest event of each of these jobs."""
     query = sa.select(events.c.job_id, sa.func.max(events.c.seq)).where(events.c.job_id.in_(job_ids))
     return {row[0]: row[1] for row in c.execute(query.group_by(events.c.job_id))}
-
-
-_WAITING = (sa.text(tables.QUEUED),)  # in the words of their index
-_ABANDONED = (sa.text(tables.ABANDONED),)
 
 
 def adopt(c: sa.Connection, me: str, limit: int) -> list[Row]:
@@ -74,10 +80,10 @@ def take(c: sa.Connection, me: str, job_id: str) -> Row | None:
 
 
 def _move(c: sa.Connection, me: str, which: sa.Select[Any], limit: int) -> list[Row]:
+    check_holding(c, me)
     ids = list(
         c.execute(which.order_by(jobs.c.priority, jobs.c.id).limit(limit).with_for_update(skip_locked=True)).scalars()
     )
-    check_holding(c, me)
     c.execute(sa.update(jobs).where(jobs.c.id.in_(ids)).values(queue_holder=me))
     found = c.execute(sa.select(jobs).where(jobs.c.id.in_(ids)).order_by(jobs.c.priority, jobs.c.id))
     return complete(c, [dict(row._mapping) for row in found])

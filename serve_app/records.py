@@ -148,7 +148,7 @@ def _admit(c: sa.Connection, owner: str, room: Room) -> None:
     total = c.execute(unfinished).scalar_one()
     mine = c.execute(unfinished.where(jobs.c.owner == owner)).scalar_one()
     if total >= room.total or mine >= room.of_owner:
-        text = f"{total} jobs are accepted and unfinished (limit {room.total})"
+        text = f"{total} jobs are accepted and unfinished (limit {room.total}), {mine} of them yours ({room.of_owner})"
         raise Overloaded(text, retry_after_s=room.retry_after_s)
 
 
@@ -164,7 +164,10 @@ class Beginning:
 
 def begin_job(c: sa.Connection, row: Row, claim: Claim, beginning: Beginning) -> str | None:
     """Take a queued job up, or note its next model. Returns the id of a planned delivery. Raises ClaimLost."""
-    taken = {} if claim.held else {"holder": claim.holder, "queue_holder": None, "claim": claim.number + 1}
+    taken: Row = {}
+    if not claim.held:
+        check_holding(c, claim.holder)
+        taken = {"holder": claim.holder, "queue_holder": None, "claim": claim.number + 1}
     write_claimed(c, row["id"], claim, {**beginning.values, **taken})
     plan_objects(c, row, beginning.makes)
     add_events(c, row["id"], row["owner"], [beginning.event], beginning.values["started_at"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -15,9 +16,9 @@ from serve_app.database import Database
 from serve_app.errors import ContinuoError, ModelNotReady, NotFound, Unauthenticated
 from serve_app.execution import Execution
 from serve_app.graph import Catalogue
-from serve_app.jobs import POLL_S, Jobs
+from serve_app.jobs import FRESH_WITHIN_S, POLL_S, Jobs
 from serve_app.keys import LOCAL, Keys, Principal
-from serve_app.leases import Lease, reap
+from serve_app.leases import ClaimLost, Lease, reap, release
 from serve_app.logs import log
 from serve_app.loops import Loops
 from serve_app.metrics import Metrics
@@ -39,6 +40,10 @@ ADOPTED_AT_ONCE = 200
 DELIVERIES_AT_ONCE = 16
 PUT_OFF_S = 30.0
 LONGEST_SWEEP_S = 30.0  # in one turn; the next may be another process's
+SWEPT_AT_ONCE = 8
+TOMBSTONE_S = 3600.0
+LONGEST_RUN_S = 24 * 3600.0
+RECONCILE_EVERY_S = 5.0
 LONGEST_PAUSE_S = 5.0
 
 
@@ -82,7 +87,8 @@ class Runtime:
         self._reached_until = 0.0
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}  # until when, the state of a model
         self._newest: dict[str, int] = {}  # events of watched jobs that other processes run
-        self._deliveries: set[asyncio.Task[None]] = set()
+        self._deliveries: dict[str, asyncio.Task[None]] = {}
+        self._unknown: set[str] = set()  # what the last reconciliation did not know
 
     async def start(self) -> None:
         """Migrate, begin to hold, take up what nobody runs, begin the loops."""
@@ -92,6 +98,7 @@ class Runtime:
         await asyncio.to_thread(self.lease.start)
         await self.attend()
         self.loops.start("attend", self.attend)
+        self.loops.start("reconcile", self.reconcile)
         self.loops.start("deliver", self.deliver)
         self.loops.start("sweep", self._sweep_in_turn)
         self.ready = True
@@ -110,8 +117,7 @@ class Runtime:
         """See what other processes want of this one, and take up what nobody runs."""
         me = self.lease.holder
         seen = await self.database.read(queue_records.look, me)
-        if seen.reapable:
-            ended = await self.database.write(reap, me)
+        if seen.reapable and (ended := await self._reap(me)):
             log.warning("leases are over", extra={"holders": ended})
             seen = await self.database.read(queue_records.look, me)
         if seen.processes != self.jobs.processes:
@@ -125,6 +131,25 @@ class Runtime:
             await self._take_up(me, seen)
         foreign = await self._watch_foreign()
         return POLL_S if foreign or seen.processes > 1 else ALONE_S
+
+    async def _reap(self, me: str) -> list[str]:
+        with suppress(ClaimLost):  # nothing is held here either
+            return await self.database.write(reap, me, self.lease.is_steady)
+        return []
+
+    async def reconcile(self) -> float:
+        """Free what rows say this process has and it does not know, twice in a row: an answer was lost on its way."""
+        me = self.lease.holder
+        jobs = set(await self.database.read(queue_records.named, me)) - set(self.execution.running)
+        deliveries = set(await self.database.read(webhooks.claimed_by, me)) - set(self._deliveries)
+        unknown = (jobs - set(self.jobs.entering)) | deliveries
+        lost = unknown & self._unknown
+        self._unknown = unknown - lost
+        if lost:
+            log.warning("freed what this process has no task for", extra={"ids": sorted(lost)[:20]})
+            await self.database.write(release, me, sorted(lost & jobs), sorted(lost & deliveries))
+            self.loops.wake("attend")
+        return RECONCILE_EVERY_S
 
     async def _take_up(self, me: str, seen: queue_records.Seen) -> None:
         rows = await self.database.write(queue_records.adopt, me, ADOPTED_AT_ONCE) if seen.abandoned else []
@@ -274,15 +299,15 @@ class Runtime:
         wait_s = await self.database.read(webhooks.next_due_s) if room else None
         if wait_s is None or wait_s > 0:
             return min(LONGEST_PAUSE_S, wait_s or LONGEST_PAUSE_S)
-        await self.lease.fresh()
-        for due in await self.database.write(webhooks.take_due, self.lease.holder, room):
-            task = asyncio.create_task(self._deliver(due))
-            self._deliveries.add(task)
-            task.add_done_callback(self._delivered)
-        return 0.0
+        await self.lease.fresh(FRESH_WITHIN_S)
+        taken = await self.database.write(webhooks.take_due, self.lease.holder, room)
+        for due in taken:
+            task = self._deliveries[due.id] = asyncio.create_task(self._deliver(due))
+            task.add_done_callback(partial(self._delivered, due.id))
+        return 0.0 if taken else POLL_S  # others have them
 
-    def _delivered(self, task: "asyncio.Task[None]") -> None:
-        self._deliveries.discard(task)
+    def _delivered(self, delivery_id: str, _task: "asyncio.Task[None]") -> None:
+        del self._deliveries[delivery_id]
         self.loops.wake("deliver")
 
     async def _deliver(self, due: webhooks.Due) -> None:
@@ -298,30 +323,41 @@ class Runtime:
         except Exception as error:  # noqa: BLE001  (one delivery's trouble is not another's; it is tried again)
             known = isinstance(error, ContinuoError)
             log.warning("delivery put off", extra={"delivery": due.id}, exc_info=not known)
-            await self.database.write(webhooks.postpone, due, PUT_OFF_S)
+            put_off = partial(self.database.write, webhooks.postpone, due, PUT_OFF_S)
+            await self.execution.persistence.insist(put_off)
 
     async def _sweep_in_turn(self) -> float:
         every_s = self.jobs.retention.sweep_every_s
         if not await self.database.write(queue_records.take_duty, "sweep", every_s):
             return every_s
         until = time.monotonic() + LONGEST_SWEEP_S
-        while await self.sweep():
+        while await self.sweep(until):
             if time.monotonic() > until:
                 await self.database.write(queue_records.pass_duty_on, "sweep")
                 return 0.0
         return every_s
 
-    async def sweep(self) -> int:
-        """Remove what is over its time, a bounded part of it. Returns the number of jobs removed."""
+    async def sweep(self, until: float = math.inf) -> int:
+        """Remove what is over its time: some hundred jobs and objects, or what can be removed until `time.monotonic()`.
+
+        Returns how many it removed.
+        """
         await self.database.write(records.sweep_keys)
-        for key in await self.database.read(object_records.tombstones):
-            await self.jobs.bury(key)
+        # A run that nobody waits for any more may still store something, until its job's deadline.
+        late_s = TOMBSTONE_S + min(self.jobs.limits.deadline_s, LONGEST_RUN_S)
         over = self.lease.time() - self.jobs.retention.jobs_s
         ids = await self.database.read(records.to_remove)
         ids += await self.database.read(records.finished_before, over)
-        for job_id in ids:
-            await self.jobs.remove(job_id)
-        return len(ids)
+        work = [partial(self.jobs.remove, job_id) for job_id in ids]
+        work += [partial(self.jobs.bury, key) for key in await self.database.read(object_records.tombstones, late_s)]
+        done = 0
+        while work and time.monotonic() < until:
+            now, work = work[:SWEPT_AT_ONCE], work[SWEPT_AT_ONCE:]
+            found = await asyncio.gather(*(remove() for remove in now), return_exceptions=True)
+            for error in (item for item in found if isinstance(item, BaseException)):
+                log.warning("not removed; it is tried again", extra={"detail": str(error)[:200]})
+            done += sum(not isinstance(item, BaseException) for item in found)
+        return done
 
     def _close_doors(self) -> None:
         self.jobs.draining.set()
@@ -333,7 +369,8 @@ class Runtime:
         self._close_doors()
         several = self.jobs.processes > 1
         if several:
-            await self.database.write(queue_records.drain_all)
+            with suppress(ContinuoError):  # a database that is away must not cut the jobs off that run here
+                await self.database.write(queue_records.drain_all)
         until = time.monotonic() + grace_s
         while time.monotonic() < until:
             started = [
@@ -342,14 +379,23 @@ class Runtime:
             wait_s = max(0.05, min(0.5, until - time.monotonic()))
             if started:
                 await asyncio.wait(started, timeout=wait_s)
-            elif several and (await self.database.read(queue_records.unfinished))[0]:
+            elif several and await self._others_run():
                 await asyncio.sleep(wait_s)
             else:
                 break
         self.jobs.grace_over.set()
-        left = (await self.database.read(queue_records.unfinished))[1] if several else len(self.execution.running)
+        left = len(self.execution.running)
+        if several:
+            with suppress(ContinuoError):
+                left = (await self.database.read(queue_records.unfinished))[1]
         log.info("drained", extra={"left": left})
         return left
+
+    async def _others_run(self) -> bool:
+        try:
+            return bool((await self.database.read(queue_records.unfinished))[0])
+        except ContinuoError:
+            return True
 
     async def _end_writes(self) -> None:
         """Let what was told of unfinished jobs reach the database, unless it is away; nothing writes afterwards."""
@@ -363,16 +409,12 @@ class Runtime:
     async def close(self) -> None:
         """Stop; unfinished jobs stay in the database, free for whoever comes next."""
         self.ready = False
+        self.execution.closing = True
         await self.loops.close()
-        for delivery in self._deliveries:
-            delivery.cancel()
-        await asyncio.gather(*self._deliveries, return_exceptions=True)
-        unfinished = [job.task for job in self.execution.running.values() if job.task]
+        unfinished = [*self._deliveries.values(), *(job.task for job in self.execution.running.values() if job.task)]
         for task in unfinished:
             task.cancel()
-        for task in unfinished:
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*unfinished, return_exceptions=True)
         await self._end_writes()
         await asyncio.to_thread(self.lease.close)
         self.database.close()

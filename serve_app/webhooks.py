@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from serve_app import config, outbound
 from serve_app.database import Database, Prepared
-from serve_app.leases import now
+from serve_app.leases import check_holding, now
 from serve_app.tables import DUE, deliveries, secrets
 
 LONGEST_RETRY_AFTER_S = 3600.0
@@ -157,6 +157,7 @@ _WAITING = (sa.text(DUE),)  # in the words of their index
 
 def take_due(c: sa.Connection, me: str, limit: int) -> list[Due]:
     """Claim deliveries that are due, those first that have waited longest."""
+    check_holding(c, me)
     due = sa.select(deliveries.c.id).where(*_WAITING, deliveries.c.next_at <= now())
     due = due.order_by(deliveries.c.next_at).limit(limit).with_for_update(skip_locked=True)
     ids = list(c.execute(due).scalars())
@@ -176,13 +177,18 @@ def next_due_s(c: sa.Connection) -> float | None:
 
 
 def postpone(c: sa.Connection, due: Due, wait_s: float) -> None:
-    """Give a claimed delivery back untried; one without a job has nothing to tell any more."""
+    """Give a claimed delivery back untried."""
     c.execute(_claimed(due).values(holder=None, next_at=now() + wait_s))
 
 
 def drop(c: sa.Connection, due: Due) -> None:
     """Give up a delivery whose job is gone."""
     c.execute(_claimed(due).values(holder=None, next_at=None, status="failed"))
+
+
+def claimed_by(c: sa.Connection, me: str) -> list[str]:
+    """The deliveries whose rows say that this process tries them."""
+    return list(c.execute(sa.select(deliveries.c.id).where(deliveries.c.holder == me)).scalars())
 
 
 def _claimed(due: Due) -> sa.Update:

@@ -15,9 +15,9 @@ import pytest
 import sqlalchemy as sa
 from standardwebhooks import Webhook
 
-from serve_app import keys, object_records, records, tables
+from serve_app import keys, object_records, records, runtime, tables, webhooks
 from serve_app.config import Limits, Retention
-from serve_app.errors import DatabaseUnavailable
+from serve_app.errors import DatabaseUnavailable, StorageUnavailable
 from serve_app.webhooks import secret_of
 from tests.support.models import CountingTone
 from tests.support.service import HANGS_S, LONG, Collector, Json, Mortal, Service, args_in, entry, running, until
@@ -414,9 +414,112 @@ async def test_an_object_whose_deletion_was_cut_short_is_deleted_by_the_sweep(st
         assert (await service.http.get(again["outputs"][0]["url"])).status_code == 200
 
 
+async def test_an_object_that_cannot_be_deleted_holds_up_no_other(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start() as service:
+        keys_of = [(await service.made(f"poison {index}", seed=index))["outputs"][0]["key"] for index in range(3)]
+        for job in (await service.http.get("/v1/jobs")).json()["results"]:
+            await service.runtime.database.write(records.delete_job, job["id"])
+        await age_objects(service)
+        delete = service.runtime.storage.delete
+
+        def refuse_one(key: str) -> None:
+            if key == keys_of[0]:
+                raise StorageUnavailable("the bucket does not answer")
+            delete(key)
+
+        monkeypatch.setattr(service.runtime.storage, "delete", refuse_one)
+        await service.runtime.sweep()
+        assert [service.runtime.storage.stat(key) is None for key in keys_of] == [False, True, True]
+        monkeypatch.undo()
+        await age_objects(service)
+        await service.runtime.sweep()
+        assert service.runtime.storage.stat(keys_of[0]) is None
+
+
+async def test_callers_who_hang_up_while_they_are_accepted_leave_no_job_without_an_end(start: Start) -> None:
+    async with start() as service:
+        for index in range(40):
+            body = {"model": "tone", "input": {"prompt": f"hangs up {index}", "duration_s": 0.1}}
+            asking = asyncio.create_task(service.http.post("/v1/jobs", json=body))
+            for _ in range(index):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        statuses = sa.select(tables.jobs.c.status).distinct()
+        await until(lambda: not service.runtime.jobs.entering and not service.runtime.execution.running)
+        found = await service.runtime.database.read(lambda c: set(c.execute(statuses).scalars()))
+        assert found == {"succeeded"}
+
+
+async def test_a_row_that_names_this_process_and_that_it_does_not_know_is_run(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer of the database to an acceptance was lost on its way; so was that to a claim of a delivery."""
+    monkeypatch.setattr(runtime, "RECONCILE_EVERY_S", 0.05)
+    webhooks = {"allow": ["127.0.0.0/8"], "allow_http": True}
+    async with Receiver().listening() as receiver, start(webhooks=webhooks) as service:
+        told = await delivered(service, await service.made("told", webhook={"url": receiver.url()}))
+        holder = service.runtime.lease.holder
+        job = await service.made("stranded", seed=3)
+
+        def strand(c: sa.Connection) -> None:
+            row = {"status": "running", "holder": holder, "claim": 1, "completed_at": None, "attempts": []}
+            c.execute(sa.update(tables.jobs).where(tables.jobs.c.id == job["id"]).values(row))
+            c.execute(sa.delete(tables.outputs).where(tables.outputs.c.job_id == job["id"]))
+            waiting = {"status": "pending", "holder": holder, "next_at": 0.0}
+            of_told = tables.deliveries.c.job_id == told["id"]
+            c.execute(sa.update(tables.deliveries).where(of_told).values(waiting))
+
+        await service.runtime.database.write(strand)
+        service.runtime.loops.wake("reconcile")
+        await until(lambda: len(receiver.requests) == 2)
+        assert (await service.ended(job))["status"] == "succeeded"
+
+
+async def test_a_webhook_outlives_a_database_that_is_away_while_it_is_sent(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "PUT_OFF_S", 0.05)
+    away = [True, True]
+
+    def away_at_first(statement: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*given: Any) -> Any:
+            if away:
+                away.pop()
+                raise DatabaseUnavailable("the job database does not answer")
+            return statement(*given)
+
+        return run
+
+    for name in ("_record", "postpone"):
+        monkeypatch.setattr(webhooks, name, away_at_first(getattr(webhooks, name)))
+    options = {"allow": ["127.0.0.0/8"], "allow_http": True}
+    async with Receiver().listening() as receiver, start(webhooks=options) as service:
+        await delivered(service, await service.made("told", webhook={"url": receiver.url()}))
+        assert not away
+        assert len({headers["webhook-id"] for headers, _ in receiver.requests}) == 1
+
+
+async def test_who_waits_and_leaves_is_forgotten(start: Start) -> None:
+    async with start() as service:
+        job = await service.job("long", **LONG)
+        row = await service.runtime.jobs.get("local", job["id"])
+        before = len(asyncio.all_tasks())
+        for _ in range(20):
+            waiting = asyncio.create_task(service.runtime.jobs.wait(row, 60.0))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        await until(lambda: len(asyncio.all_tasks()) <= before)
+        await cancel(service, job)
+
+
 async def age_objects(service: Service) -> None:
     """Let every tombstone be two hours old."""
-    older = sa.update(tables.objects).values(state_at=tables.objects.c.state_at - 7200)
+    older = sa.update(tables.objects).values(state_at=tables.objects.c.state_at - 10_000)
     await service.runtime.database.write(lambda c: c.execute(older))
 
 

@@ -30,6 +30,13 @@ def held(holder: str, **values: Any) -> Row:
     return job(holder=holder, queue_holder=None, claim=1, status="running", attempts=[attempt], **values)
 
 
+@pytest.fixture
+def database(database: Database) -> Database:
+    """With another process that looks after its like."""
+    database.write_now(enter, "holder_b", 3600.0)
+    return database
+
+
 def row_of(database: Database, row: Row) -> Row:
     found = database.read_now(records.get_job, row["id"])
     assert found is not None
@@ -67,7 +74,6 @@ def test_the_database_tells_the_time(database: Database) -> None:
 
 def test_a_job_is_freed_when_its_holder_s_lease_is_over(database: Database) -> None:
     database.write_now(enter, "holder_a", 20.0)
-    database.write_now(enter, "holder_b", 20.0)
     mine, waits = held("holder_a"), job(queue_holder="holder_a")
     for row in (mine, waits):
         database.write_now(records.accept_job, row, None)
@@ -87,8 +93,7 @@ def test_a_job_is_freed_when_its_holder_s_lease_is_over(database: Database) -> N
 
 def test_one_that_wakes_up_late_writes_nothing(database: Database) -> None:
     """Its lease is over, another one has its job, in a second claim: no write of the first one hits."""
-    for holder in ("holder_a", "holder_b"):
-        database.write_now(enter, holder, 20.0)
+    database.write_now(enter, "holder_a", 20.0)
     row = held("holder_a")
     database.write_now(records.accept_job, row, None)
     old = records.claim_of(row)
@@ -135,7 +140,7 @@ def test_a_process_of_this_machine_that_is_dead_is_seen_at_once(database: Databa
     recycled = " ".join([*leases.this_process().split()[:2], "1"])
     assert leases.is_dead(recycled)  # another process has its number
     database.write_now(enter, "holder_a", 3600.0)
-    of_it = sa.update(tables.holders).values(process=dead)
+    of_it = sa.update(tables.holders).where(tables.holders.c.id == "holder_a").values(process=dead)
     database.write_now(lambda c: c.execute(of_it))
     assert database.write_now(reap, "holder_b") == ["holder_a"]
 
@@ -167,7 +172,6 @@ def test_no_row_names_a_holder_that_is_gone(database: Database, status: str) -> 
         database.write_now(records.accept_job, row, None)
     assert database.read_now(records.get_job, row["id"]) is None
     orphan = job(queue_holder=None)
-    database.write_now(enter, "holder_b", 20.0)
     database.write_now(records.accept_job, {**orphan, "queue_holder": "holder_b"}, None)
     database.write_now(leave, "holder_b")
     with pytest.raises(ClaimLost):
@@ -195,7 +199,7 @@ def test_a_queued_job_is_taken_by_one_of_many(database: Database) -> None:
 
 def test_a_lease_is_renewed_by_itself_and_tells_what_is_left(database: Database) -> None:
     with lease_of(database) as lease:
-        until_of = sa.select(tables.holders.c.lease_until)
+        until_of = sa.select(tables.holders.c.lease_until).where(tables.holders.c.id == lease.holder)
         first = database.read_now(lambda c: c.execute(until_of).scalar_one())
         until(lambda: database.read_now(lambda c: c.execute(until_of).scalar_one()) > first)
         assert lease.is_fresh
@@ -242,3 +246,25 @@ def test_who_cannot_renew_begins_nothing_and_who_was_replaced_becomes_another(
 def test_a_lease_is_renewed_well_before_it_is_over() -> None:
     with pytest.raises(ValueError, match="at most a third of lease_s"):
         parse_args({"models": [{"name": "tone", "model": "deployments.tone:Tone"}], "leases": {"renew_s": 10}})
+
+
+def test_who_was_not_steady_itself_takes_nobodys_silence_for_death(database: Database) -> None:
+    """After a database that was away every lease is over; only those are reaped whose process is known to be dead."""
+    database.write_now(enter, "holder_a", 20.0)
+    expire(database, "holder_a")
+    assert database.write_now(reap, "holder_b", False) == []
+    assert database.write_now(reap, "holder_b", True) == ["holder_a"]
+    with lease_of(database) as lease:
+        assert not lease.is_steady
+        until(lambda: lease.is_steady)
+
+
+def test_a_beginning_that_comes_after_the_end_of_its_lease_is_refused(database: Database) -> None:
+    database.write_now(enter, "holder_a", 20.0)
+    row = job(queue_holder="holder_a")
+    database.write_now(records.accept_job, row, None)
+    gone = sa.delete(tables.holders).where(tables.holders.c.id == "holder_a")
+    database.write_now(lambda c: c.execute(gone))  # the first statement of a reaper
+    begun = records.Beginning({"status": "running", "started_at": 2.0}, (2, "started", {}), [])
+    with pytest.raises(ClaimLost):
+        database.write_now(records.begin_job, row, records.claim_of(row), begun)

@@ -169,12 +169,12 @@ async def test_an_object_lives_as_long_as_a_job_refers_to_it(database: Database)
     still = await database.read(records.get_job, third["id"])
     assert still is not None
     assert (still["status"], still["outputs"]) == ("queued", [])  # nothing of that end was written
-    assert await database.read(object_records.tombstones) == []  # a late store may still come
+    assert await database.read(object_records.tombstones, 3600.0) == []  # a late store may still come
     await database.write(lambda c: c.execute(sa.update(tables.objects).values(state_at=0.0)))
-    assert sorted(await database.read(object_records.tombstones)) == ["own", "shared"]
+    assert sorted(await database.read(object_records.tombstones, 3600.0)) == ["own", "shared"]
     for key in ("own", "shared"):
         await database.write(object_records.forget_object, key)
-    assert await database.read(object_records.tombstones) == []
+    assert await database.read(object_records.tombstones, 3600.0) == []
     assert await database.write(records.delete_job, "job_none") == []
 
 

@@ -25,7 +25,7 @@ from serve_app.database import Database
 from serve_app.errors import DatabaseMisconfigured
 from serve_app.launch import read_config
 from serve_app.migrations import NEWEST
-from serve_app.object_records import TOMBSTONE_S
+from serve_app.runtime import LONGEST_RUN_S, TOMBSTONE_S
 from tests.support.service import HANGS_S, Collector, Service, running
 from tests.support.upgrade import CONFIG, Restored, lasting, restore_home, restore_postgres, tables_of
 from tests.test_outbound import Receiver, answer
@@ -272,7 +272,7 @@ async def test_what_was_half_deleted_goes_and_can_be_made_again(upgraded: Upgrad
 def age_tombstones(c: sa.Connection) -> None:
     """Let the time pass that is kept between the two deletions of an object."""
     deleted = sa.update(tables.objects).where(tables.objects.c.state == "deleted")
-    c.execute(deleted.values(state_at=tables.objects.c.state_at - 2 * TOMBSTONE_S))
+    c.execute(deleted.values(state_at=tables.objects.c.state_at - 2 * (TOMBSTONE_S + LONGEST_RUN_S)))
 
 
 async def test_an_object_of_then_goes_with_the_last_job_that_has_it(restore: Restore, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from serve_app import config
 from serve_app.database import Database
 from serve_app.errors import Invalid
-from serve_app.leases import free
+from serve_app.leases import enter, free
 from serve_app.tables import deliveries
 from serve_app.webhooks import (
     Due,
@@ -35,6 +35,14 @@ LOOPBACK = config.Webhooks(allow=("127.0.0.0/8", "::1/128"), allow_http=True)
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def database(database: Database) -> Database:
+    """With the processes of these tests as holders."""
+    for holder in ("holder_test", "holder_a", "holder_b"):
+        database.write_now(enter, holder, 3600.0)
+    return database
 
 
 @pytest.fixture

@@ -99,6 +99,19 @@ def test_one_port_answers_and_gives_nothing_away_without_a_key(production: tuple
     assert httpx.get(f"{url}/metrics", headers=new_key(config, "ada"), timeout=70).status_code == 200
 
 
+def test_a_client_that_hangs_up_ends_no_job(production: tuple[Service, str, Path]) -> None:
+    """Ray cancels what was called for a request whose client has gone; a job was accepted, and is none of that."""
+    _, url, config = production
+    key = new_key(config, "hasty")
+    body = {"model": "tone", "prompt": "hangs up", "steps": 30, "step_s": 0.1}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{url}/v1/audio/generations", json=body, headers=key, timeout=1.0)
+    [job] = httpx.get(f"{url}/v1/jobs", headers=key, timeout=70).json()["results"]
+    path = f"{url}/v1/jobs/{job['id']}"
+    ended = wait_for(lambda: httpx.get(path, headers=key, timeout=70).json(), lambda seen: bool(seen["completed_at"]))
+    assert (ended["status"], ended["attempts"]) == ("succeeded", 1)
+
+
 def test_another_production_lives_beside_it(production: tuple[Service, str, Path], tmp_path: Path) -> None:
     _, one_url, one_config = production
     two_config = config_file(tmp_path, [TONE])
