@@ -163,6 +163,13 @@ class Execution:
         on_its_way = row["id"] in self.running  # it looks into the cache before it queues
         return slots.position(row["id"]) or (len(slots.waiting) + 1 if on_its_way else None)
 
+    def waiting_for(self, row: Row) -> str | None:
+        """What keeps a job from being made: a `place` at its model, a `replica` that takes its call; None: nothing."""
+        if row["status"] == "queued":
+            return "place"
+        job = self.running.get(row["id"])
+        return "replica" if row["status"] == "running" and job is not None and not job.taken else None
+
     async def _run(self, job: Running) -> Row:
         row = job.row
         logs.job_id.set(row["id"])

@@ -224,7 +224,14 @@ class Runtime:
         sign = partial(signed_urls, rows, self.storage, self.args.storage.url_ttl_s)
         urls = sign() if self.args.storage.kind == "local" else await asyncio.to_thread(sign)
         base = self.public_url or base_url
-        return [{**job_view(row, urls, base), "queue_position": self.execution.position(row)} for row in rows]
+        return [
+            {
+                **job_view(row, urls, base),
+                "queue_position": self.execution.position(row),
+                "waiting_for": self.execution.waiting_for(row),
+            }
+            for row in rows
+        ]
 
     async def view(self, row: Row, base_url: str) -> dict[str, Any]:
         """A job as JSON."""

@@ -236,7 +236,8 @@ async def test_a_model_without_a_place_falls_back_and_a_busy_one_is_waited_for(
             assert "no replica of model 'big' came up within 0.2 s" in ended["fallback"]["because"][0]
         else:
             await until(lambda: asked > 2)
-            assert (await service.get(job))["status"] == "running"
+            seen = await service.get(job)
+            assert (seen["status"], seen["waiting_for"]) == ("running", "replica")
             await service.http.post(f"/v1/jobs/{job['id']}/cancel")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from serve_app.checks import inspect, report
+from serve_app.checks import Check, inspect, report
 from serve_app.errors import Forbidden
 from serve_app.routes.common import Caller, RuntimeDep
 from serve_app.schemas import Problem, StatusReport
@@ -29,4 +29,9 @@ async def get_status(principal: Caller, runtime: RuntimeDep) -> Response:
             "the state of the machine is for administrators: use a key whose owner is 'admin' "
             "(continuo keys create NAME --owner admin)"
         )
-    return JSONResponse(report(await asyncio.to_thread(inspect, runtime.args)))
+    found = await asyncio.to_thread(inspect, runtime.args)
+    found += [
+        Check(f"loop {name}", "failed", f"does not get on: {reason}", "look at the database, the store and the log")
+        for name, reason in runtime.loops.failing().items()
+    ]
+    return JSONResponse(report(found))

@@ -463,7 +463,7 @@ async def test_cancel_frees_the_model_within_a_step(service: Service) -> None:
 async def test_cancel_of_a_waiting_job_takes_it_out_of_the_queue(service: Service) -> None:
     runners = [await service.job("busy", model="counting", seed=index, **LONG) for index in range(4)]
     waiting = await service.job("waiting", model="counting")
-    assert waiting["queue_position"] == 1
+    assert (waiting["queue_position"], waiting["waiting_for"]) == (1, "place")
     assert (await service.get(waiting))["status"] == "queued"
     assert (await service.http.post(f"/v1/jobs/{waiting['id']}/cancel")).json()["status"] == "canceled"
     assert not any(prompt == "waiting" for prompt, _ in CountingTone.calls)

@@ -1,11 +1,13 @@
 """`/v1/status`: the findings, for administrators only."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from serve_app import keys
-from tests.support.service import Service, args_in, entry, running
+from serve_app.errors import StorageUnavailable
+from tests.support.service import Service, args_in, entry, running, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
 
@@ -28,6 +30,19 @@ async def test_the_local_owner_sees_what_the_doctor_sees(service: Service) -> No
 async def test_it_is_part_of_the_documentation(service: Service) -> None:
     described = (await service.http.get("/openapi.json")).json()["paths"]["/v1/status"]["get"]
     assert {"200", "403"} <= described["responses"].keys()
+
+
+async def test_a_loop_that_does_not_get_on_is_told(tmp_path: Path) -> None:
+    async def fail() -> float:
+        raise StorageUnavailable("the bucket does not answer")
+
+    async with running(args_in(tmp_path, entry("tone"))) as service:
+        service.runtime.loops.start("broken", fail)
+        await until(lambda: "broken" in service.runtime.loops.failing())
+        body = (await service.http.get("/v1/status")).json()
+        [told] = [item for item in body["checks"] if item["name"] == "loop broken"]
+        assert (body["status"], told["status"]) == ("failed", "failed")
+        assert "the bucket does not answer" in told["detail"]
 
 
 class TestWithKeys:
