@@ -21,7 +21,7 @@ from tests.test_leases import until
 
 pytestmark = [pytest.mark.timeout(300)]
 
-LEASES = {"lease_s": 1.5, "renew_s": 0.25}
+LEASES = {"lease_s": 5.0, "renew_s": 0.5}  # nobody but who is stopped stands still for so long
 Json = dict[str, Any]
 Both = tuple[IngressProcess, IngressProcess]
 
@@ -114,7 +114,7 @@ def test_what_a_killed_one_ran_and_kept_is_finished_by_the_other(mortal: Both, a
 
 def test_one_that_stood_still_beyond_its_lease_changes_nothing_when_it_goes_on(mortal: Both, args: Json) -> None:
     one, two = mortal
-    job = one.job("stops", seed=1, steps=60, step_s=0.05)
+    job = one.job("stops", seed=1, steps=200, step_s=0.05)
     started(two, job)
     one.stop()
     until(lambda: two.get(job)["attempts"] == 2)
@@ -204,7 +204,7 @@ def test_one_that_is_cut_off_from_the_database_loses_its_jobs_and_comes_back(
         far = url.partition("?")[0] + f"?host=127.0.0.1&port={pipe.port}"
         args = shared_args(tmp_path, url)
         with ingress({**args, "database_url": far}) as one, ingress(args) as two:
-            job = one.job("cut off", seed=1, steps=100, step_s=0.05)
+            job = one.job("cut off", seed=1, steps=200, step_s=0.05)
             started(two, job)
             getattr(pipe, fault)()
             until(lambda: two.get(job)["attempts"] == 2)

@@ -9,6 +9,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,10 +42,13 @@ class IngressProcess:
         self.process.wait(HANGS_S)
 
     def job(self, prompt: str, **fields: Any) -> dict[str, Any]:
-        """Make a job of the model `tone`, without waiting."""
+        """Make a job of the model `tone`, without waiting for it; one that cannot hold jobs just now is asked again."""
         terms = {name: fields.pop(name) for name in ("model", "webhook", "priority") if name in fields}
         body = {"model": "tone", **terms, "input": {"prompt": prompt, "duration_s": 0.2, **fields}}
-        return dict(self.http.post("/v1/jobs", json=body).raise_for_status().json())
+        deadline = time.monotonic() + HANGS_S
+        while (reply := self.http.post("/v1/jobs", json=body)).status_code == 503 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return dict(reply.raise_for_status().json())
 
     def get(self, job: dict[str, Any]) -> dict[str, Any]:
         """A job as this ingress sees it."""
