@@ -180,7 +180,7 @@ class Ingress:
         refuse_unsafe(args, machines=sum(node["Alive"] for node in ray.nodes()))
         context = serve.get_replica_context()
         models = {entry.name: RayModel(handles[entry.name]) for entry in args.models}
-        self.configured = False
+        self.configured = self.draining = False
         self.counted_at, self.counts = 0.0, [(0, 0) for _ in args.models]
         self.app_name = context.app_name
         self.runtime = Runtime(args, models, count_replicas=self.count_replicas)
@@ -225,6 +225,8 @@ class Ingress:
 
     async def check_health(self) -> None:
         """Called by the controller: the HTTP server and every loop of this process must run."""
+        if self.draining:
+            return  # or Serve would start another one, which takes jobs while the service ends
         if (reason := self.runtime.unhealthy()) is not None:
             raise RuntimeError(reason)
         if self.listener is not None and not self.listener.serving:
@@ -232,11 +234,13 @@ class Ingress:
 
     async def drain(self, grace_s: float) -> int:
         """Stop taking jobs, wait for running ones, close the HTTP server. Returns how many jobs are left."""
+        self.draining = True
         left = await self.runtime.drain(grace_s)
         if self.listener is not None:
             await self.listener.stop()
         else:
             await asyncio.sleep(LINGER_S)  # answers to those who waited are on their way through Ray's proxies
+        await self.runtime.release()
         return left
 
     async def __del__(self) -> None:

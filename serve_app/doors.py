@@ -30,13 +30,17 @@ class Doors:
 
     def check(self, method: str, headers: Headers) -> None:
         """Raise Misdirected for a host that is not ours, CrossSite for a write from another site."""
-        if self.hosts is not None and any(_name(host) not in self.hosts for host in headers.getlist("host")):
+        if not self.opens_to(headers):
             raise Misdirected(
                 "without API keys only names of this machine are answered, for instance localhost; "
                 "another one is named by public_url"
             )
         if method not in _SAFE:
             self._refuse_cross_site(headers)
+
+    def opens_to(self, headers: Headers) -> bool:
+        """Whether the host that is asked for is ours."""
+        return self.hosts is None or all(_name(host) in self.hosts for host in headers.getlist("host"))
 
     def _refuse_cross_site(self, headers: Headers) -> None:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")

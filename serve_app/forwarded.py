@@ -8,6 +8,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from serve_app.doors import Doors
+
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
@@ -19,15 +21,20 @@ class Forwarded:
     values the last counts: it is the one that the proxy next to us has written.
     """
 
-    def __init__(self, app: ASGIApp, trusted: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, trusted: Iterable[str], doors: Doors, behind_serve: bool = False) -> None:
+        """`behind_serve`: Ray's HTTP layer has believed X-Forwarded-Proto already, whoever sent it."""
         networks = list(trusted)
+        self.doors, self.behind_serve = doors, behind_serve
         self.networks = tuple(map(ip_network, networks))
         self.app: ASGIApp = ProxyHeadersMiddleware(app, networks)  # type: ignore[arg-type, assignment]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http" and self._is_trusted(scope):
+        # A page that has pointed a name of its own at 127.0.0.1 may send any header, and comes from there.
+        if scope["type"] == "http" and self._is_trusted(scope) and self.doors.opens_to(Headers(scope=scope)):
             scope = _as_asked(scope)
+        elif scope["type"] == "http" and self.behind_serve:
+            scope = {**scope, "scheme": "http"}
         await self.app(scope, receive, send)
 
     def _is_trusted(self, scope: Scope) -> bool:

@@ -65,12 +65,13 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     args = runtime.args  # the last to be added is the first to see a request
-    app.add_middleware(Guard, doors=Doors(args), body_bytes=lambda: runtime.jobs.limits.body_bytes)
+    doors = Doors(args)
+    app.add_middleware(Guard, doors=doors, body_bytes=lambda: runtime.jobs.limits.body_bytes)
     if args.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=args.cors_origins, **_CORS)
     app.add_middleware(RequestEnvelope, tells_id=not behind_serve, closing=runtime.jobs.grace_over.is_set)
-    if args.trusted_proxies:
-        app.add_middleware(Forwarded, trusted=args.trusted_proxies)
+    if args.trusted_proxies or behind_serve:
+        app.add_middleware(Forwarded, trusted=args.trusted_proxies, doors=doors, behind_serve=behind_serve)
     return app
 
 

@@ -305,21 +305,22 @@ class Jobs:
         await self.remove(job_id)
 
     async def remove(self, job_id: str) -> None:
-        """Remove a job that has ended and its objects."""
+        """Remove a job that has ended and its objects; those that cannot be deleted now are left to the sweep."""
         for key in await self.database.write(records.delete_job, job_id):
             await self.lease.fresh(FRESH_WITHIN_S)
             await asyncio.to_thread(self.storage.delete, key)
+            await self.database.write(object_records.note_deleted, key)
 
-    async def bury(self, key: str) -> None:
-        """Delete an object for the last time, and forget that it was; one that cannot be deleted is tried later."""
+    async def bury(self, key: str, last: bool) -> None:
+        """Delete an object that nobody wants, the `last` time with its row; one that cannot be is tried again later."""
         await self.lease.fresh(FRESH_WITHIN_S)
         try:
             await asyncio.to_thread(self.storage.delete, key)
         except ContinuoError as error:
             log.warning("object not deleted; it is tried again", extra={"key": key, "code": error.code})
-            await self.database.write(object_records.keep_tombstone, key)
-        else:
-            await self.database.write(object_records.forget_object, key)
+            await self.database.write(object_records.postpone_orphan, key)
+            raise
+        await self.database.write(object_records.forget_object if last else object_records.note_deleted, key)
 
     async def events(self, owner: str, job_id: str, after: int, idle_s: float = 15.0) -> AsyncIterator[Row | None]:
         """The job's events from number `after` + 1 on, ending with `completed`; None after `idle_s` of quiet."""
@@ -335,6 +336,8 @@ class Jobs:
                     yield event
                     if event["type"] == "completed":
                         return
+                if self.grace_over.is_set():
+                    return  # whoever follows asks the next process
                 if not found and not await self.database.read(records.is_unfinished, job_id):
                     if await self.database.read(records.last_seq, job_id) > after:
                         continue

@@ -44,11 +44,22 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, state, app_state={})
         self._most, self._head_bytes = most, 0
         self._head_timer: TimerHandle | None = None
+        self._has_begun = False
 
     @property
     def expects_answer(self) -> bool:
         """Whether it has not been answered yet: new ones, and requests under way."""
         return self.cycle is None or not self.cycle.response_complete
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it has not sent a byte of a request."""
+        return self.cycle is None and not self._has_begun
+
+    def data_received(self, data: bytes) -> None:
+        """A part of a request."""
+        self._has_begun = True
+        super().data_received(data)
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """A client has connected."""
@@ -162,7 +173,8 @@ class Listener:
             self.server.close()
         for connection in late:
             await asyncio.get_running_loop().connect_accepted_socket(self._connection, connection)
-        await self._until(lambda: not any(item.expects_answer for item in self._connections()))
+        silent = {item for item in self._connections() if item.is_silent}  # opened ahead, as browsers do
+        await self._until(lambda: not any(item.expects_answer for item in self._connections() if item not in silent))
         for open_one in self._connections():
             open_one.shutdown()
         await self._until(lambda: not self.state.connections and not self.state.tasks)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from serve_app.database import Prepared
 from serve_app.leases import now
-from serve_app.tables import DELETED, objects, outputs
+from serve_app.tables import UNWANTED, objects, outputs
 
 Row = dict[str, Any]
 
@@ -97,10 +97,10 @@ def bury(c: sa.Connection, job_id: str, but: Sequence[str], untried: Sequence[st
 
 
 def delete_unused(c: sa.Connection, keys: Sequence[str]) -> list[str]:
-    """Make tombstones of those locked objects that no output names any more, and return their keys."""
+    """Make orphans of those locked objects that no output names any more, and return their keys."""
     kept = set(c.execute(sa.select(outputs.c.key).where(outputs.c.key.in_(keys))).scalars())
     unused = [key for key in keys if key not in kept]
-    gone = {"state": "deleted", "state_at": now(), "made": None}  # what it was made from is forgotten with it
+    gone = {"state": "orphan", "state_at": now(), "made": None}  # what it was made from is forgotten with it
     c.execute(sa.update(objects).where(objects.c.key.in_(unused)).values(gone))
     return unused
 
@@ -124,15 +124,24 @@ def lose_object(c: sa.Connection, key: str) -> None:
     c.execute(sa.update(objects).where(*mine).values(state="lost", state_at=now()))
 
 
-def tombstones(c: sa.Connection, older_than_s: float, limit: int = 100) -> list[str]:
-    """Keys of objects that were deleted so long ago that nobody can still be about to store them."""
-    old = (sa.text(DELETED), objects.c.state_at < now() - older_than_s)
-    return list(c.execute(sa.select(objects.c.key).where(*old).order_by(objects.c.state_at).limit(limit)).scalars())
+def unwanted(c: sa.Connection, late_s: float, limit: int = 100) -> list[tuple[str, bool]]:
+    """Keys of orphans, and of objects that were deleted `late_s` ago, which nobody can still be about to store.
+
+    With each, whether it is to be deleted for the last time.
+    """
+    due = sa.or_(objects.c.state == "orphan", objects.c.state_at < now() - late_s)
+    found = sa.select(objects.c.key, objects.c.state).where(sa.text(UNWANTED), due)
+    return [(row.key, row.state == "deleted") for row in c.execute(found.order_by(objects.c.state_at).limit(limit))]
 
 
-def keep_tombstone(c: sa.Connection, key: str) -> None:
-    """Begin the time of a tombstone anew, because its object could not be deleted."""
-    c.execute(sa.update(objects).where(objects.c.key == key, sa.text(DELETED)).values(state_at=now()))
+def note_deleted(c: sa.Connection, key: str) -> None:
+    """Note that an orphan was deleted: a tombstone is left."""
+    c.execute(sa.update(objects).where(objects.c.key == key, sa.text(UNWANTED)).values(state="deleted", state_at=now()))
+
+
+def postpone_orphan(c: sa.Connection, key: str) -> None:
+    """Let others come first: this object could not be deleted."""
+    c.execute(sa.update(objects).where(objects.c.key == key, sa.text(UNWANTED)).values(state_at=now()))
 
 
 def forget_object(c: sa.Connection, key: str) -> None:

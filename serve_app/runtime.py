@@ -356,7 +356,8 @@ class Runtime:
         ids = await self.database.read(records.to_remove)
         ids += await self.database.read(records.finished_before, over)
         work = [partial(self.jobs.remove, job_id) for job_id in ids]
-        work += [partial(self.jobs.bury, key) for key in await self.database.read(object_records.tombstones, late_s)]
+        unwanted = await self.database.read(object_records.unwanted, late_s)
+        work += [partial(self.jobs.bury, key, last) for key, last in unwanted]
         done = 0
         while work and time.monotonic() < until:
             now, work = work[:SWEPT_AT_ONCE], work[SWEPT_AT_ONCE:]
@@ -391,6 +392,7 @@ class Runtime:
             else:
                 break
         self.jobs.grace_over.set()
+        self.watchers.notify_all()
         left = len(self.execution.running)
         if several:
             with suppress(ContinuoError):
@@ -415,6 +417,13 @@ class Runtime:
 
     async def close(self) -> None:
         """Stop; unfinished jobs stay in the database, free for whoever comes next."""
+        await self.release()
+        self.database.close()
+
+    async def release(self) -> None:
+        """End everything but the answers: what this process holds is free for whoever comes next."""
+        if self.execution.closing:
+            return
         self.ready = False
         self.execution.closing = True
         await self.loops.close()
@@ -424,7 +433,6 @@ class Runtime:
         await asyncio.gather(*unfinished, return_exceptions=True)
         await self._end_writes()
         await asyncio.to_thread(self.lease.close)
-        self.database.close()
 
 
 def plan_webhook(row: Row, event: str) -> records.Also | None:

@@ -28,7 +28,7 @@ ABANDONED = f"{QUEUED} AND queue_holder IS NULL"
 UNFINISHED = "status IN ('queued', 'running')"
 TO_DELETE = "delete_requested"
 DUE = "status = 'pending' AND holder IS NULL"
-DELETED = "state = 'deleted'"
+UNWANTED = "state IN ('orphan', 'deleted')"
 HELD = "holder IS NOT NULL"  # as every comparison with a holder implies
 
 
@@ -107,8 +107,8 @@ outputs = Table(
 
 # Every object that was or may be in storage. Its key is its content address with the generation (the job that makes
 # it) before the suffix: a deletion can never hit what another job made. `pending` ones may be there, `stored` ones are,
-# `lost` ones were and are not; `deleted` ones are tombstones, deleted once more before their row goes, because a
-# process that was cut off may have stored them late.
+# `lost` ones were and are not; `orphan` ones are wanted by nobody and are to be deleted; `deleted` ones are tombstones,
+# deleted once more before their row goes, because a process that was cut off may have stored them late.
 objects = Table(
     "objects",
     metadata,
@@ -122,7 +122,7 @@ objects = Table(
     Column("made", JSON),  # {output, facts}: what a job that finds it is told
     Index("objects_by_address", "address", "state"),
     Index("objects_by_job", "job_id"),
-    Index("objects_deleted", "state_at", **_where(DELETED)),
+    Index("objects_deleted", "state_at", **_where(UNWANTED)),
 )
 
 # Of version 0.1: keys whose object was about to be deleted. Not written any more.

@@ -31,6 +31,11 @@ class Watchers:
         for event in self._events.get(job_id, ()):
             event.set()
 
+    def notify_all(self) -> None:
+        """Wake everybody, whatever they watch."""
+        for job_id in self._events:
+            self.notify(job_id)
+
     @contextmanager
     def watching(self, job_id: str) -> Iterator[asyncio.Event]:
         """An event that is set whenever the job changes, from now until the end of the block."""

@@ -1,10 +1,12 @@
 """Behind a proxy: what it tells of the caller's address is believed if it is one of ours, and of nobody else."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from serve_app.doors import Doors
 from serve_app.forwarded import Forwarded
 from tests.support.service import Service, args_in, entry, running
 
@@ -95,13 +97,37 @@ async def test_nobody_else_is_believed(service: Service) -> None:
         assert (await http.get("/audio/v1/jobs", headers=TOLD)).status_code == 404
 
 
-async def test_the_caller_is_the_nearest_address_that_is_no_proxy_of_ours() -> None:
+async def test_a_page_that_comes_from_a_trusted_address_names_no_host_of_ours(tmp_path: Path) -> None:
+    """Its own name, pointed at 127.0.0.1, is what the browser sends as Host; any other header it may set itself."""
+    async with running(args_in(tmp_path, entry("tone"), trusted_proxies=["127.0.0.0/8"])) as keyless:
+        reply = await keyless.http.get("/v1/jobs", headers={"Host": "evil.example", "X-Forwarded-Host": "localhost"})
+        assert (reply.status_code, reply.json()["code"]) == (421, "misdirected")
+        told = {"Host": "localhost", "X-Forwarded-Host": "localhost", "X-Forwarded-Prefix": "/audio"}
+        assert (await keyless.http.get("/v1/jobs", headers=told)).status_code == 200
+
+
+async def test_behind_serve_nobody_else_says_that_it_was_https(tmp_path: Path) -> None:
+    seen: list[object] = []
+
+    async def app(scope: dict[str, object], receive: object, send: object) -> None:
+        seen.append(scope["scheme"])
+
+    doors = Doors(args_in(tmp_path, auth={"mode": "keys"}))
+    asking = Forwarded(app, ["10.0.0.0/8"], doors, behind_serve=True)  # type: ignore[arg-type]
+    for client in ("198.51.100.7", "10.0.0.1"):
+        told = [(b"x-forwarded-proto", b"https")]
+        scope = {"type": "http", "scheme": "https", "path": "/", "client": (client, 1), "headers": told}
+        await asking(scope, None, None)  # type: ignore[arg-type]
+    assert seen == ["http", "https"]
+
+
+async def test_the_caller_is_the_nearest_address_that_is_no_proxy_of_ours(tmp_path: Path) -> None:
     seen: list[object] = []
 
     async def app(scope: dict[str, object], receive: object, send: object) -> None:
         seen.append(scope["client"])
 
-    asking = Forwarded(app, ["10.0.0.0/8"])  # type: ignore[arg-type]
+    asking = Forwarded(app, ["10.0.0.0/8"], Doors(args_in(tmp_path, auth={"mode": "keys"})))  # type: ignore[arg-type]
     for told in (b"203.0.113.9, 10.0.0.2", b"6.6.6.6, 203.0.113.9,10.0.0.2"):
         for client in ("10.0.0.1", "198.51.100.7"):
             scope = {"type": "http", "path": "/", "client": (client, 1), "headers": [(b"x-forwarded-for", told)]}

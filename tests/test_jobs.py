@@ -245,6 +245,23 @@ async def test_a_drain_with_nothing_to_do_is_over_at_once(start: Start) -> None:
         assert await service.runtime.drain(HANGS_S) == 0
 
 
+async def test_a_drain_leaves_what_it_could_not_end_free_and_ends_event_streams(start: Start) -> None:
+    async with start() as service:
+        job = await service.job("long", **LONG)
+        await service.reach(job, "started")
+        following = asyncio.create_task(service.events(job))
+        await asyncio.sleep(0)
+        assert await service.runtime.drain(0) == 1
+        assert all(event["type"] != "completed" for event in await following)
+        await service.runtime.release()
+        seen = await service.get(job)
+        assert (seen["status"], seen["attempt_log"][-1]["outcome"]) == ("queued", "released")
+        assert await service.runtime.database.read(count, tables.holders) == 0
+        assert (
+            await service.http.post("/v1/jobs", json={"model": "tone", "input": {"prompt": "x"}})
+        ).status_code == 503
+
+
 async def test_accepted_jobs_are_finished_after_a_restart(start: Start) -> None:
     CountingTone.held.add("runs")
     async with start() as service:
@@ -407,9 +424,11 @@ async def test_an_object_whose_deletion_was_cut_short_is_deleted_by_the_sweep(st
         again = await service.made("cut short", seed=1)
         assert (again["status"], again["cached"]) == ("succeeded", False)
         assert again["outputs"][0]["key"] != key
-        await age_objects(service)
         await service.runtime.sweep()
         assert service.runtime.storage.stat(key) is None
+        assert await service.runtime.database.read(count, tables.objects) == 2  # one is its tombstone
+        await age_objects(service)
+        await service.runtime.sweep()
         assert await service.runtime.database.read(count, tables.objects) == 1
         assert (await service.http.get(again["outputs"][0]["url"])).status_code == 200
 
@@ -421,7 +440,6 @@ async def test_an_object_that_cannot_be_deleted_holds_up_no_other(
         keys_of = [(await service.made(f"poison {index}", seed=index))["outputs"][0]["key"] for index in range(3)]
         for job in (await service.http.get("/v1/jobs")).json()["results"]:
             await service.runtime.database.write(records.delete_job, job["id"])
-        await age_objects(service)
         delete = service.runtime.storage.delete
 
         def refuse_one(key: str) -> None:
@@ -433,7 +451,6 @@ async def test_an_object_that_cannot_be_deleted_holds_up_no_other(
         await service.runtime.sweep()
         assert [service.runtime.storage.stat(key) is None for key in keys_of] == [False, True, True]
         monkeypatch.undo()
-        await age_objects(service)
         await service.runtime.sweep()
         assert service.runtime.storage.stat(keys_of[0]) is None
 

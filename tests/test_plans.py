@@ -133,7 +133,7 @@ OFTEN: dict[str, Statement] = {
     "find_made": lambda c: object_records.find_made(c, "audio/00000001"),
     "made_by": lambda c: object_records.made_by(c, "job_a00000001"),
     "delete_job": lambda c: records.delete_job(c, "job_a00000001"),
-    "tombstones": lambda c: object_records.tombstones(c, 3600.0),
+    "unwanted": lambda c: object_records.unwanted(c, 3600.0),
     "named": lambda c: queue_records.named(c, ME),
     "claimed_by": lambda c: webhooks.claimed_by(c, ME),
     "to_remove": records.to_remove,

@@ -169,12 +169,15 @@ async def test_an_object_lives_as_long_as_a_job_refers_to_it(database: Database)
     still = await database.read(records.get_job, third["id"])
     assert still is not None
     assert (still["status"], still["outputs"]) == ("queued", [])  # nothing of that end was written
-    assert await database.read(object_records.tombstones, 3600.0) == []  # a late store may still come
+    assert sorted(await database.read(object_records.unwanted, 3600.0)) == [("own", False), ("shared", False)]
+    for key in ("own", "shared"):
+        await database.write(object_records.note_deleted, key)
+    assert await database.read(object_records.unwanted, 3600.0) == []  # a late store may still come
     await database.write(lambda c: c.execute(sa.update(tables.objects).values(state_at=0.0)))
-    assert sorted(await database.read(object_records.tombstones, 3600.0)) == ["own", "shared"]
+    assert sorted(await database.read(object_records.unwanted, 3600.0)) == [("own", True), ("shared", True)]
     for key in ("own", "shared"):
         await database.write(object_records.forget_object, key)
-    assert await database.read(object_records.tombstones, 3600.0) == []
+    assert await database.read(object_records.unwanted, 3600.0) == []
     assert await database.write(records.delete_job, "job_none") == []
 
 
@@ -192,7 +195,7 @@ async def test_what_a_job_began_to_store_and_does_not_hand_out_is_left_to_the_sw
     def states(c: sa.Connection) -> dict[str, str]:
         return {item.key: item.state for item in c.execute(sa.select(tables.objects))}
 
-    assert await database.read(states) == {"tried": "deleted", "done": "deleted", "handed-out": "stored"}
+    assert await database.read(states) == {"tried": "orphan", "done": "orphan", "handed-out": "stored"}
 
 
 async def test_a_lost_object_is_made_again_and_still_told_of(database: Database) -> None:

@@ -1,5 +1,6 @@
 """`continuo generate`: a job is made, followed and fetched. What can be refused is refused before it is made."""
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ def generate(
     url: UrlOption = LOCAL_URL,
 ) -> None:
     """Make a sound from words, with a live progress bar."""
+    if duration_s is not None and not math.isfinite(duration_s):
+        raise fail(f"--duration: {duration_s} is no length in seconds")
     body: dict[str, Any] = {"prompt": prompt, "model": model, "duration_s": duration_s, "seed": seed}
     if output is not None:
         body["format"] = format_of(output)

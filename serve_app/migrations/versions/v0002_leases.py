@@ -53,7 +53,7 @@ def _add_tables() -> None:
     )
     op.create_index("objects_by_address", "objects", ["address", "state"])
     op.create_index("objects_by_job", "objects", ["job_id"])
-    _partial_index("objects_deleted", "objects", ["state_at"], "state = 'deleted'")
+    _partial_index("objects_deleted", "objects", ["state_at"], "state IN ('orphan', 'deleted')")
     op.create_table(
         "owners",
         sa.Column("owner", sa.String(64), primary_key=True),
@@ -147,7 +147,7 @@ def _stored(item: Any, now: float) -> dict[str, Any]:
 
 def _object(key: str, at: float) -> dict[str, Any]:
     """The row of an object that is to be deleted."""
-    row = {"key": key, "address": key, "job_id": "", "owner": "", "state": "deleted", "state_at": at}
+    row = {"key": key, "address": key, "job_id": "", "owner": "", "state": "orphan", "state_at": at}
     return {**row, "bytes": None, "made": None}
 
 
