@@ -134,10 +134,12 @@ def test_a_cancel_reaches_a_job_of_another_one(both: Both, seen: str) -> None:
     plug = one.job("plug", model="narrow", **LONG)
     started(two, plug)
     job = plug if seen == "running" else one.job("waits", model="narrow", **LONG)
-    reply = two.http.post(f"/v1/jobs/{job['id']}/cancel")
-    assert reply.json()["status"] == "canceled"
+    assert two.http.post(f"/v1/jobs/{job['id']}/cancel").status_code == 200
+    until(lambda: two.get(job)["status"] == "canceled")
     if job is not plug:
-        assert one.http.post(f"/v1/jobs/{plug['id']}/cancel").json()["status"] == "canceled"
+        assert two.get(plug)["status"] == "running"
+        assert one.http.post(f"/v1/jobs/{plug['id']}/cancel").status_code == 200
+        until(lambda: one.get(plug)["status"] == "canceled")
     assert one.get(job)["status"] == "canceled"
 
 
