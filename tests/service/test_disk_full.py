@@ -97,5 +97,5 @@ def test_a_disk_that_is_full_to_the_last_byte_stops_the_database_too_and_loses_n
         assert service.terminate() == 0
     with running(small_disk, small_disk / "continuo.yaml") as service:
         fetched(service.job(before["id"])["outputs"][0])
-        assert httpx.get(f"{service.url}/readyz", timeout=70).status_code == 200
+        service.wait_ready()
         assert service.ended(long["id"])["status"] in ("succeeded", "failed")

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.fault_proxy import FaultProxy
-from tests.support.live import TONE, Service, config_file, fetched, running
+from tests.support.live import TONE, Service, config_file, fetched, running, wait_for
 from tests.support.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
 from tests.support.soak import at_length
 
@@ -90,7 +90,12 @@ def works_again(service: Service, name: str) -> None:
     job = service.ended(service.submit(f"after {name}", duration_s=1)["id"])
     assert job["status"] == "succeeded", job["error"]
     fetched(job["outputs"][0])
-    assert httpx.get(f"{service.url}/readyz", timeout=30).status_code == 200
+    ready(service, 200)
+
+
+def ready(service: Service, status: int) -> httpx.Response:
+    """What /readyz answers as soon as it is this; looks at the store are shared for some seconds."""
+    return wait_for(lambda: httpx.get(f"{service.url}/readyz", timeout=30), lambda seen: seen.status_code == status)
 
 
 FAULTS = [
@@ -125,13 +130,13 @@ def test_a_waited_job_answers_503_and_the_same_request_can_be_sent_again(remote:
     before = proxy.faults
     proxy.mode("refuse")
     answer = httpx.post(f"{service.url}/v1/audio/generations", json=body, timeout=70)
-    ready = httpx.get(f"{service.url}/readyz", timeout=30)
+    refused = ready(service, 503)
     proxy.mode("ok")
     assert proxy.faults > before
     assert answer.status_code == 503, answer.text
     assert answer.json()["code"] == "storage_unavailable"
     assert "retry-after" in answer.headers
-    assert (ready.status_code, ready.json()["code"]) == (503, "storage_unavailable")
+    assert refused.json()["code"] == "storage_unavailable"
     again = httpx.post(f"{service.url}/v1/audio/generations", json=body, timeout=70)
     assert again.status_code in (200, 201), again.text
     fetched(again.json()["outputs"][0])
