@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.exc import DatabaseError, InterfaceError, InternalError, OperationalError
 
 from serve_app.config import ConfigError, sqlite_path
@@ -153,15 +152,19 @@ class Prepared:
 
     def __init__(self, build: Callable[[Any], sa.ClauseElement]) -> None:
         """`build` gets the INSERT of the database, which alone knows ON CONFLICT, and returns the statement."""
-        dialects: tuple[Any, ...] = (sqlite.dialect(), psycopg.dialect())  # type: ignore[no-untyped-call]
-        inserts = (sqlite.insert, postgresql.insert)
-        self._for = {d.name: _Compiled(build(insert), d) for d, insert in zip(dialects, inserts, strict=True)}
+        self._build = build
+        self._for: dict[str, _Compiled] = {}
 
     def __call__(self, c: sa.Connection, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Any:
         """Run it with these parameters, or once with each of several."""
-        prepared = self._for[c.dialect.name]
+        prepared = self._for.get(c.dialect.name) or self._compile(c.dialect)
         given: Any = prepared.given(values) if isinstance(values, Mapping) else [prepared.given(one) for one in values]
         return c.exec_driver_sql(prepared.text, given)
+
+    def _compile(self, dialect: sa.Dialect) -> "_Compiled":
+        insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+        prepared = self._for[dialect.name] = _Compiled(self._build(insert), dialect)
+        return prepared
 
 
 class _Compiled:

@@ -4,9 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from serve_app.tables import events, jobs
 from tests.support.models import CountingTone
 from tests.support.postgres import Postgres
 from tests.support.service import args_in, entry, running
@@ -36,28 +34,8 @@ async def test_jobs_live_through_a_restart_of_the_ingress(postgres: Postgres, tm
     async with running(args) as service:
         for job in (runs, waits):
             assert (await service.ended(job))["status"] == "succeeded"
-        assert [item["outcome"] for item in (await service.get(runs))["attempt_log"]] == ["ingress_lost", "succeeded"]
+        assert [item["outcome"] for item in (await service.get(runs))["attempt_log"]] == ["released", "succeeded"]
         assert (await service.made("runs", model="single", seed=5))["cached"]
         page = (await service.http.get("/v1/jobs?limit=100")).json()
         assert [job["id"] for job in page["results"]] == sorted((job["id"] for job in page["results"]), reverse=True)
         await service.http.delete(f"/v1/jobs/{runs['id']}")
-
-
-async def test_a_rank_that_is_gone_leaves_its_jobs_to_rank_0(postgres: Postgres, tmp_path: Path) -> None:
-    single = entry("single", "tests.support.models:CountingTone")
-    args = args_in(tmp_path, single, database_url=postgres.new_database("ranks"))
-    CountingTone.held.add("orphan")
-    async with running(args, executor="1") as service:
-        job = await service.job("orphan", model="single")
-        await service.reach(job, "started")
-    CountingTone.held.clear()
-    async with running(args, executor="0") as service:
-        ended = await service.ended(job)
-        assert (ended["status"], ended["attempts"]) == ("succeeded", 2)
-
-        def executor(c: sa.Connection) -> tuple[str, int]:
-            ends = sa.select(sa.func.count()).where(events.c.job_id == job["id"], events.c.type == "completed")
-            owner = c.execute(sa.select(jobs.c.executor).where(jobs.c.id == job["id"])).scalar_one()
-            return owner, c.execute(ends).scalar_one()
-
-        assert await service.runtime.database.read(executor) == ("0", 1)

@@ -68,7 +68,7 @@ def test_what_was_accepted_goes_on_after_a_restart(tmp_path: Path) -> None:
         assert service.terminate() == 0
     with inbox(port) as mail, running(tmp_path, config) as service:
         again = wait_for(lambda: service.job(long["id"]), lambda job: job["attempts"] == 2)
-        assert again["attempt_log"][0]["outcome"] == "ingress_lost"
+        assert again["attempt_log"][0]["outcome"] == "released"
         httpx.post(f"{service.url}/v1/jobs/{long['id']}/cancel", timeout=70).raise_for_status()
         ended = [service.ended(job["id"]) for job in jobs]
         assert [job["status"] for job in ended] == ["succeeded"] * 8

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,20 @@ def assert_drained(home: Path) -> None:
 
 
 @contextmanager
-def started(home: Path, port: int = 0, **options: Any) -> Iterator["subprocess.Popen[bytes]"]:
-    """`continuo serve` with other streams than the pipe that `running` reads."""
+def started(
+    home: Path, port: int = 0, prepare: Callable[[], None] = lambda: None, **options: Any
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """`continuo serve` with other streams than the pipe that `running` reads; it hears of a closed terminal.
+
+    (Tests that run under nohup would hand it down that nobody does.)
+    """
+
+    def hear_and_prepare() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        prepare()
+
     command = [*PROGRAM, "serve", "--port", str(port), "--config", str(config_file(home, [TONE]))]
-    with subprocess.Popen(command, cwd=ROOT, env=environment(home), **options) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=environment(home), preexec_fn=hear_and_prepare, **options) as process:
         try:
             yield process
         finally:
@@ -83,7 +93,7 @@ def test_a_reader_that_stands_still(tmp_path: Path) -> None:
 
 def test_closed_streams(tmp_path: Path) -> None:
     port = free_port()
-    with started(tmp_path, port, preexec_fn=lambda: os.closerange(0, 3)) as process:
+    with started(tmp_path, port, prepare=lambda: os.closerange(0, 3)) as process:
         wait_for(lambda: is_ready(port), bool)
         submit(port)
         process.send_signal(signal.SIGTERM)
@@ -96,7 +106,7 @@ def test_the_terminal_is_closed(tmp_path: Path) -> None:
     ours, theirs = os.openpty()
     port = free_port()
     streams: dict[str, Any] = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
-    with started(tmp_path, port, preexec_fn=lambda: take_terminal(0), **streams) as process:
+    with started(tmp_path, port, prepare=lambda: take_terminal(0), **streams) as process:
         os.close(theirs)
         wait_for(lambda: is_ready(port), bool)
         submit(port)
