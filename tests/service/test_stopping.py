@@ -45,7 +45,8 @@ def started(
         prepare()
 
     command = [*PROGRAM, "serve", "--port", str(port), "--config", str(config_file(home, [TONE]))]
-    with subprocess.Popen(command, cwd=ROOT, env=environment(home), preexec_fn=hear_and_prepare, **options) as process:
+    more: dict[str, Any] = {"preexec_fn": hear_and_prepare, **options}
+    with subprocess.Popen(command, cwd=ROOT, env=environment(home), **more) as process:
         try:
             yield process
         finally:
