@@ -58,11 +58,6 @@ LATE_WRITES = 4
 _DEFECT = "the service met an error of its own; its log says more"
 
 
-async def one_replica(_model: str) -> int:
-    """Without Ray a model is where it is called."""
-    return 1
-
-
 class Execution:
     """Runs the jobs of one ingress replica. `count_replicas` tells how many of a model run."""
 
@@ -75,7 +70,7 @@ class Execution:
         *,
         metrics: Metrics,
         cache: Cache,
-        count_replicas: Callable[[str], Awaitable[int]] = one_replica,
+        count_replicas: Callable[[str], Awaitable[int]],
     ) -> None:
         self.persistence, self.storage, self.catalogue = persistence, storage, catalogue
         self.database, self.lease, self.watchers = persistence.database, persistence.lease, persistence.watchers
@@ -121,8 +116,7 @@ class Execution:
         seq = await self.database.read(records.last_seq, row["id"])
         made = await self.database.read(object_records.made_by, row["id"])
         earlier = {
-            address: Made(address, told["output"], told["facts"], {}, cached=False)
-            for address, (_key, told) in made.items()
+            address: Made(address, told["output"], told["facts"], {}, cached=False) for address, told in made.items()
         }
         self.start(Running(row, records.claim_of(row), seq, earlier=earlier))
 

@@ -4,7 +4,6 @@ Accepted means: the job's row is on disk. From then on it ends, whatever process
 """
 
 import asyncio
-import contextvars
 import hashlib
 import json
 import time
@@ -83,7 +82,7 @@ class Jobs:
         key = self._key(asked, fingerprint, row)
         found = await self._from_cache(plan, asked.owner)
         self.entering[row["id"]] = asked.owner
-        entering = asyncio.create_task(self._enter(row, plan, key, room, found), context=contextvars.copy_context())
+        entering = asyncio.create_task(self._enter(row, plan, key, room, found))
         entering.add_done_callback(partial(self._entered, row["id"]))
         taken = await asyncio.shield(entering)  # a caller who hangs up now leaves no row without its task
         return Accepted(row) if taken is None else await self._replay(taken, fingerprint)

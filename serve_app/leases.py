@@ -30,6 +30,7 @@ from serve_app.errors import ContinuoError, DatabaseUnavailable
 from serve_app.logs import log
 from serve_app.tables import QUEUED, deliveries, holders, jobs
 
+Where = sa.ColumnElement[bool]
 _RESOLUTION_S = 0.002  # of SQLite's clock, and some more
 LOST, RELEASED = "ingress_lost", "released"
 
@@ -123,33 +124,29 @@ def reap(c: sa.Connection, me: str, by_time: bool = True) -> list[str]:
 
 def free(c: sa.Connection, ids: Sequence[str], outcome: str) -> None:
     """Queue again what these holders ran, in nobody's memory; a row that another transaction frees is left to it."""
-    if not ids:
-        return
-    _queue_again(
-        c, sa.select(jobs.c.id, jobs.c.attempts).where(jobs.c.status == "running", jobs.c.holder.in_(ids)), outcome
-    )
-    waiting = sa.update(jobs).where(sa.text(QUEUED), jobs.c.queue_holder.in_(ids))
-    c.execute(waiting.values(queue_holder=None))
-    c.execute(sa.update(deliveries).where(deliveries.c.holder.in_(ids)).values(holder=None))
+    if ids:
+        _free(c, jobs.c.holder.in_(ids), jobs.c.queue_holder.in_(ids), deliveries.c.holder.in_(ids), outcome)
 
 
 def release(c: sa.Connection, me: str, job_ids: Sequence[str], delivery_ids: Sequence[str]) -> None:
     """Free what the rows say this process has and it knows nothing of: an answer of the database was lost."""
-    of_mine = (jobs.c.id.in_(job_ids), jobs.c.status == "running", jobs.c.holder == me)
-    _queue_again(c, sa.select(jobs.c.id, jobs.c.attempts).where(*of_mine), RELEASED)
-    waiting = sa.update(jobs).where(sa.text(QUEUED), jobs.c.id.in_(job_ids), jobs.c.queue_holder == me)
-    c.execute(waiting.values(queue_holder=None))
-    mine = sa.update(deliveries).where(deliveries.c.id.in_(delivery_ids), deliveries.c.holder == me)
-    c.execute(mine.values(holder=None))
+    running = sa.and_(jobs.c.id.in_(job_ids), jobs.c.holder == me)
+    waiting = sa.and_(jobs.c.id.in_(job_ids), jobs.c.queue_holder == me)
+    tried = sa.and_(deliveries.c.id.in_(delivery_ids), deliveries.c.holder == me)
+    _free(c, running, waiting, tried, RELEASED)
 
 
-def _queue_again(c: sa.Connection, running: sa.Select[Any], outcome: str) -> None:
-    for row in c.execute(running.with_for_update()).fetchall():
+def _free(c: sa.Connection, running: Where, waiting: Where, tried: Where, outcome: str) -> None:
+    """Queue again what runs and free what waits and what is tried, of those rows that the conditions name."""
+    held = sa.select(jobs.c.id, jobs.c.attempts).where(jobs.c.status == "running", running)
+    for row in c.execute(held.with_for_update()).fetchall():
         attempts = list(row.attempts)
         if attempts and attempts[-1]["ended_at"] is None:
             attempts[-1] = {**attempts[-1], "ended_at": c.execute(sa.select(now())).scalar(), "outcome": outcome}
         values = {"status": "queued", "holder": None, "queue_holder": None, "attempts": attempts, "progress": None}
         c.execute(sa.update(jobs).where(jobs.c.id == row.id).values(values))
+    c.execute(sa.update(jobs).where(sa.text(QUEUED), waiting).values(queue_holder=None))
+    c.execute(sa.update(deliveries).where(tried).values(holder=None))
 
 
 def this_process() -> str:

@@ -112,10 +112,10 @@ def find_made(c: sa.Connection, address: str, owner: str | None = None) -> tuple
     return (found.key, found.made) if found else None
 
 
-def made_by(c: sa.Connection, job_id: str) -> dict[str, tuple[str, Row]]:
+def made_by(c: sa.Connection, job_id: str) -> dict[str, Row]:
     """What a job has stored already, by content address: in an earlier life."""
     query = sa.select(objects).where(objects.c.job_id == job_id, objects.c.state == "stored")
-    return {item.address: (item.key, item.made) for item in c.execute(query)}
+    return {item.address: item.made for item in c.execute(query)}
 
 
 def lose_object(c: sa.Connection, key: str) -> None:

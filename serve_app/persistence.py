@@ -17,11 +17,6 @@ from serve_app.watching import Watchers
 T = TypeVar("T")
 
 
-def no_webhook(_row: Row, _event: str) -> records.Also | None:
-    """Nobody wants to be told."""
-    return None
-
-
 class Persistence:
     """The only writer of the rows of jobs that run in this process.
 
@@ -33,8 +28,8 @@ class Persistence:
         database: Database,
         lease: Lease,
         watchers: Watchers,
-        plan_webhook: Callable[[Row, str], records.Also | None] = no_webhook,
-        told: Callable[[], None] = lambda: None,
+        plan_webhook: Callable[[Row, str], records.Also | None],
+        told: Callable[[], None],
     ) -> None:
         self.database, self.lease, self.watchers = database, lease, watchers
         self.plan_webhook, self.told = plan_webhook, told

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from serve_app.commands import serve
 from tests.commands.support import Answer, answering, run
+from tests.support.pipe import full_pipe
 
 JOB = {"status": "succeeded", "outputs": [{"url": "http://there/x.flac"}], "urls": {"self": "http://there/job"}}
 
@@ -97,12 +97,7 @@ def test_output_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_reader_that_stands_still_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(writing, b"x" * 4096)
-    os.set_blocking(writing, True)
+    reading, writing = full_pipe()
     monkeypatch.setattr(serve, "PATIENCE_MS", 1)
     with os.fdopen(reading), os.fdopen(writing, "w") as full:
         monkeypatch.setattr(sys, "stdout", full)

@@ -15,6 +15,7 @@ import pytest
 
 from serve_app.launch import free_port
 from tests.support.live import PROGRAM, ROOT, TONE, Service, config_file, environment, running, wait_for
+from tests.support.pipe import full_pipe
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -75,12 +76,7 @@ def test_nobody_reads_the_output_any_more(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_stands_still(tmp_path: Path) -> None:
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(writing, b"x" * 4096)
-    os.set_blocking(writing, True)
+    reading, writing = full_pipe()
     port = free_port()
     with started(tmp_path, port, stdout=writing) as process:
         wait_for(lambda: is_ready(port), bool)

@@ -1,10 +1,22 @@
-"""A TCP connection that can be cut or fall silent, for servers whose protocol is none of ours."""
+"""Connections that fail as real ones do: one that can be cut or fall silent, a pipe whose reader stands still."""
 
 import asyncio
+import os
 import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+
+
+def full_pipe() -> tuple[int, int]:
+    """The reading and the writing end of a pipe that takes nothing more; writing waits for a reader."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    return reading, writing
 
 
 class Pipe:
