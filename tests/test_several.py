@@ -101,7 +101,7 @@ def check_rows(database_url: str) -> None:
 
 def test_what_a_killed_one_ran_and_kept_is_finished_by_the_other(mortal: Both, args: Json) -> None:
     one, two = mortal
-    running = [one.job(f"runs {index}", seed=index, steps=20, step_s=0.05) for index in range(2)]
+    running = [one.job(f"runs {index}", seed=index, steps=160, step_s=0.05) for index in range(2)]
     waiting = [one.job(f"waits {index}", seed=10 + index) for index in range(10)]
     for job in running:
         started(two, job)
