@@ -15,9 +15,9 @@ from pathlib import Path
 from deployments.contract import Context
 from deployments.synth import Synth, SynthRequest
 from deployments.synth.understand import understand
-from serve_app.encode import encode
-from serve_app.finish import finish
-from serve_app.replica import whole
+from serve_app.deliver.encode import encode
+from serve_app.deliver.finish import finish
+from serve_app.replica.replica import whole
 
 PROMPT = "slow warm pad with distant rain and a bell now and then, D minor, 70 bpm"
 PROMPTS = (

@@ -18,11 +18,11 @@ from ray.serve.handle import DeploymentHandle
 
 from serve_app.config import Args, ConfigError, ModelEntry, parse_args, parse_settings, refuse_unsafe
 from serve_app.errors import GenerationFailed, ModelNotReady
-from serve_app.graph import Catalogue
+from serve_app.jobs.catalogue import Catalogue
 from serve_app.logs import log, set_up_logging
 from serve_app.memory import give_back_later
-from serve_app.parts import Answer
-from serve_app.work import LAST, Event, ReplicaGone, Work
+from serve_app.replica.parts import Answer
+from serve_app.replica.work import LAST, Event, ReplicaGone, Work
 
 INGRESS = "ingress"
 LINGER_S = 0.5
@@ -48,7 +48,9 @@ def build(args: dict[str, Any]) -> serve.Application:
 
     What `user_config` leaves out is as `args` say. `continuo serve` reads the same file.
     """
-    from serve_app.replica import Replica  # here, so that the ingress process loads neither codecs nor the engine
+    from serve_app.replica.replica import (
+        Replica,  # here, so that the ingress process loads neither codecs nor the engine
+    )
 
     parsed = parse_args(args)
     Catalogue(parsed.models)
@@ -172,8 +174,8 @@ class Ingress:
 
     async def __init__(self, args: Args, handles: dict[str, DeploymentHandle]) -> None:  # type: ignore[misc]
         # Here, so that neither the process that deploys nor the models' load database and routes.
-        from serve_app.ingress import create_app
-        from serve_app.listener import Listener
+        from serve_app.http.application import create_app
+        from serve_app.http.listener import Listener
         from serve_app.runtime import Runtime
 
         set_up_logging(args.log_level)

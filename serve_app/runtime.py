@@ -10,27 +10,28 @@ from functools import partial
 from typing import Any
 
 from deployments.contract import Capability
-from serve_app import object_records, queue_records, records, webhooks
 from serve_app.config import Args, Limits, Retention
-from serve_app.database import Database
 from serve_app.errors import ContinuoError, ModelNotReady, NotFound, Unauthenticated
-from serve_app.execution import Execution
-from serve_app.graph import Catalogue
-from serve_app.jobs import FRESH_WITHIN_S, POLL_S, Jobs
-from serve_app.keys import LOCAL, Keys, Principal
-from serve_app.leases import ClaimLost, Lease, reap, release
+from serve_app.http.keys import LOCAL, Keys, Principal
+from serve_app.http.readiness import SharedCheck
+from serve_app.http.views import job_view, rfc3339, signed_urls
+from serve_app.jobs.acceptance import FRESH_WITHIN_S, POLL_S, Jobs
+from serve_app.jobs.catalogue import Catalogue
+from serve_app.jobs.execution import Execution
+from serve_app.jobs.persistence import Persistence
+from serve_app.jobs.running import Handle
+from serve_app.jobs.watching import Watchers
 from serve_app.logs import log
 from serve_app.loops import Loops
 from serve_app.metrics import Metrics
-from serve_app.persistence import Persistence
-from serve_app.readiness import SharedCheck
-from serve_app.records import Row
-from serve_app.running import Handle
+from serve_app.notify import webhooks
+from serve_app.notify.webhooks import Webhooks
+from serve_app.records import job_rows, object_rows, queue_rows
+from serve_app.records.database import Database
+from serve_app.records.job_rows import Row
+from serve_app.records.leases import ClaimLost, Lease, reap, release
+from serve_app.replica.work import ReplicaGone
 from serve_app.storage import Storage, open_storage
-from serve_app.views import job_view, rfc3339, signed_urls
-from serve_app.watching import Watchers
-from serve_app.webhooks import Webhooks
-from serve_app.work import ReplicaGone
 
 # A replica that was ready is not asked again at once: a question is work to Ray, and who is asked never goes to zero.
 READY_FOR_S = 15.0
@@ -64,7 +65,7 @@ class Runtime:
         self.handles = handles
         self.metrics = Metrics()
         self.loops = Loops()
-        self.lease = Lease(self.database, args.leases, lambda: records.new_id("holder"))
+        self.lease = Lease(self.database, args.leases, lambda: job_rows.new_id("holder"))
         self.watchers = Watchers()
         wake = partial(self.loops.wake, "deliver")
         persistence = Persistence(self.database, self.lease, self.watchers, plan_webhook, wake)
@@ -116,10 +117,10 @@ class Runtime:
     async def attend(self) -> float:
         """See what other processes want of this one, and take up what nobody runs."""
         me = self.lease.holder
-        seen = await self.database.read(queue_records.look, me)
+        seen = await self.database.read(queue_rows.look, me)
         if seen.reapable and (ended := await self._reap(me)):
             log.warning("leases are over", extra={"holders": ended})
-            seen = await self.database.read(queue_records.look, me)
+            seen = await self.database.read(queue_rows.look, me)
         if seen.processes != self.jobs.processes:
             self.jobs.processes = max(1, seen.processes)
             self.execution.share(self.jobs.processes)
@@ -140,7 +141,7 @@ class Runtime:
     async def reconcile(self) -> float:
         """Free what rows say this process has and it does not know, twice in a row: an answer was lost on its way."""
         me = self.lease.holder
-        jobs = set(await self.database.read(queue_records.named, me)) - set(self.execution.running)
+        jobs = set(await self.database.read(queue_rows.named, me)) - set(self.execution.running)
         deliveries = set(await self.database.read(webhooks.claimed_by, me)) - set(self._deliveries)
         unknown = (jobs - set(self.jobs.entering)) | deliveries
         lost = unknown & self._unknown
@@ -151,19 +152,19 @@ class Runtime:
             self.loops.wake("attend")
         return RECONCILE_EVERY_S
 
-    async def _take_up(self, me: str, seen: queue_records.Seen) -> None:
-        rows = await self.database.write(queue_records.adopt, me, ADOPTED_AT_ONCE) if seen.abandoned else []
+    async def _take_up(self, me: str, seen: queue_rows.Seen) -> None:
+        rows = await self.database.write(queue_rows.adopt, me, ADOPTED_AT_ONCE) if seen.abandoned else []
         if seen.processes > 1:
             for model, slots in self.execution.slots.items():
-                if slots.free and await self.database.read(queue_records.has_stealable, me, model):
-                    rows += await self.database.write(queue_records.steal, me, model, slots.free)
+                if slots.free and await self.database.read(queue_rows.has_stealable, me, model):
+                    rows += await self.database.write(queue_rows.steal, me, model, slots.free)
         for row in rows:
             await self.execution.take_up(row)
 
     async def _watch_foreign(self) -> bool:
         """Wake those who watch jobs that run elsewhere: one look for all of them."""
         foreign = [job_id for job_id in self.watchers.watched if job_id not in self.execution.running]
-        seen = await self.database.read(queue_records.newest, foreign) if foreign else {}
+        seen = await self.database.read(queue_rows.newest, foreign) if foreign else {}
         for job_id in foreign:
             if seen.get(job_id) != self._newest.get(job_id):
                 self.watchers.notify(job_id)
@@ -177,7 +178,7 @@ class Runtime:
 
     async def check(self) -> None:
         """Raise what keeps this replica from serving: database, storage, models of which none can be reached."""
-        await self.database.read(records.find_key, "", "")
+        await self.database.read(job_rows.find_key, "", "")
         await self.store_check()
         if time.monotonic() > self._reached_until:
             await self._reach_a_model()
@@ -319,7 +320,7 @@ class Runtime:
 
     async def _deliver(self, due: webhooks.Due) -> None:
         try:
-            found = await self.database.read(records.delivery_job, due.id)
+            found = await self.database.read(job_rows.delivery_job, due.id)
             if found is None:
                 await self.database.write(webhooks.drop, due)
                 return
@@ -335,12 +336,12 @@ class Runtime:
 
     async def _sweep_in_turn(self) -> float:
         every_s = self.jobs.retention.sweep_every_s
-        if not await self.database.write(queue_records.take_duty, "sweep", every_s):
+        if not await self.database.write(queue_rows.take_duty, "sweep", every_s):
             return every_s
         until = time.monotonic() + LONGEST_SWEEP_S
         while await self.sweep(until):
             if time.monotonic() > until:
-                await self.database.write(queue_records.pass_duty_on, "sweep")
+                await self.database.write(queue_rows.pass_duty_on, "sweep")
                 return 0.0
         return every_s
 
@@ -349,14 +350,14 @@ class Runtime:
 
         Returns how many it removed.
         """
-        await self.database.write(records.sweep_keys)
+        await self.database.write(job_rows.sweep_keys)
         # A run that nobody waits for any more may still store something, until its job's deadline.
         late_s = TOMBSTONE_S + min(self.jobs.limits.deadline_s, LONGEST_RUN_S)
         over = self.lease.time() - self.jobs.retention.jobs_s
-        ids = await self.database.read(records.to_remove)
-        ids += await self.database.read(records.finished_before, over)
+        ids = await self.database.read(job_rows.to_remove)
+        ids += await self.database.read(job_rows.finished_before, over)
         work = [partial(self.jobs.remove, job_id) for job_id in ids]
-        unwanted = await self.database.read(object_records.unwanted, late_s)
+        unwanted = await self.database.read(object_rows.unwanted, late_s)
         work += [partial(self.jobs.bury, key, last) for key, last in unwanted]
         done = 0
         while work and time.monotonic() < until:
@@ -378,7 +379,7 @@ class Runtime:
         several = self.jobs.processes > 1
         if several:
             with suppress(ContinuoError):  # a database that is away must not cut the jobs off that run here
-                await self.database.write(queue_records.drain_all)
+                await self.database.write(queue_rows.drain_all)
         until = time.monotonic() + grace_s
         while time.monotonic() < until:
             started = [
@@ -396,13 +397,13 @@ class Runtime:
         left = len(self.execution.running)
         if several:
             with suppress(ContinuoError):
-                left = (await self.database.read(queue_records.unfinished))[1]
+                left = (await self.database.read(queue_rows.unfinished))[1]
         log.info("drained", extra={"left": left})
         return left
 
     async def _others_run(self) -> bool:
         try:
-            return bool((await self.database.read(queue_records.unfinished))[0])
+            return bool((await self.database.read(queue_rows.unfinished))[0])
         except ContinuoError:
             return True
 
@@ -435,7 +436,7 @@ class Runtime:
         await asyncio.to_thread(self.lease.close)
 
 
-def plan_webhook(row: Row, event: str) -> records.Also | None:
+def plan_webhook(row: Row, event: str) -> job_rows.Also | None:
     """What to write beside an event of a job whose caller wants to be told of it."""
     wanted = row["webhook"]
     if not wanted or event not in wanted["events"]:

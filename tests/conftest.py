@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
-from serve_app.database import Database
+from serve_app.records.database import Database
 from tests.support.postgres import Postgres, postgres_server
 from tests.support.s3_servers import S3Server, moto_server, radosgw_server
 from tests.support.service import Collector, Service, args_in, entry, running
@@ -25,7 +25,13 @@ MANY = {"queued_jobs": 10_000, "queued_jobs_per_owner": 10_000}
 
 
 # Files of the real service take longest, so they are handed out first.
-LONG_FIRST = ("tests/service/", "tests/storage/test_s3", "tests/deployments/", "tests/synth/", "tests/test_jobs.py")
+LONG_FIRST = (
+    "tests/service/",
+    "tests/storage/test_s3",
+    "tests/deployments/",
+    "tests/synth/",
+    "tests/jobs/test_acceptance.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

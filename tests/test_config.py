@@ -15,8 +15,8 @@ from serve_app.config import (
     refuse_unsafe,
     sqlite_path,
 )
-from serve_app.graph import Catalogue
-from serve_app.launch import read_config
+from serve_app.jobs.catalogue import Catalogue
+from serve_app.launch.service import read_config
 from tests.support.service import Json, entry
 
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from serve_app import bodies
 from serve_app.errors import (
     BY_CODE,
     ContinuoError,
@@ -25,6 +24,7 @@ from serve_app.errors import (
     problem,
     unknown_name,
 )
+from serve_app.http import bodies
 from tests.support.service import Json, Service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]

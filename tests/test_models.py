@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from deployments.contract import CAPABILITY_FIELDS, Audio, Cancelled, Context, Model
 from serve_app.config import ModelEntry, parse_args
-from serve_app.graph import Catalogue, CatalogueEntry
-from serve_app.launch import read_config
-from serve_app.replica import whole
+from serve_app.jobs.catalogue import Catalogue, CatalogueEntry
+from serve_app.launch.service import read_config
+from serve_app.replica.replica import whole
 
 PARTS = {"scoring", "embedding"}  # of other models: they make no sound
 CATALOGUE = Catalogue(parse_args(read_config(None)).models)

@@ -61,8 +61,8 @@ def inspect(args: Args) -> list[Check]:
 
 def read(config: Path | None) -> Args:
     """A configuration whose models can be imported. Raises ConfigError."""
-    from serve_app.graph import Catalogue
-    from serve_app.launch import read_config
+    from serve_app.jobs.catalogue import Catalogue
+    from serve_app.launch.service import read_config
 
     args = parse_args(read_config(config))
     Catalogue(args.models)

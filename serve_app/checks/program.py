@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from serve_app.checks import Check, Probe
 from serve_app.checks.asking import ask_python
 from serve_app.config import Args, S3StorageConfig, sqlite_path
-from serve_app.graph import Catalogue, CatalogueEntry
+from serve_app.jobs.catalogue import Catalogue, CatalogueEntry
 
 TRIED_RAY = "2.60.0"
 EXTRAS = {"models": "torch", "s3": "boto3", "postgres": "psycopg", "dev": "pytest"}

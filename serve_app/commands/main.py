@@ -54,7 +54,7 @@ def explained(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
     if isinstance(error, ContinuoError):
-        from serve_app.database import driver_said
+        from serve_app.records.database import driver_said
 
         said = driver_said(error)
         return f"{error.detail}: {said}" if said and said not in error.detail else error.detail

@@ -43,7 +43,7 @@ def show_model(name: str, as_json: JsonOption = False, url: UrlOption = LOCAL_UR
 @models_app.command("pull")
 def pull_weights(name: str, config: ConfigOption = None) -> None:
     """Fetch the weights of a model into MODELS_DIR; what an earlier try has brought is kept."""
-    from serve_app.pull import find_entry, pull
+    from serve_app.commands.pull import find_entry, pull
 
     for folder in pull(find_entry(name, config), err):
         print_line(str(folder))

@@ -40,7 +40,7 @@ def serve(  # noqa: PLR0913 - an option each
     log_level: LogLevelOption = None,
 ) -> None:
     """Run the service on this machine until Ctrl-C, SIGTERM or the end of its terminal, which drain it."""
-    from serve_app.launch import Launch, serve_until_stopped
+    from serve_app.launch.service import Launch, serve_until_stopped
 
     began = time.monotonic()
 
@@ -64,7 +64,7 @@ def serve(  # noqa: PLR0913 - an option each
 
 def configured(config: Path | None, log_level: str | None) -> dict[str, Any]:
     """The `args` of the configuration, with another log level if one was asked for. Raises ConfigError."""
-    from serve_app.launch import read_config
+    from serve_app.launch.service import read_config
 
     args = read_config(config)
     if log_level is None or not isinstance(args, dict):  # what is no mapping is refused when it is read
@@ -74,7 +74,7 @@ def configured(config: Path | None, log_level: str | None) -> dict[str, Any]:
 
 def lacking(args: dict[str, Any]) -> list[str]:
     """What the models that are always up want and this machine has not, a line each. Others tell when they load."""
-    from serve_app.graph import Catalogue
+    from serve_app.jobs.catalogue import Catalogue
 
     try:
         staying = [item for item in Catalogue(parse_args(args).models) if item.entry.replicas.min]

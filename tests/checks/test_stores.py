@@ -5,7 +5,7 @@ import pytest
 
 from serve_app.checks import Check, stores
 from serve_app.config import Args
-from serve_app.database import Database
+from serve_app.records.database import Database
 from serve_app.storage import open_storage
 from tests.support.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server, moto_server
 from tests.support.service import args_in

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serve_app.database import Database
+from serve_app.records.database import Database
 from tests.commands.support import answering, refused, run
 from tests.support.live import environment
 

@@ -9,9 +9,9 @@ import pytest
 
 from deployments.contract import Unhealthy
 from serve_app.config import LocalStorageConfig, ModelEntry
-from serve_app.graph import Catalogue
-from serve_app.replica import Replica
-from serve_app.work import Work
+from serve_app.jobs.catalogue import Catalogue
+from serve_app.replica.replica import Replica
+from serve_app.replica.work import Work
 from tests.support.service import entry, until
 
 pytestmark = pytest.mark.anyio

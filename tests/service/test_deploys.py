@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serve_app.launch import free_port
+from serve_app.launch.service import free_port
 from tests.service.test_production import new_key
 from tests.service.test_settings import deploying, rendered
 from tests.support.live import wait_for

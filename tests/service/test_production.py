@@ -8,10 +8,10 @@ import httpx
 import psutil
 import pytest
 
-from serve_app import keys
 from serve_app.config import parse_args
-from serve_app.database import Database
-from serve_app.launch import read_config
+from serve_app.http import keys
+from serve_app.launch.service import read_config
+from serve_app.records.database import Database
 from tests.support.live import TONE, Service, config_file, running, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

@@ -12,7 +12,7 @@ import soundfile as sf
 import yaml
 
 from serve_app.config import parse_args
-from serve_app.graph import Catalogue
+from serve_app.jobs.catalogue import Catalogue
 from tests.support.live import ROOT, Service
 
 pytestmark = pytest.mark.ray

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import yaml
 
-from serve_app.database import Database
+from serve_app.records.database import Database
 from tests.support.live import TONE, cli, config_file, environment, running
 from tests.support.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
 

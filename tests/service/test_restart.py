@@ -10,9 +10,9 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from serve_app import webhooks
-from serve_app.database import Database
-from serve_app.launch import free_port
+from serve_app.launch.service import free_port
+from serve_app.notify import webhooks
+from serve_app.records.database import Database
 from tests.support.live import TONE, Service, config_file, fetched, running, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]

@@ -130,8 +130,8 @@ from ray import serve
 from serve_app.app import RayModel, deployment_options
 from serve_app.config import LocalStorageConfig, ModelEntry
 from serve_app.errors import ModelNotReady
-from serve_app.replica import Replica
-from serve_app.work import Work
+from serve_app.replica.replica import Replica
+from serve_app.replica.work import Work
 
 @serve.deployment
 class Asking:

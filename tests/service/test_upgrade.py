@@ -1,4 +1,4 @@
-"""`continuo serve` on the home of version 0.1.0. What is in it, and PostgreSQL: tests/test_upgrade.py."""
+"""`continuo serve` on the home of version 0.1.0. What is in it, and PostgreSQL: tests/records/test_upgrade.py."""
 
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from serve_app.launch import free_port
+from serve_app.launch.service import free_port
 from tests.service.test_restart import inbox
 from tests.support.live import fetched, running, wait_for
 from tests.support.upgrade import CONFIG, lasting, restore_home

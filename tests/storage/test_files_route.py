@@ -11,10 +11,10 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from serve_app.config import parse_args
-from serve_app.doors import Doors
 from serve_app.errors import ContinuoError, problem
-from serve_app.middleware import Guard
-from serve_app.routes.files import CHUNK_BYTES, router
+from serve_app.http.doors import Doors
+from serve_app.http.middleware import Guard
+from serve_app.http.routes.files import CHUNK_BYTES, router
 from serve_app.storage.local import LocalStorage
 
 pytestmark = pytest.mark.anyio

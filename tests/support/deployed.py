@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from serve_app.config import parse_args
-from serve_app.launch import Launch, free_ports, start_ray
-from serve_app.ray_processes import production_environment, ray_environment
-from serve_app.scratch import scratch_folder
+from serve_app.launch.ray_processes import production_environment, ray_environment
+from serve_app.launch.scratch import scratch_folder
+from serve_app.launch.service import Launch, free_ports, start_ray
 
 
 def replicas(client: Any) -> dict[str, list[str]]:

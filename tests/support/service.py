@@ -12,14 +12,14 @@ import httpx
 from fastapi import FastAPI
 
 from serve_app.config import Args, parse_args
-from serve_app.ingress import create_app
-from serve_app.listener import Listener
+from serve_app.http.application import create_app
+from serve_app.http.listener import Listener
+from serve_app.jobs.running import Handle
 from serve_app.logs import JsonLines
-from serve_app.parts import Answer, PartFailed
-from serve_app.replica import Replica
-from serve_app.running import Handle
+from serve_app.replica.parts import Answer, PartFailed
+from serve_app.replica.replica import Replica
+from serve_app.replica.work import Event, ReplicaGone, Work
 from serve_app.runtime import Runtime
-from serve_app.work import Event, ReplicaGone, Work
 
 Json = dict[str, Any]
 

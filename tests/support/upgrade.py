@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from serve_app.database import open_engine, sqlalchemy_url
-from serve_app.tables import api_keys, deliveries, jobs
+from serve_app.records.database import open_engine, sqlalchemy_url
+from serve_app.records.tables import api_keys, deliveries, jobs
 from tests.support.postgres import Postgres
 
 Json = dict[str, Any]

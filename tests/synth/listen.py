@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from deployments.contract import Audio, Context
 from deployments.synth import Synth, SynthRequest
-from serve_app.replica import whole
+from serve_app.replica.replica import whole
 
 RATE_HZ = 44_100
 Signal = NDArray[np.float64]

@@ -1,0 +1,101 @@
+"""HTTP in: the application of routes over a Runtime."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse
+
+from serve_app import __version__
+from serve_app.errors import (
+    ContinuoError,
+    Forbidden,
+    Invalid,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    RequestError,
+    Unauthenticated,
+    field_errors,
+)
+from serve_app.http.doors import Doors
+from serve_app.http.forwarded import Forwarded
+from serve_app.http.middleware import Guard, RequestEnvelope, problem_response
+from serve_app.http.routes import audio, files, health, jobs, models, presets, status, webhooks
+from serve_app.http.routes.events import OpenStreams
+from serve_app.http.schemas import GenerationRequest, JobRequest, OutputSettings
+from serve_app.runtime import Runtime
+
+_CORS: dict[str, Any] = {
+    "allow_methods": ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+    "allow_headers": (
+        "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range", "Last-Event-ID",
+        "Prefer", "Range", "X-Request-Id",
+    ),
+    "expose_headers": (
+        "Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Idempotency-Replayed", "Location",
+        "Preference-Applied", "Retry-After", "X-Job-Id", "X-Request-Id",
+    ),
+}  # fmt: skip
+_BY_STATUS = {400: Malformed, 401: Unauthenticated, 403: Forbidden, 404: NotFound, 405: MethodNotAllowed}
+
+
+def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
+    """The routes over `runtime`. Without Ray, too: tests give a Runtime whose handles are local objects.
+
+    `behind_serve`: Ray's own HTTP layer answers with the X-Request-Id that it handed us.
+    """
+    app = FastAPIOffline(
+        title="Continuo",
+        version=__version__,
+        summary="Generated sound over HTTP",
+        docs_url="/docs",
+        redoc_url=None,
+        static_url="/docs/assets",
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.runtime = runtime
+    app.state.event_streams = OpenStreams()
+    for module in (audio, jobs, models, presets, webhooks, files, health, status):
+        app.include_router(module.router)
+    app.add_exception_handler(ContinuoError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    args = runtime.args  # the last to be added is the first to see a request
+    doors = Doors(args)
+    app.add_middleware(Guard, doors=doors, body_bytes=lambda: runtime.jobs.limits.body_bytes)
+    if args.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=args.cors_origins, **_CORS)
+    app.add_middleware(RequestEnvelope, tells_id=not behind_serve, closing=runtime.jobs.grace_over.is_set)
+    if args.trusted_proxies or behind_serve:
+        app.add_middleware(Forwarded, trusted=args.trusted_proxies, doors=doors, behind_serve=behind_serve)
+    return app
+
+
+async def _on_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ContinuoError)
+    return problem_response(error, request.url.path)
+
+
+async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    details = error.errors()
+    if any(item["type"] == "json_invalid" for item in details):
+        where = details[0].get("ctx", {}).get("error", "")
+        return problem_response(Malformed(f"the body is not JSON: {where}"), request.url.path)
+    known = [*JobRequest.model_fields, *GenerationRequest.model_fields, *OutputSettings.model_fields]
+    body: Any = [{**item, "loc": tuple(item["loc"])[1:]} for item in details]  # without "body", "query", "header"
+    found = field_errors(body, "", known)
+    return problem_response(Invalid(f"{found[0]['pointer']}: {found[0]['detail']}", found), request.url.path)
+
+
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    kind = _BY_STATUS.get(error.status_code, RequestError)
+    response = problem_response(kind(str(error.detail)), request.url.path)
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response

@@ -1,0 +1,184 @@
+"""What every request passes, whatever its route: request id, doors, bounds of its body, the last net for errors."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serve_app import logs
+from serve_app.errors import ContinuoError, Malformed, NotFound, RequestTimeout, TooLarge, problem
+from serve_app.http.doors import Doors
+from serve_app.records.job_rows import new_id
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+DRAIN_BYTES = 64 << 20  # an over-long body is read this far, so that its sender hears the answer
+PART_WITHIN_S = 10.0
+SLOWEST_BYTES_PER_S = 1024  # on average, after the first PART_WITHIN_S
+
+
+class ProblemResponse(JSONResponse):
+    """RFC 9457. In ASCII, because a problem may quote names that no UTF-8 can hold (half of a surrogate pair)."""
+
+    media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return json.dumps(content, separators=(",", ":")).encode()
+
+
+def refuse_nul(scope: Scope) -> None:
+    """No name here holds a NUL, and PostgreSQL stores none. Raises NotFound, Malformed."""
+    if "\x00" in scope["path"]:
+        raise NotFound
+    if b"%00" in scope["query_string"]:
+        raise Malformed("the query holds a NUL character")
+
+
+def problem_response(error: ContinuoError, path: str, **more: Any) -> JSONResponse:
+    """An error as application/problem+json."""
+    body = problem(error, instance=path, request_id=logs.request_id.get()) | more
+    headers = {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+    elif error.status in (429, 503):
+        headers["Retry-After"] = "5"
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return ProblemResponse(body, error.status, headers)
+
+
+class RequestEnvelope:
+    """ASGI middleware, the outermost: gives each request an id, which every answer carries, and a line in the log."""
+
+    def __init__(self, app: ASGIApp, tells_id: bool, closing: Callable[[], bool]) -> None:
+        self.app, self.tells_id, self.closing = app, tells_id, closing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _SANE_ID.fullmatch(given) else new_id("req")
+        logs.request_id.set(request_id)
+        started, status = time.perf_counter(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                told = MutableHeaders(scope=message)
+                if self.tells_id:
+                    told["X-Request-Id"] = request_id
+                if self.closing():
+                    told["Connection"] = "close"
+            await send(message)
+
+        await self.app(scope, receive, send_with_id)
+        seconds = round(time.perf_counter() - started, 4)
+        logs.log.debug(
+            "request",
+            extra={"method": scope["method"], "path": scope["path"], "status": status, "seconds": seconds},
+        )
+
+
+class Guard:
+    """ASGI middleware: refuses what no route should see, bounds bodies, turns stray exceptions into a problem."""
+
+    def __init__(self, app: ASGIApp, doors: Doors, body_bytes: Callable[[], int]) -> None:
+        self.app, self.doors, self.body_bytes = app, doors, body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answered = False
+
+        async def noting(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            refuse_nul(scope)
+            self.doors.check(scope["method"], Headers(scope=scope))
+            if scope["method"] in ("POST", "PUT", "PATCH"):
+                receive = BoundedBody(receive, self.body_bytes())
+            if scope["method"] == "HEAD":
+                await head_of(self.app, scope, receive, noting)
+            else:
+                await self.app(scope, receive, noting)
+        except ContinuoError as error:
+            await problem_response(error, scope["path"])(scope, receive, noting)
+        except ClientDisconnect:
+            pass  # nobody is left to be answered
+        except Exception:  # noqa: BLE001  (the edge of the ingress)
+            logs.log.error("request failed", exc_info=True, extra={"path": scope["path"]})
+            if not answered:
+                await problem_response(ContinuoError(), scope["path"])(scope, receive, noting)
+
+
+class BoundedBody:
+    """The body of a request, read by whoever needs it: bounded in bytes and in time.
+
+    A route that looks at the key first never reads the body of a stranger.
+    """
+
+    def __init__(self, receive: Receive, most_bytes: int, now: Callable[[], float] = time.monotonic) -> None:
+        self.receive, self.most_bytes, self.now = receive, most_bytes, now
+        self.total, self.more = 0, True
+        self.began = now()
+
+    async def __call__(self) -> Message:
+        """The next part. Raises TooLarge, and RequestTimeout when it does not come."""
+        if not self.more:
+            return await self.receive()  # tells that the client has gone, which may take as long as it likes
+        message = await self._part()
+        while self.total > self.most_bytes and self.more and self.total <= DRAIN_BYTES:
+            await self._part()
+        if self.total > self.most_bytes:
+            raise TooLarge(f"the body is over {self.most_bytes} bytes")
+        return message
+
+    async def _part(self) -> Message:
+        late_s = self.began + PART_WITHIN_S + self.total / SLOWEST_BYTES_PER_S - self.now()
+        try:
+            async with asyncio.timeout(min(PART_WITHIN_S, late_s)):
+                message = await self.receive()
+        except TimeoutError:
+            raise RequestTimeout(f"the body came too slowly: {self.total} bytes so far") from None
+        self.total += len(message.get("body", b""))
+        self.more = message.get("more_body", False)
+        return message
+
+
+async def head_of(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer HEAD as GET is answered, without the body; the route ends where its body would begin."""
+    started = asyncio.Event()
+
+    async def send_start(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            started.set()
+
+    async def serve() -> None:
+        await app({**scope, "method": "GET"}, receive, send_start)
+
+    route, heard = asyncio.create_task(serve()), asyncio.create_task(started.wait())
+    try:
+        await asyncio.wait({route, heard}, return_when=asyncio.FIRST_COMPLETED)
+        if route.done() and not started.is_set():
+            await route  # raises what it raised
+    finally:
+        for task in (route, heard):
+            task.cancel()
+        await asyncio.gather(route, heard, return_exceptions=True)

@@ -1,0 +1,228 @@
+"""What routes share: who calls, how long they wait, how a job is answered."""
+
+import re
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from serve_app import logs
+from serve_app.errors import Invalid, JobCanceled, UnsupportedMediaType, from_code
+from serve_app.http.bodies import parse
+from serve_app.http.keys import Principal
+from serve_app.http.middleware import problem_response
+from serve_app.http.schemas import FINISHED, Job, Problem, WebhookRequest
+from serve_app.jobs.acceptance import Asked
+from serve_app.jobs.catalogue import Plan
+from serve_app.records.job_rows import Row
+from serve_app.runtime import Runtime
+
+B = TypeVar("B", bound=BaseModel)
+
+LONGEST_WAIT_S = 60
+_SECONDS = re.compile(r"[0-9]{1,300}(?:\.[0-9]{1,300})?")
+
+
+def problems(*found: tuple[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Errors of a route as the documentation shows them."""
+    content: dict[str, Any] = {"application/problem+json": {}}
+    return {status: {"model": Problem, "description": text, "content": content} for status, text in found}
+
+
+JOB_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": Job, "description": "Done: from the cache, or replayed by its Idempotency-Key"},
+    201: {"model": Job, "description": "Done within the wait"},
+    202: {"model": Job, "description": "Accepted; follow `urls.self` or `urls.events`"},
+    **problems(
+        (400, "Not JSON"),
+        (401, "No valid key"),
+        (403, "A page of another site"),
+        (408, "Body came too slowly"),
+        (413, "Body too large"),
+        (415, "Not application/json"),
+        (421, "Not our host name"),
+        (422, "A field is wrong"),
+        (429, "Queue is full"),
+        (503, "Not available now"),
+        (507, "Storage is full"),
+    ),
+}
+
+
+def runtime_of(request: Request) -> Runtime:
+    """The parts behind the routes."""
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+async def _runtime(request: Request) -> Runtime:
+    """`runtime_of` as a dependency; async, because FastAPI sends others through a thread."""
+    return runtime_of(request)
+
+
+async def caller(request: Request) -> Principal:
+    """On whose behalf the request acts. Raises Unauthenticated."""
+    return await runtime_of(request).principal_of(request.headers.get("authorization"))
+
+
+def base_url(request: Request) -> str:
+    """This service as the caller reached it, without a slash at the end."""
+    return str(request.base_url).rstrip("/")
+
+
+RuntimeDep = Annotated[Runtime, Depends(_runtime)]
+Caller = Annotated[Principal, Depends(caller)]
+
+
+@dataclass(frozen=True)
+class Preference:
+    """How long the caller wants to wait; `applied` is told back."""
+
+    wait_s: float
+    applied: str
+
+
+def preference(lines: Iterable[str], default_wait_s: float) -> Preference:
+    """Read the Prefer headers (RFC 7240): what is not understood is ignored, a wait over 60 s is one of 60 s.
+
+    `respond-async` with a wait means to answer 202 only after that time.
+    """
+    wanted: dict[str, str] = {}
+    for item in _split(",".join(lines), ","):
+        name, _, value = next(iter(_split(item, ";")), "").partition("=")
+        wanted.setdefault(name.strip().lower(), _unquoted(value.strip()))
+    wait = wanted.get("wait")
+    if wait is not None and (not wait or _SECONDS.fullmatch(wait)):
+        wait_s = min(float(wait or LONGEST_WAIT_S), LONGEST_WAIT_S)
+        asynchronous = "respond-async, " if "respond-async" in wanted else ""
+        return Preference(wait_s, f"{asynchronous}wait={wait_s:g}")
+    wait_s = 0 if "respond-async" in wanted else default_wait_s
+    return Preference(wait_s, f"wait={wait_s:g}" if wait_s else "respond-async")
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """The parts of a header between separators that stand in no quoted string."""
+    return re.findall(rf'(?:[^{separator}"]|"(?:[^"\\]|\\.)*"?)+', text)
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) >= 2 and value[0] == value[-1] == '"'
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if quoted else value
+
+
+_HEADERS = (
+    ("Prefer", "wait, wait=seconds (at most 60), respond-async (RFC 7240)"),
+    ("Idempotency-Key", "The same key and body again give the stored answer"),
+)
+
+
+class PlainRoute(APIRoute):
+    """A route of FastAPI's, with its place in the documentation, whose function reads the request by itself."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The function as it is, without the solving of dependencies."""
+        endpoint = self.endpoint
+
+        async def handle(request: Request) -> Response:
+            answered: Response = await endpoint(request)
+            return answered
+
+        return handle
+
+
+def job_route(body: type[BaseModel]) -> dict[str, Any]:
+    """What FastAPI shows of a route that makes a job from a `body`.
+
+    These routes read headers and body by themselves: the caller is known before the body is looked at, and
+    FastAPI's solving of dependencies would be a fifth of the time that the service itself takes for a job.
+    """
+    shown = [
+        {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+        for name, text in _HEADERS
+    ]
+    content = {"application/json": {"schema": body.model_json_schema()}}
+    extra = {"parameters": shown, "requestBody": {"required": True, "content": content}}
+    return {"responses": JOB_RESPONSES, "openapi_extra": extra, "route_class_override": PlainRoute}
+
+
+async def read_json(request: Request, kind: type[B], also_known: Iterable[str] = ()) -> B:
+    """The body as `kind`. Raises Malformed, UnsupportedMediaType, or Invalid with a pointer to every wrong field."""
+    if request.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType("compressed request bodies are not read")
+    raw = await request.body()
+    if raw and request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMediaType("send the body as 'Content-Type: application/json'")
+    return await parse(raw, kind, also_known)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What of a job request does not depend on its model."""
+
+    model: str
+    priority: str
+    deadline_s: float | None
+    webhook: WebhookRequest | None
+
+
+async def answer(request: Request, principal: Principal, terms: Terms, plan: Plan, wait_s: float) -> Response:
+    """Accept the job, wait as long as the caller prefers, answer."""
+    runtime = runtime_of(request)
+    wanted = preference(request.headers.getlist("prefer"), wait_s)
+    if terms.webhook is not None:
+        await runtime.webhooks.check_url(terms.webhook.url)
+    asked = Asked(
+        owner=principal.owner,
+        model=terms.model,
+        priority=terms.priority,
+        deadline_s=terms.deadline_s,
+        webhook=terms.webhook.model_dump(mode="json") if terms.webhook else None,
+        idempotency_key=key_of(request.headers.get("idempotency-key")),
+        request_id=logs.request_id.get(),
+        key_id=principal.key_id,
+        base_url=base_url(request),
+    )
+    accepted = await runtime.jobs.submit(asked, plan)
+    row = accepted.row
+    if wanted.wait_s and row["status"] not in FINISHED:
+        row = await runtime.jobs.wait(row, wanted.wait_s)
+    response = await job_response(request, row, waited=wanted.wait_s > 0, replayed=accepted.replayed)
+    response.headers["Preference-Applied"] = wanted.applied
+    if accepted.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def key_of(header: str | None) -> str | None:
+    """The Idempotency-Key, quoted or not. Raises Invalid for an empty or an over-long one."""
+    if header is None:
+        return None
+    key = header.strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not 1 <= len(key) <= 255:
+        text = f"Idempotency-Key has {len(key)} characters; 1 to 255 are possible"
+        raise Invalid(text, [{"pointer": "", "detail": text}])
+    return key
+
+
+async def job_response(request: Request, row: Row, *, waited: bool, replayed: bool) -> JSONResponse:
+    """The job, or its error's problem when a caller waited for a job that failed."""
+    runtime = runtime_of(request)
+    view = await runtime.view(row, base_url(request))
+    if waited and row["status"] in ("failed", "canceled"):
+        error = row["error"] or {"code": JobCanceled.code, "detail": "the job was canceled", "errors": []}
+        failed = from_code(error["code"], error["detail"], error.get("errors", ()))
+        response = problem_response(failed, request.url.path, job_id=row["id"])
+    elif row["status"] in FINISHED and (row["cached"] or replayed):
+        response = JSONResponse(view, 200)
+    elif row["status"] in FINISHED and waited:
+        response = JSONResponse(view, 201)
+    else:
+        response = JSONResponse(view, 202)
+    response.headers["Location"] = view["urls"]["self"]
+    return response

@@ -1,0 +1,124 @@
+"""`/v1/jobs`: make, read, list, follow, cancel, delete."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from serve_app.errors import NotFound
+from serve_app.http.routes.common import (
+    Caller,
+    RuntimeDep,
+    Terms,
+    answer,
+    base_url,
+    caller,
+    job_route,
+    problems,
+    read_json,
+    runtime_of,
+)
+from serve_app.http.routes.events import STILL_HERE, EventStream, event_bytes, last_seen
+from serve_app.http.schemas import FINISHED, Job, JobList, JobRequest, Status
+from serve_app.http.views import rfc3339
+from serve_app.records import job_rows
+from serve_app.runtime import Runtime
+
+router = APIRouter(tags=["jobs"])
+
+
+async def create_job(request: Request) -> Response:
+    """Make a job for any model; answers at once unless `Prefer: wait`."""
+    principal = await caller(request)
+    body = await read_json(request, JobRequest)
+    plan = runtime_of(request).catalogue.plan(body.model, body.input, prefix="/input")
+    terms = Terms(body.model, body.priority, body.deadline_s, body.webhook)
+    return await answer(request, principal, terms, plan, wait_s=0)
+
+
+router.add_api_route("/v1/jobs", create_job, methods=["POST"], status_code=202, **job_route(JobRequest))
+
+
+@router.get("/v1/jobs", response_model=JobList)
+async def list_jobs(
+    request: Request,
+    principal: Caller,
+    runtime: RuntimeDep,
+    status: Status | None = None,
+    model: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(max_length=64)] = None,
+) -> Response:
+    """The caller's jobs, newest first."""
+    rows, following = await runtime.jobs.list(principal.owner, status=status, model=model, limit=limit, cursor=cursor)
+    return JSONResponse({"results": await runtime.views(rows, base_url(request)), "next": following})
+
+
+@router.get("/v1/jobs/{job_id}", response_model=Job)
+async def get_job(job_id: str, request: Request, principal: Caller, runtime: RuntimeDep) -> Response:
+    """The job as it is now, with freshly signed URLs."""
+    return JSONResponse(await runtime.view(await runtime.jobs.get(principal.owner, job_id), base_url(request)))
+
+
+@router.delete("/v1/jobs/{job_id}", status_code=204)
+async def delete_job(job_id: str, principal: Caller, runtime: RuntimeDep) -> Response:
+    """Remove the job and its objects."""
+    await runtime.jobs.delete(principal.owner, job_id)
+    return Response(status_code=204)
+
+
+@router.post("/v1/jobs/{job_id}/cancel", response_model=Job)
+async def cancel_job(job_id: str, request: Request, principal: Caller, runtime: RuntimeDep) -> Response:
+    """Stop the job; one that has ended stays as it is."""
+    return JSONResponse(await runtime.view(await runtime.jobs.cancel(principal.owner, job_id), base_url(request)))
+
+
+@router.get(
+    "/v1/jobs/{job_id}/events",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "Server-sent events, the last one `completed`"},
+        204: {"description": "The job has ended, and the reader has all of its events"},
+        **problems((429, "Too many event streams are open")),
+    },
+)
+async def follow_job(
+    job_id: str,
+    request: Request,
+    principal: Caller,
+    runtime: RuntimeDep,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """What happens to the job as server-sent events; resumes after `Last-Event-ID`."""
+    newest = await runtime.database.read(job_rows.last_seq, job_id)  # before the status: `completed` is then no older
+    row = await runtime.jobs.get(principal.owner, job_id)
+    after = min(last_seen(last_event_id), newest)
+    if row["status"] in FINISHED and after == newest > 0:
+        return Response(status_code=204)
+    return EventStream(request, principal, _lines(runtime, principal.owner, job_id, after, base_url(request)))
+
+
+async def _lines(runtime: Runtime, owner: str, job_id: str, after: int, base: str) -> AsyncIterator[bytes]:
+    with suppress(NotFound):  # deleted while it was followed
+        async for event in runtime.jobs.events(owner, job_id, after):
+            if event is None:
+                yield STILL_HERE
+                continue
+            yield event_bytes(event["seq"], event["type"], await _event_data(runtime, owner, job_id, event, base))
+
+
+async def _event_data(runtime: Runtime, owner: str, job_id: str, event: dict[str, Any], base: str) -> dict[str, Any]:
+    if event["type"] in ("completed", "output"):
+        view = await runtime.view(await runtime.jobs.get(owner, job_id), base)
+        if event["type"] == "completed":
+            return view
+        index = event["data"]["index"]
+        made = view["outputs"]  # without an output whose object was lost since
+        return {**event["data"], "output": made[index]} if index < len(made) else event["data"]
+    data = {"job_id": job_id, "at": rfc3339(event["at"]), **event["data"]}
+    if event["type"] == "queued":
+        row = await runtime.jobs.get(owner, job_id)
+        data["position"] = runtime.execution.position(row) or 0
+    return data

@@ -1,0 +1,76 @@
+"""Records as the HTTP interface shows them: times as RFC 3339, file URLs signed at each read."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from serve_app.records.job_rows import Row
+from serve_app.storage import SignedUrl, Storage
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """A time in UTC with milliseconds."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Urls = Mapping[str, SignedUrl]
+
+
+def signed_urls(rows: Iterable[Row], storage: Storage, url_ttl_s: int) -> dict[str, SignedUrl]:
+    """A URL for each object of these jobs, by key; this may wait for the network."""
+    return {key: storage.url(key, url_ttl_s) for key in {output["key"] for row in rows for output in row["outputs"]}}
+
+
+def job_view(row: Row, urls: Urls, base_url: str) -> dict[str, Any]:
+    """A job as JSON; `urls` are those of its objects, `base_url` is the service's own, without a slash at its end."""
+    own = f"{base_url}/v1/jobs/{row['id']}"
+    facts = dict(row["facts"])
+    return {
+        "id": row["id"],
+        "owner": row["owner"],
+        "task": row["task"],
+        "model": row["model"],
+        "model_used": row["model_used"],
+        "attempts": len(row["attempts"]),
+        "attempt_log": [_attempt(item) for item in row["attempts"]],
+        "status": row["status"],
+        "input": row["input"],
+        "outputs": [output_view(item, urls, base_url) for item in row["outputs"]],
+        "error": _error(row["error"]),
+        "cached": row["cached"],
+        "seed": row["seed"],
+        "progress": row["progress"],
+        "interpretation": facts.pop("interpretation", None),
+        "fallback": facts.pop("fallback", None),
+        "scoring": facts.pop("scoring", None),
+        "created_at": rfc3339(row["created_at"]),
+        "started_at": rfc3339(row["started_at"]),
+        "completed_at": rfc3339(row["completed_at"]),
+        "metrics": row["metrics"],
+        "deliveries": [_delivery(item) for item in row["deliveries"]],
+        "urls": {"self": own, "events": f"{own}/events", "cancel": f"{own}/cancel"},
+    }
+
+
+def output_view(facts: Row, urls: Urls, base_url: str) -> dict[str, Any]:
+    """An output with a URL that a plain GET can fetch until `expires_at`; null when that has no end."""
+    signed = urls[facts["key"]]
+    url = base_url + signed.url if signed.url.startswith("/") else signed.url
+    ends = None if signed.expires_at is None else signed.expires_at.timestamp()
+    return {"url": url, "expires_at": rfc3339(ends), **facts}
+
+
+def _attempt(item: Row) -> dict[str, Any]:
+    return {**item, "started_at": rfc3339(item["started_at"]), "ended_at": rfc3339(item["ended_at"])}
+
+
+def _error(error: Row | None) -> dict[str, Any] | None:
+    return error and {name: error[name] for name in ("code", "detail", "retryable")}
+
+
+def _delivery(row: Row) -> dict[str, Any]:
+    shown = {name: row[name] for name in ("id", "event", "status")}
+    tries = [{**item, "at": rfc3339(item["at"])} for item in row["tries"]]
+    return {**shown, "tries": tries, "next_at": rfc3339(row["next_at"])}

@@ -1,0 +1,1 @@
+"""A checked request becomes a job here, and the job runs: plan, acceptance, places, attempts, fallback, end."""

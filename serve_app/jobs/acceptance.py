@@ -1,0 +1,354 @@
+"""A request becomes a job: durable, observable, cancellable, idempotent, owned.
+
+Accepted means: the job's row is on disk. From then on it ends, whatever process dies meanwhile.
+"""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from serve_app.config import Limits, Retention
+from serve_app.errors import ContinuoError, Draining, IdempotencyMismatch, NotFound, Overloaded
+from serve_app.http.schemas import FINISHED, PRIORITY
+from serve_app.jobs.catalogue import Plan
+from serve_app.jobs.execution import Execution, success
+from serve_app.jobs.running import Made, Running, ranked
+from serve_app.jobs.watching import happens
+from serve_app.logs import log
+from serve_app.records import job_rows, object_rows, queue_rows
+from serve_app.records.database import Database
+from serve_app.records.job_rows import Room, Row
+from serve_app.records.leases import ClaimLost
+from serve_app.records.object_rows import ObjectGone
+from serve_app.storage import Storage
+
+POLL_S = 0.25  # how often a job of another ingress replica is looked at
+CANCEL_WITHIN_S = 5.0
+FRESH_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a caller wants, besides the plan: part of the job, and of its fingerprint."""
+
+    owner: str
+    model: str
+    priority: str = "normal"
+    deadline_s: float | None = None
+    webhook: dict[str, Any] | None = None
+    idempotency_key: str | None = None
+    request_id: str = ""
+    key_id: str | None = None  # of the API key that was used
+    base_url: str = ""  # under which the caller reached the service, without a slash at the end
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An accepted job. `replayed`: it was accepted before under the same Idempotency-Key."""
+
+    row: Row
+    replayed: bool = False
+
+
+class Jobs:
+    """The jobs of the service as one ingress replica sees them; every method asks for the owner."""
+
+    def __init__(self, database: Database, storage: Storage, execution: Execution) -> None:
+        self.database, self.storage, self.execution = database, storage, execution
+        self.lease = execution.lease
+        self.limits, self.retention = Limits(), Retention()
+        self.processes = 1  # how many of them take jobs
+        self.entering: dict[str, str] = {}  # owners of jobs that are being written
+        self.draining = asyncio.Event()  # no new jobs
+        self.grace_over = asyncio.Event()  # nobody waits for a job any longer
+
+    async def submit(self, asked: Asked, plan: Plan) -> Accepted:
+        """Accept a job. Raises Overloaded, Draining, IdempotencyMismatch; returns when it is durable."""
+        fingerprint = fingerprint_of(asked, plan) if asked.idempotency_key is not None else ""
+        if asked.idempotency_key is not None:
+            taken = await self.database.read(job_rows.find_key, asked.owner, asked.idempotency_key)
+            if taken is not None:
+                return await self._replay(taken, fingerprint)
+        room = self._admit(asked.owner)
+        row = self._row(asked, plan)
+        key = self._key(asked, fingerprint, row)
+        found = await self._from_cache(plan, asked.owner)
+        self.entering[row["id"]] = asked.owner
+        entering = asyncio.create_task(self._enter(row, plan, key, room, found))
+        entering.add_done_callback(partial(self._entered, row["id"]))
+        taken = await asyncio.shield(entering)  # a caller who hangs up now leaves no row without its task
+        return Accepted(row) if taken is None else await self._replay(taken, fingerprint)
+
+    def _entered(self, job_id: str, task: "asyncio.Task[Row | None]") -> None:
+        del self.entering[job_id]
+        if not task.cancelled():
+            task.exception()  # told to whoever waits; nobody may
+
+    async def _enter(self, row: Row, plan: Plan, key: Row | None, room: Room | None, found: list[Made]) -> Row | None:
+        """Write a job and begin to run it; returns the idempotency row that was there before, if one was."""
+        if found:
+            with suppress(ObjectGone):
+                return await self._enter_ended(row, key, room, found)
+        job = Running(row, self.lease.claim(), plan=plan, fresh=not plan.seed_given)
+        noted = () if row["webhook"] else self.execution.begin_at_once(job, plan)
+        try:
+            written = partial(self.database.write, job_rows.accept_job, row, key, makes=noted, room=room)
+            taken = await self._unless_taken(written, key)
+        except BaseException:
+            self.execution.give_back(job)
+            raise
+        if taken is None:
+            self.execution.start(job)
+        else:
+            self.execution.give_back(job)
+        return taken
+
+    async def _enter_ended(self, row: Row, key: Row | None, room: Room | None, found: list[Made]) -> Row | None:
+        """Write a job whose outputs are all there already, with its end."""
+        job = Running(row, self.lease.claim())
+        ending = self.execution.persistence.ending(job, success(row, found), found)
+        delivery: list[str | None] = []
+
+        async def write() -> None:
+            entered = {name: value for name, value in row.items() if name != "outputs"}
+            delivery.append(await self.database.write(job_rows.accept_job, entered, key, room=room, ending=ending))
+
+        taken = await self._unless_taken(write, key)
+        if taken is None:
+            self.execution.ended(row, ending, delivery[0])
+        return taken
+
+    async def _unless_taken(self, write: Any, key: Row | None) -> Row | None:
+        try:
+            await write()
+        except job_rows.KeyTaken as taken_meanwhile:
+            return taken_meanwhile.row
+        except ClaimLost:
+            raise Draining("this process is being replaced; ask again", retry_after_s=1) from None
+        except IntegrityError:  # PostgreSQL: two transactions met at the same key
+            taken = await self.database.read(job_rows.find_key, key["owner"], key["key"]) if key else None
+            if taken is None:
+                raise
+            return taken
+        return None
+
+    def _admit(self, owner: str) -> Room | None:
+        """Refuse what is over the limits; with several processes the database counts, in the acceptance itself."""
+        if self.draining.is_set():
+            raise Draining("the service is stopping and takes no new jobs", retry_after_s=10)
+        retry_after_s = self.execution.metrics.expected_wait_s()
+        if self.processes > 1:
+            return Room(self.limits.queued_jobs, self.limits.queued_jobs_per_owner, retry_after_s)
+        owners = self.entering | {job_id: job.row["owner"] for job_id, job in self.execution.running.items()}
+        total, mine = len(owners), sum(other == owner for other in owners.values())
+        if total >= self.limits.queued_jobs or mine >= self.limits.queued_jobs_per_owner:
+            text = f"{total} jobs are accepted and unfinished (limit {self.limits.queued_jobs})"
+            raise Overloaded(text, retry_after_s=retry_after_s)
+        return None
+
+    async def _from_cache(self, plan: Plan, owner: str) -> list[Made]:
+        """Every candidate, if all of them are there already: then the job ends at once."""
+        if not plan.seed_given:
+            return []
+        found = [await self.execution.cached(item.key, owner) for item in plan.candidates]
+        return ranked([item for item in found if item is not None]) if None not in found else []
+
+    def _row(self, asked: Asked, plan: Plan) -> Row:
+        now = self.lease.time()
+        deadline_s = min(asked.deadline_s or self.limits.deadline_s, self.limits.deadline_s)
+        return {
+            "id": job_rows.new_id("job"),
+            "owner": asked.owner,
+            "key_id": asked.key_id,
+            "base_url": asked.base_url,
+            "version": 2,
+            "task": plan.task,
+            "model": asked.model,
+            "model_used": plan.model,
+            "planned_model": plan.model,
+            "status": "queued",
+            "priority": PRIORITY[asked.priority],
+            "input": plan.input,
+            "seed": plan.seed,
+            "attempts": [],
+            "progress": None,
+            "error": None,
+            "cached": False,
+            "facts": {},
+            "metrics": {},
+            "webhook": asked.webhook,
+            "deadline": now + deadline_s,
+            "created_at": now,
+            "started_at": None,
+            "completed_at": None,
+            "cancel_requested": False,
+            "delete_requested": False,
+            "holder": None,
+            "queue_holder": self.lease.holder,
+            "claim": 0,
+            "request_id": asked.request_id,
+            "executor": "",
+            "outputs": [],
+            "deliveries": [],
+        }
+
+    def _key(self, asked: Asked, fingerprint: str, row: Row) -> Row | None:
+        if asked.idempotency_key is None:
+            return None
+        return {
+            "owner": asked.owner,
+            "key": asked.idempotency_key,
+            "fingerprint": fingerprint,
+            "job_id": row["id"],
+            "expires_at": row["created_at"] + self.retention.idempotency_s,
+        }
+
+    async def _replay(self, taken: Row, fingerprint: str) -> Accepted:
+        if taken["fingerprint"] != fingerprint:
+            text = "this Idempotency-Key was used with another request; use a new key"
+            raise IdempotencyMismatch(text, [{"pointer": "", "detail": text}])
+        row = await self.database.read(job_rows.get_job, taken["job_id"])
+        if row is None:
+            raise NotFound("the job of this Idempotency-Key was deleted")
+        return Accepted(row, replayed=True)
+
+    async def get(self, owner: str, job_id: str) -> Row:
+        """A job. Raises NotFound, also for another owner's."""
+        job = self.execution.running.get(job_id)
+        row = await self.database.read(job_rows.get_job, job_id, owner)
+        if row is None:
+            raise NotFound(f"there is no job '{job_id[:60]}'")
+        if job is not None and row["status"] not in FINISHED:
+            row["progress"] = job.row["progress"]
+        return row
+
+    async def list(
+        self, owner: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
+    ) -> tuple[list[Row], str | None]:
+        """A page of jobs, newest first, and the cursor of the next."""
+        rows = await self.database.read(
+            job_rows.list_jobs, owner, status=status, model=model, limit=limit + 1, before=cursor
+        )
+        return rows[:limit], rows[limit - 1]["id"] if len(rows) > limit else None
+
+    async def wait(self, row: Row, timeout_s: float) -> Row:
+        """The job when it has ended, or as it is after `timeout_s` or when the service stops."""
+        job = self.execution.running.get(row["id"])
+        until = time.monotonic() + timeout_s
+        if job is not None and job.task is not None:
+            stopping = asyncio.create_task(self.grace_over.wait())
+            try:
+                await asyncio.wait({job.task, stopping}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopping.cancel()
+            if job.row["status"] in FINISHED and not job.row["webhook"]:
+                return job.row
+        with self.execution.watchers.watching(row["id"]) as changed:
+            while True:
+                changed.clear()
+                row = await self.get(row["owner"], row["id"])
+                left_s = until - time.monotonic()
+                if row["status"] in FINISHED or left_s <= 0 or self.grace_over.is_set():
+                    return row
+                await happens(changed, min(left_s, 1.0))
+
+    async def cancel(self, owner: str, job_id: str) -> Row:
+        """Stop a job, whoever runs it; one that has ended stays as it is."""
+        row = await self.get(owner, job_id)
+        if row["status"] in FINISHED:
+            return row
+        await self.database.write(job_rows.request_cancel, job_id)
+        await self._stop(job_id)
+        return await self.wait(row, CANCEL_WITHIN_S)
+
+    async def _stop(self, job_id: str) -> None:
+        """Cancel what runs here; take up what nobody runs, which ends it; others see that it was asked."""
+        job = self.execution.running.get(job_id)
+        if job is not None:
+            self.execution.cancel(job_id)
+            if job.task is not None:
+                await asyncio.wait({job.task}, timeout=CANCEL_WITHIN_S)
+            if not job.lost:
+                return
+        await asyncio.shield(asyncio.create_task(self._take(job_id)))
+
+    async def _take(self, job_id: str) -> None:
+        row = await self.database.write(queue_rows.take, self.lease.holder, job_id)
+        if row is not None:
+            await self.execution.take_up(row)
+
+    async def delete(self, owner: str, job_id: str) -> None:
+        """Remove a job and the objects that only it refers to; one that runs is stopped, and removed when it has ended.
+
+        From the first moment on nobody sees it any more.
+        """
+        row = await self.get(owner, job_id)
+        await self.database.write(job_rows.request_delete, job_id)
+        with self.execution.watchers.watching(job_id) as changed:
+            if row["status"] not in FINISHED:
+                await self._stop(job_id)
+            until = time.monotonic() + CANCEL_WITHIN_S
+            while await self.database.read(job_rows.is_unfinished, job_id):
+                if (left_s := until - time.monotonic()) <= 0:
+                    return  # its process is away; whoever ends the job leaves the rest to the sweeper
+                await happens(changed, min(left_s, POLL_S))
+                changed.clear()
+        await self.remove(job_id)
+
+    async def remove(self, job_id: str) -> None:
+        """Remove a job that has ended and its objects; those that cannot be deleted now are left to the sweep."""
+        for key in await self.database.write(job_rows.delete_job, job_id):
+            await self.lease.fresh(FRESH_WITHIN_S)
+            await asyncio.to_thread(self.storage.delete, key)
+            await self.database.write(object_rows.note_deleted, key)
+
+    async def bury(self, key: str, last: bool) -> None:
+        """Delete an object that nobody wants, the `last` time with its row; one that cannot be is tried again later."""
+        await self.lease.fresh(FRESH_WITHIN_S)
+        try:
+            await asyncio.to_thread(self.storage.delete, key)
+        except ContinuoError as error:
+            log.warning("object not deleted; it is tried again", extra={"key": key, "code": error.code})
+            await self.database.write(object_rows.postpone_orphan, key)
+            raise
+        await self.database.write(object_rows.forget_object if last else object_rows.note_deleted, key)
+
+    async def events(self, owner: str, job_id: str, after: int, idle_s: float = 15.0) -> AsyncIterator[Row | None]:
+        """The job's events from number `after` + 1 on, ending with `completed`; None after `idle_s` of quiet."""
+        await self.get(owner, job_id)
+        quiet_since = time.monotonic()
+        with self.execution.watchers.watching(job_id) as changed:
+            while True:
+                changed.clear()
+                found = await self.database.read(job_rows.events_after, job_id, after)
+                for event in found:
+                    after = event["seq"]
+                    quiet_since = time.monotonic()
+                    yield event
+                    if event["type"] == "completed":
+                        return
+                if self.grace_over.is_set():
+                    return  # whoever follows asks the next process
+                if not found and not await self.database.read(job_rows.is_unfinished, job_id):
+                    if await self.database.read(job_rows.last_seq, job_id) > after:
+                        continue
+                    return  # all was seen before, or the job was deleted
+                await happens(changed, min(5.0, idle_s))
+                if time.monotonic() - quiet_since >= idle_s:
+                    quiet_since = time.monotonic()
+                    yield None
+
+
+def fingerprint_of(asked: Asked, plan: Plan) -> str:
+    """A digest of what was asked, to notice a repeated key with another body; a drawn seed is no part of it."""
+    asked_input = {k: v for k, v in plan.input.items() if k != "seed" or plan.seed_given}
+    parts = [asked.model, asked_input, asked.priority, asked.deadline_s, asked.webhook]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,120 @@
+"""What a job that runs here writes: in its order, under its claim, and however long the database is away."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from serve_app import logs
+from serve_app.errors import DatabaseUnavailable, StorageFull
+from serve_app.jobs.running import Made, Running, close_attempt, timings, used_by
+from serve_app.jobs.watching import Watchers
+from serve_app.records import job_rows
+from serve_app.records.database import Database
+from serve_app.records.job_rows import Beginning, Ending, Row
+from serve_app.records.leases import Claim, ClaimLost, Lease
+from serve_app.records.object_rows import Stored
+
+T = TypeVar("T")
+
+
+class Persistence:
+    """The only writer of the rows of jobs that run in this process.
+
+    `plan_webhook` gives what to write beside an event of a job; `told` is called when such a delivery was planned.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        lease: Lease,
+        watchers: Watchers,
+        plan_webhook: Callable[[Row, str], job_rows.Also | None],
+        told: Callable[[], None],
+    ) -> None:
+        self.database, self.lease, self.watchers = database, lease, watchers
+        self.plan_webhook, self.told = plan_webhook, told
+
+    async def insist(self, access: Callable[[], Awaitable[T]]) -> T:
+        """Read or write what an accepted job needs, however long the database is away: that is no reason to fail it."""
+        while True:
+            try:
+                return await access()
+            except (DatabaseUnavailable, StorageFull) as error:
+                logs.log.warning("a job waits for the database", extra={"code": error.code})
+                await asyncio.sleep(1.0)
+
+    async def begin(self, job: Running, values: Row, event: job_rows.Event, makes: Sequence[Stored]) -> None:
+        """Claim a job that waited, or note that it begins with another model. Raises ClaimLost."""
+        if job.writes:
+            await asyncio.wait(job.writes)
+        beginning = Beginning(values, event, makes, self.plan_webhook(job.row, "started"))
+        begin = partial(self.database.write, job_rows.begin_job, job.row, job.claim, beginning)
+        delivery = await self.insist(begin)
+        job.hold(job.claim if job.claim.held else job.claim.taken())
+        self.announce(job.row["id"], delivery)
+
+    def save(self, job: Running, values: Row, event: job_rows.Event | None = None) -> None:
+        """Begin to write what happened."""
+        at = self.lease.time()
+        self.write(job, partial(_update, row=job.row, claim=job.claim, values=values, event=event, at=at))
+
+    def write(self, job: Running, statement: Callable[[Any], object]) -> None:
+        """Writes of a job follow each other, or a late one would undo a newer state; its end waits for them."""
+        before = job.writes[-1:]
+
+        async def write() -> None:
+            if before:
+                await asyncio.wait(before)
+            try:
+                await self.insist(partial(self.database.write, statement))
+            except ClaimLost:
+                job.lose()
+            self.watchers.notify(job.row["id"])
+
+        job.writes = [*(task for task in job.writes if not task.done()), asyncio.create_task(write())]
+
+    async def end(self, job: Running, ending: Ending) -> str | None:
+        """Write the end of a job; returns the id of a planned delivery. Raises ClaimLost, ObjectGone."""
+        await asyncio.gather(*job.writes, return_exceptions=True)
+        return await self.insist(partial(self.database.write, job_rows.finish_job, job.row["id"], job.claim, ending))
+
+    def ending(self, job: Running, values: Row, made: Sequence[Made]) -> Ending:
+        """How a job ends, as its row, its events and its owner's usage tell it."""
+        row, now = job.row, self.lease.time()
+        close_attempt(row, values["status"] if values["status"] != "failed" else values["error"]["code"], now)
+        values |= {
+            "completed_at": now,
+            "attempts": row["attempts"],
+            "model_used": row["model_used"],
+            "started_at": row["started_at"],
+            "metrics": timings(row, made, now),
+        }
+        if values["status"] == "succeeded":
+            values["progress"] = row["progress"]  # the last report, which came too soon for an event of its own
+        log: list[job_rows.Event] = [
+            (job.next_seq(), "output", {"index": place, "key": item.output["key"]}) for place, item in enumerate(made)
+        ]
+        log.append((job.next_seq(), "completed", {}))
+        noted = {item.key for makes in job.noted.values() for item in makes}
+        handed_out = {item.output["key"] for item in made}
+        return Ending(
+            row["owner"],
+            values,
+            [item.stored() for item in made],
+            log,
+            used=used_by(row, made, now) if made else {},
+            untried=sorted(noted - job.tried),
+            leftovers=job.claim.number > int(job.claim.held) or not noted <= handed_out,  # or of an earlier life
+            also=self.plan_webhook(row, "completed"),
+        )
+
+    def announce(self, job_id: str, delivery_id: str | None = None) -> None:
+        """Wake those who watch a job, and what delivers webhooks when one was planned."""
+        self.watchers.notify(job_id)
+        if delivery_id is not None:
+            self.told()
+
+
+def _update(c: Any, *, row: Row, claim: Claim, values: Row, event: job_rows.Event | None, at: float) -> None:
+    job_rows.update_job(c, row, claim, values, event, at=at)

@@ -1,0 +1,360 @@
+"""Statements over our tables: what is read and written about a job, each one transaction with `Database`.
+
+Only the holder of a job's claim writes its row (leases.py); every such statement takes the Claim and raises ClaimLost
+when it no longer holds.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from serve_app.errors import Overloaded
+from serve_app.http.schemas import FINISHED
+from serve_app.records import tables
+from serve_app.records.database import Prepared
+from serve_app.records.leases import Claim, ClaimLost, check_holding, now
+from serve_app.records.object_rows import Stored, bury, delete_unused, hand_out, plan_objects
+from serve_app.records.tables import deliveries, events, idempotency, jobs, objects, outputs, owners, usage
+
+Row = dict[str, Any]
+Event = tuple[int, str, Row]  # number in the job, type, data
+Also = Callable[[sa.Connection], str]  # what belongs to the same moment; returns the id of a planned delivery
+UNFINISHED = ("queued", "running")
+_BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_id(prefix: str) -> str:
+    """An id that sorts by time: 48 bits of milliseconds and 80 random bits in Crockford's base 32 (as in ULID)."""
+    number = int(time.time() * 1000) << 80 | secrets.randbits(80)
+    digits = "".join(_BASE32[number >> shift & 31] for shift in range(125, -1, -5))
+    return f"{prefix}_{digits}"
+
+
+_OF_JOB = (jobs.c.id == sa.bindparam("of_job"), jobs.c.claim == sa.bindparam("of_claim"))
+_HELD = sa.update(jobs).where(*_OF_JOB, jobs.c.holder == sa.bindparam("of_holder"), jobs.c.status == "running")
+_QUEUED = sa.update(jobs).where(*_OF_JOB, jobs.c.queue_holder == sa.bindparam("of_holder"), sa.text(tables.QUEUED))
+_COLUMNS = tuple(jobs.c.keys())
+_JOB = Prepared(lambda _insert: sa.insert(jobs))
+_EVENT = Prepared(lambda _insert: sa.insert(events))
+_OUTPUT = Prepared(lambda _insert: sa.insert(outputs))
+_RAISED = Prepared(
+    lambda insert: (
+        insert(owners)
+        .values(owner=sa.bindparam("of_owner"), last_event=sa.bindparam("more"))
+        .on_conflict_do_update(
+            index_elements=["owner"], set_={"last_event": owners.c.last_event + sa.bindparam("more")}
+        )
+        .returning(owners.c.last_event)
+    )
+)
+_COUNTS = ("jobs", "sound_s", "images", "device_s", "bytes", "cost_micro")
+_USED = Prepared(
+    lambda insert: (
+        insert(usage)
+        .values({column.name: sa.bindparam(f"new_{column.name}", type_=column.type) for column in usage.c})
+        .on_conflict_do_update(
+            index_elements=["owner", "day", "model"],
+            set_={name: usage.c[name] + sa.bindparam(f"new_{name}", type_=usage.c[name].type) for name in _COUNTS},
+        )
+    )
+)
+
+
+@cache
+def _changing(held: bool, names: tuple[str, ...]) -> Prepared:
+    """Changes these columns of a job that is held, or that waits."""
+    which = _HELD if held else _QUEUED
+    return Prepared(lambda _insert: which.values({name: sa.bindparam(name) for name in names}))
+
+
+class KeyTaken(Exception):
+    """The Idempotency-Key belongs to a job already."""
+
+    def __init__(self, row: Row) -> None:
+        super().__init__(row["job_id"])
+        self.row = row
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many accepted and unfinished jobs there may be, of all and of one owner; None: counted by the caller."""
+
+    total: int
+    of_owner: int
+    retry_after_s: float
+
+
+def write_claimed(c: sa.Connection, job_id: str, claim: Claim, values: Mapping[str, Any]) -> None:
+    """Change a job that this claim is for. Raises ClaimLost."""
+    named = {"of_job": job_id, "of_claim": claim.number, "of_holder": claim.holder}
+    if not _changing(claim.held, tuple(values))(c, {**named, **values}).rowcount:
+        raise ClaimLost(job_id)
+
+
+def accept_job(
+    c: sa.Connection,
+    row: Row,
+    key: Row | None,
+    *,
+    makes: Sequence[Stored] = (),
+    room: Room | None = None,
+    ending: "Ending | None" = None,
+) -> str | None:
+    """Accept a job: its row, its first events, its idempotency key, what it will store, even its end.
+
+    Returns the id of a planned delivery. Raises KeyTaken, Overloaded when there is no `room`, ObjectGone,
+    ClaimLost when this process holds nothing any more.
+    """
+    if key is not None:
+        taken = find_key(c, key["owner"], key["key"])
+        if taken is not None:
+            raise KeyTaken(taken)
+        mine = (idempotency.c.owner == key["owner"], idempotency.c.key == key["key"])
+        c.execute(sa.delete(idempotency).where(*mine, idempotency.c.expires_at <= now()))
+        c.execute(sa.insert(idempotency), key)
+    if room is not None:
+        _admit(c, row["owner"], room)
+    check_holding(c, row["holder"] or row["queue_holder"])
+    log: list[Event] = [(1, "queued", {})]
+    if ending is not None:
+        ended = {**row, **ending.values, "queue_holder": None}
+        _JOB(c, {name: ended[name] for name in _COLUMNS})
+        return _hand_over(c, row["id"], ending, log)
+    _JOB(c, {name: row[name] for name in _COLUMNS})
+    if row["attempts"]:
+        log.append((2, "started", {"attempt": 1, "model": row["model_used"]}))
+    add_events(c, row["id"], row["owner"], log, row["created_at"])
+    plan_objects(c, row, makes)
+    return None
+
+
+def claim_of(row: Row) -> Claim:
+    """The claim that a row names."""
+    if row["holder"] is None:
+        return Claim(row["queue_holder"], row["claim"], held=False)
+    return Claim(row["holder"], row["claim"], held=True)
+
+
+def _admit(c: sa.Connection, owner: str, room: Room) -> None:
+    """Count over all processes, one acceptance at a time."""
+    if c.dialect.name == "postgresql":
+        c.execute(sa.text("SELECT pg_advisory_xact_lock(7203662)"))
+    unfinished = sa.select(sa.func.count()).select_from(jobs).where(sa.text(tables.UNFINISHED))
+    total = c.execute(unfinished).scalar_one()
+    mine = c.execute(unfinished.where(jobs.c.owner == owner)).scalar_one()
+    if total >= room.total or mine >= room.of_owner:
+        text = f"{total} jobs are accepted and unfinished (limit {room.total}), {mine} of them yours ({room.of_owner})"
+        raise Overloaded(text, retry_after_s=room.retry_after_s)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A job begins to run, or begins with another model: what its row says then, what it will store from now on."""
+
+    values: Row
+    event: Event
+    makes: Sequence[Stored]
+    also: Also | None = None
+
+
+def begin_job(c: sa.Connection, row: Row, claim: Claim, beginning: Beginning) -> str | None:
+    """Take a queued job up, or note its next model. Returns the id of a planned delivery. Raises ClaimLost."""
+    taken: Row = {}
+    if not claim.held:
+        check_holding(c, claim.holder)
+        taken = {"holder": claim.holder, "queue_holder": None, "claim": claim.number + 1}
+    write_claimed(c, row["id"], claim, {**beginning.values, **taken})
+    plan_objects(c, row, beginning.makes)
+    add_events(c, row["id"], row["owner"], [beginning.event], beginning.values["started_at"])
+    return beginning.also(c) if beginning.also is not None else None
+
+
+def find_key(c: sa.Connection, owner: str, key: str) -> Row | None:
+    """The live idempotency row of a key."""
+    found = c.execute(
+        sa.select(idempotency).where(
+            idempotency.c.owner == owner, idempotency.c.key == key, idempotency.c.expires_at > now()
+        )
+    ).first()
+    return dict(found._mapping) if found else None
+
+
+def get_job(c: sa.Connection, job_id: str, owner: str | None = None) -> Row | None:
+    """A job with its outputs and deliveries; None when there is none or it is another owner's."""
+    query = sa.select(jobs).where(jobs.c.id == job_id, sa.not_(jobs.c.delete_requested))
+    found = c.execute(query if owner is None else query.where(jobs.c.owner == owner)).first()
+    return complete(c, [dict(found._mapping)])[0] if found else None
+
+
+def is_unfinished(c: sa.Connection, job_id: str) -> bool:
+    """Whether there is such a job and it has not ended."""
+    return (
+        c.execute(sa.select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.status.not_in(FINISHED))).first() is not None
+    )
+
+
+def list_jobs(
+    c: sa.Connection, owner: str, *, status: str | None, model: str | None, limit: int, before: str | None
+) -> list[Row]:
+    """A page of an owner's jobs, newest first."""
+    mine = sa.select(jobs).where(jobs.c.owner == owner, sa.not_(jobs.c.delete_requested))
+    query = mine.order_by(jobs.c.id.desc()).limit(limit)
+    if status:
+        query = query.where(jobs.c.status == status)
+    if model:
+        query = query.where(sa.or_(jobs.c.model == model, jobs.c.model_used == model))
+    if before:
+        query = query.where(jobs.c.id < before)
+    return complete(c, [dict(row._mapping) for row in c.execute(query)])
+
+
+def complete(c: sa.Connection, rows: list[Row]) -> list[Row]:
+    """Rows of jobs with their outputs and deliveries."""
+    ids = [row["id"] for row in rows]
+    by_job: dict[str, Row] = {row["id"]: row | {"outputs": [], "deliveries": []} for row in rows}
+    for item in c.execute(sa.select(outputs).where(outputs.c.job_id.in_(ids)).order_by(outputs.c.position)):
+        by_job[item.job_id]["outputs"].append(item.facts)
+    if any(row["webhook"] for row in rows):
+        for item in c.execute(sa.select(deliveries).where(deliveries.c.job_id.in_(ids)).order_by(deliveries.c.id)):
+            by_job[item.job_id]["deliveries"].append(dict(item._mapping))
+    return list(by_job.values())
+
+
+def add_events(c: sa.Connection, job_id: str, owner: str, log: Sequence[Event], at: float) -> None:
+    """Append events of the time `at` to a job's log; they may be written later than they happened.
+
+    The owner's row stays locked until the transaction ends, so that their numbers become visible in order.
+    """
+    last: int = _RAISED(c, {"of_owner": owner, "more": len(log)}).scalar_one()
+    common = {"job_id": job_id, "owner": owner, "at": at}
+    rows = [
+        {**common, "seq": seq, "type": kind, "data": data, "number": last - len(log) + place}
+        for place, (seq, kind, data) in enumerate(log, start=1)
+    ]
+    _EVENT(c, rows)
+
+
+def events_after(c: sa.Connection, job_id: str, seq: int) -> list[Row]:
+    """A job's events with a higher number than `seq`."""
+    query = sa.select(events).where(events.c.job_id == job_id, events.c.seq > seq).order_by(events.c.seq)
+    return [dict(row._mapping) for row in c.execute(query)]
+
+
+def last_seq(c: sa.Connection, job_id: str) -> int:
+    """The number of a job's newest event."""
+    return c.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.job_id == job_id)).scalar() or 0
+
+
+def update_job(c: sa.Connection, row: Row, claim: Claim, values: Row, event: Event | None = None, *, at: float) -> None:
+    """Change a job that runs, append an event. Raises ClaimLost, also when it has ended."""
+    write_claimed(c, row["id"], claim, values)
+    if event is not None:
+        add_events(c, row["id"], row["owner"], [event], at)
+
+
+def request_cancel(c: sa.Connection, job_id: str) -> None:
+    """Ask whichever process runs the job to stop it."""
+    unfinished = jobs.c.status.in_(UNFINISHED)
+    c.execute(sa.update(jobs).where(jobs.c.id == job_id, unfinished).values(cancel_requested=True))
+
+
+def request_delete(c: sa.Connection, job_id: str) -> None:
+    """Show a job to nobody any more; whoever runs it stops, and it is removed when it has ended."""
+    c.execute(sa.update(jobs).where(jobs.c.id == job_id).values(cancel_requested=True, delete_requested=True))
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of a job: its last state, its outputs, its last events, what it was counted as, what else belongs to it.
+
+    `untried` are keys that it noted and never began to store; `leftovers`: it may have noted more than it hands out.
+    """
+
+    owner: str
+    values: Row
+    made: Sequence[Stored]
+    log: Sequence[Event]
+    used: Row = field(default_factory=dict)
+    untried: Sequence[str] = ()
+    leftovers: bool = True
+    also: Also | None = None
+
+
+def finish_job(c: sa.Connection, job_id: str, claim: Claim, ending: Ending) -> str | None:
+    """End a job in one transaction; returns the id of a planned delivery.
+
+    Raises ClaimLost, and ObjectGone when an object that it found was deleted meanwhile.
+    """
+    write_claimed(c, job_id, claim, {**ending.values, "holder": None, "queue_holder": None})
+    return _hand_over(c, job_id, ending)
+
+
+def _hand_over(c: sa.Connection, job_id: str, ending: Ending, before: Sequence[Event] = ()) -> str | None:
+    """What an end brings beside the row: outputs, events (those `before` the end too), usage."""
+    if ending.made:
+        hand_out(c, ending.made)
+        _OUTPUT(
+            c,
+            [
+                {
+                    "job_id": job_id,
+                    "position": place,
+                    "key": item.key,
+                    "owner": ending.owner,
+                    "facts": item.made["output"],
+                }
+                for place, item in enumerate(ending.made)
+                if item.made is not None
+            ],
+        )
+    if ending.leftovers:
+        bury(c, job_id, [item.key for item in ending.made], ending.untried)
+    add_events(c, job_id, ending.owner, [*before, *ending.log], ending.values["completed_at"])
+    if ending.used:
+        _count(c, ending.used)
+    return ending.also(c) if ending.also is not None else None
+
+
+def _count(c: sa.Connection, used: Row) -> None:
+    """Add to what an owner has used of a model on a day."""
+    _USED(c, {f"new_{name}": value for name, value in used.items()})
+
+
+def delete_job(c: sa.Connection, job_id: str) -> list[str]:
+    """Remove a job and all that hangs on it. Returns the keys of its objects that nobody refers to any more."""
+    shown = set(c.execute(sa.select(outputs.c.key).where(outputs.c.job_id == job_id)).scalars())
+    own = sa.or_(objects.c.job_id == job_id, objects.c.key.in_(shown))
+    keys = list(c.execute(sa.select(objects.c.key).where(own).order_by(objects.c.key).with_for_update()).scalars())
+    for table in (outputs, events, deliveries, idempotency):
+        c.execute(sa.delete(table).where(table.c.job_id == job_id))
+    c.execute(sa.delete(jobs).where(jobs.c.id == job_id))
+    return delete_unused(c, keys)
+
+
+def to_remove(c: sa.Connection, limit: int = 100) -> list[str]:
+    """Ids of jobs that have ended and that somebody asked to delete."""
+    query = sa.select(jobs.c.id).where(sa.text(tables.TO_DELETE), jobs.c.status.in_(FINISHED))
+    return list(c.execute(query.limit(limit)).scalars())
+
+
+def finished_before(c: sa.Connection, moment: float, limit: int = 100) -> list[str]:
+    """Ids of jobs that ended before `moment`."""
+    query = sa.select(jobs.c.id).where(jobs.c.status.in_(FINISHED), jobs.c.completed_at < moment)
+    return list(c.execute(query.limit(limit)).scalars())
+
+
+def sweep_keys(c: sa.Connection) -> None:
+    """Forget idempotency keys that are over."""
+    c.execute(sa.delete(idempotency).where(idempotency.c.expires_at < now()))
+
+
+def delivery_job(c: sa.Connection, delivery_id: str) -> tuple[Row, str] | None:
+    """The job that a delivery tells about, and the name of the event."""
+    found = c.execute(sa.select(deliveries.c.job_id, deliveries.c.event).where(deliveries.c.id == delivery_id)).first()
+    job = get_job(c, found.job_id) if found else None
+    return (job, found.event) if found and job else None

@@ -1,0 +1,337 @@
+"""The one wrapper that turns any Model into a Serve deployment.
+
+A call of `run` passes: loaded? -> joined to an equal one in flight? -> generate (worker thread, batch or engine)
+-> finish -> encode -> put. It yields events, see work.py: ("taken", {}) at once, the last is `output` or `error`.
+Audio never leaves the replica but through storage.
+"""
+
+import asyncio
+import math
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from deployments.contract import Audio, Context, EngineModel, LoadFailed, Unhealthy, device_lost
+from serve_app.config import ModelEntry, StorageConfig
+from serve_app.deliver.encode import encode
+from serve_app.deliver.finish import finish
+from serve_app.errors import ContinuoError, GenerationFailed, JobCanceled, ModelNotReady
+from serve_app.jobs.catalogue import load_class
+from serve_app.logs import log, set_up_logging
+from serve_app.memory import give_back_later
+from serve_app.replica.batching import Batcher
+from serve_app.replica.parts import PATIENCE_S, Answer, RemotePart, connected, scored
+from serve_app.replica.translation import describe, first_line, translate
+from serve_app.replica.work import LAST, Event, Work
+from serve_app.storage import open_storage
+
+TAKEN_AFTER_S = 0.02  # most calls have something to tell before, and each event is a hop
+RELOAD_AFTER_S = 30.0
+
+T = TypeVar("T")
+
+
+@dataclass
+class Flight:
+    """A piece of work under way with those who wait for it; it is cancelled when the last of them leaves."""
+
+    context: Context
+    task: asyncio.Task[dict[str, Any]] | None = None
+    listeners: set[asyncio.Queue[Event]] = field(default_factory=set)
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to everybody who listens."""
+        for queue in self.listeners:
+            queue.put_nowait(event)
+
+
+class Replica:
+    """Holds one model; see the module's text for what a call passes."""
+
+    def __init__(self, entry: ModelEntry, storage: StorageConfig, log_level: str = "INFO", **parts: Any) -> None:
+        set_up_logging(log_level)
+        self.entry = entry
+        self.parts = connected(parts)
+        self.storage = open_storage(storage)
+        model_class = load_class(entry.model)
+        self.request_type = model_class.Request
+        self.info = model_class.info
+        self.model = model_class(model_class.Options.model_validate(entry.options))
+        if self.parts and hasattr(self.model, "compose"):  # before load, which may ask them
+            self.model.compose(self.parts)
+        self.flights: dict[str, Flight] = {}
+        at_once = max(2, entry.replicas.target_ongoing)
+        self.workers = ThreadPoolExecutor(at_once, thread_name_prefix="generate")
+        self.askers = ThreadPoolExecutor(at_once, thread_name_prefix="ask")  # a question never waits behind a sound
+        self.batcher = Batcher(self.model, self.info.max_batch) if self.info.max_batch > 1 else None
+        self.submit: Callable[[Any, Context], Awaitable[Audio]] | None = None
+        if isinstance(self.model, EngineModel):
+            self.submit = self.model.submit
+        elif self.batcher is not None:
+            self.submit = self.batcher.submit
+        self.reason: str | None = None
+        self.failed_at = 0.0
+        self.lost: str | None = None  # why nothing that this process generates can succeed any more
+        self.failures: dict[str, str] = {}  # since the last success: what each piece of work failed with
+        self.loaded = threading.Event()
+        self.loading = self.workers.submit(self._load)
+
+    def _load(self) -> None:
+        started = time.perf_counter()
+        try:
+            self.model.load()
+        except Exception as error:  # noqa: BLE001  (the edge between any model's code and ours)
+            self.reason = describe(error)
+            self.failed_at = time.monotonic()
+            known = isinstance(error, LoadFailed)
+            extra = {"model": self.entry.name, "reason": self.reason}
+            log.warning("model failed to load", extra=extra, exc_info=None if known else error)
+            return
+        self.reason = None
+        give_back_later()
+        self.loaded.set()
+        log.info(
+            "model loaded",
+            extra={"model": self.entry.name, "seconds": round(time.perf_counter() - started, 3)},
+        )
+
+    async def _ready(self) -> None:
+        for part in self.parts.values():
+            if isinstance(part, RemotePart):
+                part.loop = asyncio.get_running_loop()
+        if self.reason is not None and time.monotonic() - self.failed_at > RELOAD_AFTER_S:
+            self.reason = None
+            self.loading = self.workers.submit(self._load)
+        await asyncio.shield(asyncio.wrap_future(self.loading))  # a question that gives up must not cancel it
+        if self.reason is not None:
+            raise ModelNotReady(f"model '{self.entry.name}' failed to load: {self.reason}")
+        if (ended := self._ended()) is not None:
+            raise ModelNotReady(f"model '{self.entry.name}' is being replaced: {ended}")
+
+    async def status(self) -> dict[str, Any]:
+        """`ready`, `loading`, or `failed` with its reason; and the memory that the model takes, if it tells."""
+        if (reason := self.reason or self._unhealthy()) is not None:
+            return {"status": "failed", "reason": reason}
+        if not self.loaded.is_set():
+            return {"status": "loading", "reason": None}
+        memory = self.model.memory() if hasattr(self.model, "memory") else {}
+        return {"status": "ready", "reason": None, "memory_bytes": memory.get("in_use")}
+
+    async def ask(self, *question: Any) -> Answer:
+        """The answer of this model to one that asks it, or, after PATIENCE_S at the latest, why there is none."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._ready()
+                return "answer", await loop.run_in_executor(self.askers, self.model.ask, *question)
+        except TimeoutError:
+            return "error", f"model '{self.entry.name}' gave no answer within {PATIENCE_S:g} s"
+        except Exception as error:  # noqa: BLE001  (the edge between any model's code and ours)
+            self._look_at(error)
+            return "error", translate(error, Context(seed=0)).detail
+
+    async def check_health(self) -> None:
+        """Called by the controller every second; that it can run at all shows that the loop is alive.
+
+        Raises Unhealthy with the reason, whereupon Serve replaces this replica. A model that does not load is left: its
+        process would not load it either.
+        """
+        if (reason := self._unhealthy()) is not None:
+            log.error("replica is unhealthy", extra={"model": self.entry.name, "reason": reason})
+            raise Unhealthy(reason)
+
+    def _unhealthy(self) -> str | None:
+        if (ended := self._ended()) is not None:
+            return ended
+        if len(self.failures) < self.entry.replicas.failures_before_restart:
+            return None
+        return f"{len(self.failures)} requests in a row failed, the last with {list(self.failures.values())[-1]}"
+
+    def _ended(self) -> str | None:
+        """Why the model can serve nothing more in this process."""
+        if self.lost is None and self.loaded.is_set() and hasattr(self.model, "healthy"):
+            try:
+                said = self.model.healthy()
+                self.lost = None if said is None else first_line(said)
+            except Exception as error:  # noqa: BLE001  (the edge between any model's code and ours)
+                self.lost = f"healthy() raised {describe(error)}"
+        return self.lost
+
+    def _look_at(self, error: Exception) -> None:
+        """Remember the loss of the device: what comes next would fail as well."""
+        if self.lost is None and device_lost(error):
+            self.lost = describe(error)
+
+    async def run(self, work: Work) -> AsyncIterator[Event]:
+        """Make one sound and yield what happens; the last event is `output` or `error`."""
+        queue: asyncio.Queue[Event] = asyncio.Queue()
+        flight = self._join(work, queue)
+        assert flight.task is not None
+        flight.task.add_done_callback(lambda task: queue.put_nowait(outcome(task)))
+        taken = asyncio.get_running_loop().call_later(TAKEN_AFTER_S, queue.put_nowait, ("taken", {}))
+        try:
+            while True:
+                event = await queue.get()
+                taken.cancel()
+                yield event
+                if event[0] in LAST:
+                    return
+        finally:
+            taken.cancel()
+            flight.listeners.discard(queue)
+            if not flight.listeners:
+                flight.context.cancelled.set()
+                if self.flights.get(work.key) is flight:
+                    del self.flights[work.key]
+
+    def _join(self, work: Work, queue: asyncio.Queue[Event]) -> Flight:
+        deadline = math.inf if work.seconds_left is None else time.monotonic() + work.seconds_left
+        flight = self.flights.get(work.key)
+        if flight is not None and not flight.context.late():
+            flight.context.deadline = max(flight.context.deadline, deadline)
+        else:  # one whose time is over ends in that error, which is not that of whoever comes now
+            loop = asyncio.get_running_loop()
+            flight = Flight(Context(seed=work.seed, deadline=deadline, parts=self.parts))
+            flight.context.progress = throttled(loop, flight.tell)
+            self.flights[work.key] = flight
+            flight.task = asyncio.create_task(self._produce(work, flight.context))
+        flight.listeners.add(queue)
+        return flight
+
+    async def _produce(self, work: Work, context: Context) -> dict[str, Any]:
+        try:
+            made = await self._made(work, context)
+        except Exception as error:
+            self._look_at(error)
+            failure = translate(error, context)
+            if isinstance(failure, GenerationFailed):
+                self.failures.pop(work.key, None)  # the same one again is the last, and counts once
+                self.failures[work.key] = failure.detail
+            raise failure from error
+        self.failures.clear()
+        return made
+
+    async def _made(self, work: Work, context: Context) -> dict[str, Any]:
+        await self._ready()
+        request = self.request_type.model_validate(work.request)
+        if self.submit is None:  # generate and deliver in one thread, one hop
+            return await self._in_thread(self._make, work, request, context)
+        started = time.perf_counter()
+        sound = [await self.submit(request, context)]
+        run_s = time.perf_counter() - started
+        context.check()
+        return await self._in_thread(self._deliver, work, request.duration_s, sound, run_s)
+
+    def _make(self, work: Work, request: Any, context: Context) -> dict[str, Any]:
+        context.check()  # it may have waited for the thread
+        started = time.perf_counter()
+        sound = [whole(self.model.generate(request, context))]
+        run_s = time.perf_counter() - started
+        context.check()
+        return self._deliver(work, request.duration_s, sound, run_s)
+
+    def _deliver(self, work: Work, duration_s: float, sound: list[Audio], run_s: float) -> dict[str, Any]:
+        """Finish, encode, put and score the one sound; it is taken out of the list, so that no caller holds it."""
+        settings, facts = work.settings, sound[0].facts
+        loudness = settings["loudness_lufs"]
+        if sound[0].loudness_lufs is not None and not settings["asked_loudness"]:
+            loudness = sound[0].loudness_lufs
+        clock = [time.perf_counter()]
+        finished = finish(
+            sound.pop(),
+            duration_s=duration_s,
+            sample_rate_hz=settings["sample_rate_hz"],
+            loudness_lufs=loudness,
+            format=settings["format"],
+        )
+        clock.append(time.perf_counter())
+        encoded = encode(finished.samples, finished.sample_rate_hz, settings["format"], settings["bit_depth"])
+        clock.append(time.perf_counter())
+        # What put does with bytes (hash, slice, write) a mapped file can do as well.
+        stat = self.storage.put(work.key, cast(bytes, encoded.data), encoded.media_type)
+        clock.append(time.perf_counter())
+        score, scoring = scored(self.parts, work.request["prompt"], finished)
+        frames = finished.samples.shape[-1]
+        return {
+            "output": {
+                "key": work.key,
+                "media_type": stat.media_type or encoded.media_type,
+                "bytes": stat.bytes,
+                "sha256": stat.sha256,
+                "duration_s": frames / finished.sample_rate_hz,
+                "sample_rate_hz": finished.sample_rate_hz,
+                "channels": finished.samples.shape[0],
+                "quality": finished.quality,
+                "seed": work.seed,
+                **score,
+            },
+            "facts": {**facts, **scoring},
+            "metrics": {
+                "run_s": run_s,
+                "finish_s": clock[1] - clock[0],
+                "encode_s": clock[2] - clock[1],
+                "store_s": clock[3] - clock[2],
+            },
+        }
+
+    async def _in_thread(self, work: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.workers, work, *args)
+
+
+def whole(made: Audio | Iterator[Audio]) -> Audio:
+    """One Audio from a model's answer, whether it came at once or in chunks."""
+    if isinstance(made, Audio):
+        return made
+    chunks = list(made)
+    if not chunks:
+        raise GenerationFailed("the model made no audio")
+    facts = {name: value for chunk in chunks for name, value in chunk.facts.items()}
+    samples = np.concatenate([chunk.samples for chunk in chunks], axis=-1)
+    return Audio(samples, chunks[0].sample_rate_hz, facts, chunks[0].loudness_lufs)
+
+
+def throttled(
+    loop: asyncio.AbstractEventLoop, tell: Callable[[Event], None], every_s: float = 0.1
+) -> Callable[[int, int], None]:
+    """A progress function for a worker thread that passes on at most one report per `every_s`, and the last one
+    unless it is the only one.
+
+    The time to go is that of the steps since the first report, so that waiting for a place does not count.
+    """
+    last = time.monotonic()
+    first: tuple[float, int] | None = None
+    passed = False
+
+    def progress(step: int, steps: int) -> None:
+        nonlocal first, last, passed
+        now = time.monotonic()
+        first = first or (now, step)
+        if now - last < every_s and not (passed and step == steps):
+            return
+        last, passed = now, True
+        done = step - first[1]
+        eta_s = round((now - first[0]) / done * (steps - step), 3) if done else None
+        loop.call_soon_threadsafe(tell, ("progress", {"step": step, "steps": steps, "eta_s": eta_s}))
+
+    return progress
+
+
+def outcome(task: "asyncio.Task[dict[str, Any]]") -> Event:
+    """The last event of a flight."""
+    if task.cancelled():
+        return "error", {"code": JobCanceled.code, "detail": "the replica is stopping", "errors": []}
+    error = task.exception()
+    if error is None:
+        return "output", task.result()
+    if not isinstance(error, ContinuoError):
+        error = GenerationFailed(describe(error))
+    return "error", {
+        "code": error.code,
+        "detail": error.detail,
+        "errors": [dict(item) for item in error.errors],
+    }
