@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deployments.contract import Licence, ModelInfo
+from deployments.contract import Licence, ModelInfo, SoundInfo
 from deployments.denoise.denoiser import Denoiser, Row
 from deployments.loading import Checkpoint, find, load_component, load_tokenizer
 from deployments.mel import CAPABILITIES, MAX_DURATION_S, MelDenoiser, MelModel, MelOptions, MelRequest
@@ -22,9 +22,7 @@ class AudioLDM(MelModel):
     info: ClassVar[ModelInfo] = ModelInfo(
         task="text-to-audio",
         capabilities=CAPABILITIES,
-        sample_rate_hz=16_000,
-        channels=1,
-        max_duration_s=MAX_DURATION_S,
+        sound=SoundInfo(sample_rate_hz=16_000, channels=1, max_duration_s=MAX_DURATION_S),
         licence=Licence(
             weights="CC-BY-NC-SA-4.0", commercial=False, url="https://huggingface.co/cvssp/audioldm-s-full-v2"
         ),

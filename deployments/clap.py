@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import soxr
 
-from deployments.contract import Audio, Context, InvalidInput, Licence, LoadFailed, ModelInfo, Samples
-from deployments.contract import Request as SoundRequest
+from deployments.contract import Licence, LoadFailed, ModelInfo, Samples
 from deployments.loading import Checkpoint, Pulled, WeightOptions, find, load_component, load_tokenizer, packages
 from deployments.memory import Budget, weight_bytes
 from deployments.placement import Placement, PlacementOptions
@@ -33,15 +32,10 @@ class Clap(Pulled):
 
     info: ClassVar[ModelInfo] = ModelInfo(
         task="scoring",
-        capabilities=frozenset(),
-        sample_rate_hz=48_000,
-        channels=1,
-        max_duration_s=3600,
         licence=Licence(weights="Apache-2.0", commercial=True, url="https://huggingface.co/laion/clap-htsat-unfused"),
         revision="clap-1",
         memory_gib=0.7,
     )
-    Request: ClassVar[type[SoundRequest]] = SoundRequest
     Options: ClassVar[type[ClapOptions]] = ClapOptions
     published = Checkpoint(
         repository="laion/clap-htsat-unfused",
@@ -78,10 +72,6 @@ class Clap(Pulled):
         self.rate_hz = int(self.features.sampling_rate)
         self.window = int(self.features.nb_max_samples)
         self.words = lru_cache(1024)(self._words)
-
-    def generate(self, request: SoundRequest, context: Context) -> Audio:
-        """It makes no sound. Raises InvalidInput."""
-        raise InvalidInput("this model scores the sounds of others; it makes none", "/prompt")
 
     def memory(self) -> dict[str, int]:
         """Bytes in use on its device, and of these its weights."""

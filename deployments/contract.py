@@ -3,13 +3,13 @@
 A model author writes one class:
 
     class Tone:
-        info = ModelInfo(task="text-to-audio", ...)
-        Request = ToneRequest            # pydantic, what `input` may hold
+        info = ModelInfo(task="text-to-audio", sound=SoundInfo(...), ...)
+        Request = ToneRequest            # pydantic, what `input` may hold: a SoundRequest, for instance
         Options = ToneOptions            # pydantic, what the entry's `options` may hold
 
         def __init__(self, options: ToneOptions) -> None: ...   # cheap: no files, no imports
         def load(self) -> None: ...       # weights, warm-up; may take minutes
-        def generate(self, request: ToneRequest, context: Context) -> Audio: ...
+        def generate(self, request: ToneRequest, context: Context) -> Audio: ...   # or chunks of it, Image, Encoded
         # and, if it has something to tell there:
         def download(self, report) -> folders ...   # for `continuo models pull`; report(file, bytes, of bytes)
         def missing(self) -> Sequence[str] ...   # a line for each thing that is not on this machine; never raises
@@ -74,11 +74,39 @@ class NoOptions(Frozen):
 
 
 class Request(Frozen):
-    """What every text-to-audio model accepts; a model's own request type adds its fields."""
+    """What every model that makes something accepts; each medium adds its fields, each model its own."""
+
+    seed: int | None = Field(default=None, ge=0, lt=2**32, description="Same seed, same sound; one is drawn if absent.")
+
+
+class SoundRequest(Request):
+    """A sound or a piece of music from words."""
 
     prompt: str = Field(min_length=1, max_length=4000, description="What should be heard, in words.")
     duration_s: float = Field(default=10.0, gt=0, description="Length of the sound in seconds.")
-    seed: int | None = Field(default=None, ge=0, lt=2**32, description="Same seed, same sound; one is drawn if absent.")
+
+
+class SpeechRequest(Request):
+    """A text that is spoken; its length follows from the text."""
+
+    input: str = Field(min_length=1, max_length=100_000, description="What shall be said.")
+    voice: str | None = Field(default=None, max_length=200, description="The voice's name; the model's own if absent.")
+    speed: float = Field(default=1.0, ge=0.25, le=4, description="How many times as fast as usual.")
+
+
+class ImageRequest(Request):
+    """A picture from words."""
+
+    prompt: str = Field(min_length=1, max_length=32_000, description="What should be seen, in words.")
+    size: str | None = Field(
+        default=None, pattern=r"^[1-9]\d{1,4}x[1-9]\d{1,4}$", description="Width x height in pixels, `1024x768`."
+    )
+
+    @property
+    def size_px(self) -> tuple[int, int] | None:
+        """(width, height), None where the model's own is wanted."""
+        width, _, height = (self.size or "").partition("x")
+        return (int(width), int(height)) if self.size else None
 
 
 class Licence(Frozen):
@@ -89,19 +117,33 @@ class Licence(Frozen):
     url: str | None = Field(default=None, description="Its text; weights that are gated are asked for there.")
 
 
-class ModelInfo(Frozen):
-    """The facts of a model that `/v1/models` shows and that routing needs."""
+class SoundInfo(Frozen):
+    """What a model's sounds are like."""
 
-    task: Task
-    capabilities: frozenset[Capability]
     sample_rate_hz: int
     channels: int
     max_duration_s: float
+    loudness_lufs: float = Field(default=-16.0, description="Target loudness unless the request says otherwise.")
+
+
+class ImageInfo(Frozen):
+    """What a model's pictures are like."""
+
+    max_pixels: int = Field(gt=0, description="Of width times height.")
+    multiple_of: int = Field(default=1, ge=1, description="What width and height must be multiples of.")
+
+
+class ModelInfo(Frozen):
+    """The facts of a model that `/v1/models` shows and that routing needs; of its medium, if it makes something."""
+
+    task: Task
+    capabilities: frozenset[Capability] = frozenset()
+    sound: SoundInfo | None = None
+    image: ImageInfo | None = None
     licence: Licence
     revision: str = Field(description="Changes whenever the same request would give other samples.")
     memory_gib: float | None = Field(default=None, description="Of its largest checkpoint in half precision, serving.")
     max_batch: int = Field(default=1, ge=1, description="How many requests `generate_batch` takes at once.")
-    loudness_lufs: float = Field(default=-16.0, description="Target loudness unless the request says otherwise.")
 
 
 @dataclass(frozen=True)
@@ -120,6 +162,26 @@ class Audio:
     def duration_s(self) -> float:
         """Length in seconds."""
         return float(self.samples.shape[-1] / self.sample_rate_hz)
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture in memory: uint8 (height, width, 3 or 4), sRGB and maybe opacity; `facts` as in Audio."""
+
+    pixels: NDArray[np.uint8]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A file that was made elsewhere; it is opened and finished like any other product. `facts` as in Audio."""
+
+    data: bytes
+    media_type: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Product = Audio | Image | Encoded
 
 
 class Cancelled(Exception):
@@ -212,21 +274,35 @@ class Model(Protocol):
     def load(self) -> None:
         """Read weights and warm up. Raises LoadFailed with the reason; called once, in a worker thread."""
 
-    def generate(self, request: Any, context: Context) -> Audio | Iterator[Audio]:
-        """Make one sound; an iterator yields consecutive chunks of it. Runs in a worker thread."""
+    def generate(self, request: Any, context: Context) -> Product | Iterator[Audio]:
+        """Make one product; an iterator yields consecutive chunks of a sound. Runs in a worker thread."""
 
 
 @runtime_checkable
 class BatchModel(Protocol):
     """A model with `info.max_batch` > 1 also generates several requests in one call."""
 
-    def generate_batch(self, requests: Sequence[Any], contexts: Sequence[Context]) -> Sequence[Audio]:
-        """Make one sound per request; a context that is cancelled meanwhile may return anything."""
+    def generate_batch(self, requests: Sequence[Any], contexts: Sequence[Context]) -> Sequence[Product]:
+        """Make one product per request; a context that is cancelled meanwhile may return anything."""
 
 
 @runtime_checkable
 class EngineModel(Protocol):
     """A model with a loop of its own that takes requests while others run (step-level batching)."""
 
-    async def submit(self, request: Any, context: Context) -> Audio:
-        """Make one sound; returns when it is done, raises Cancelled when its context is cancelled."""
+    async def submit(self, request: Any, context: Context) -> Product:
+        """Make one product; returns when it is done, raises Cancelled when its context is cancelled."""
+
+
+@runtime_checkable
+class PartModel(Protocol):
+    """A model that others are composed with (`parts` of their entries); it makes nothing itself and takes no jobs."""
+
+    info: ClassVar[ModelInfo]
+    Options: ClassVar[type[BaseModel]]
+
+    def load(self) -> None:
+        """As a Model's."""
+
+    def ask(self, *question: Any) -> Any:
+        """The answer to a question, which crosses processes as it is. Runs in a worker thread."""

@@ -12,8 +12,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from deployments.contract import Audio, Context, Frozen, InvalidInput, Licence, ModelInfo
-from deployments.contract import Request as SoundRequest
+from deployments.contract import Frozen, Licence, ModelInfo
 from deployments.loading.hub import Report
 from deployments.loading.sentence_models import lacking, pull_minilm
 from deployments.sentence import SentenceEncoder, Vectors, open_encoder
@@ -36,14 +35,9 @@ class Embedder:
 
     info: ClassVar[ModelInfo] = ModelInfo(
         task="embedding",
-        capabilities=frozenset(),
-        sample_rate_hz=0,
-        channels=0,
-        max_duration_s=0,
         licence=Licence(weights="Apache-2.0", commercial=True),
         revision="embedder-1",
     )
-    Request: ClassVar[type[SoundRequest]] = SoundRequest
     Options: ClassVar[type[EmbedderOptions]] = EmbedderOptions
 
     def __init__(self, options: EmbedderOptions | None = None) -> None:
@@ -66,10 +60,6 @@ class Embedder:
     def missing(self) -> list[str]:
         """A line when the sentence model is not on this machine."""
         return lacking(self.options.model_path)
-
-    def generate(self, request: SoundRequest, context: Context) -> Audio:
-        """It makes no sound. Raises InvalidInput."""
-        raise InvalidInput("this model embeds texts for others; it makes no sound", "/prompt")
 
     def ask(self, kind: Kind, texts: Sequence[str] = (), patience_s: float | None = None) -> tuple[str, Vectors]:
         """The digest of the weights, and one vector per text, (texts, dimensions).

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from deployments.contract import Capability, Request
+from deployments.contract import Capability, SoundRequest
 from deployments.denoise.denoiser import Plan, Row
 from deployments.denoise.placed import PlacedDenoiser, PlacedModel, PlacedOptions
 from deployments.denoise.samplers import LinearSampler, from_config
@@ -43,7 +43,7 @@ _SOLVERS: dict[str, dict[str, str]] = {
 }
 
 
-class MelRequest(Request):
+class MelRequest(SoundRequest):
     """A sound from words by diffusion over mel spectrograms, 16 kHz mono."""
 
     duration_s: float = Field(default=10.0, gt=0, le=MAX_DURATION_S, description="Length of the sound in seconds.")

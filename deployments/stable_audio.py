@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from deployments import oobleck
-from deployments.contract import Capability, InvalidInput, Licence, ModelInfo, Request
+from deployments.contract import Capability, InvalidInput, Licence, ModelInfo, SoundInfo, SoundRequest
 from deployments.denoise.denoiser import Denoiser, Plan, Row
 from deployments.denoise.placed import PlacedDenoiser, PlacedModel, PlacedOptions
 from deployments.denoise.samplers import LinearSampler, from_config
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_DURATION_S = 47.0
 
 
-class StableAudioRequest(Request):
+class StableAudioRequest(SoundRequest):
     """A sound from words, 44.1 kHz stereo."""
 
     duration_s: float = Field(default=10.0, gt=0, le=MAX_DURATION_S, description="Length of the sound in seconds.")
@@ -63,9 +63,7 @@ class StableAudio(PlacedModel[StableAudioRequest, StableAudioOptions, "_Denoiser
         capabilities=frozenset(
             {Capability.SEED, Capability.NEGATIVE_PROMPT, Capability.STEPS, Capability.GUIDANCE, Capability.BATCH}
         ),
-        sample_rate_hz=44_100,
-        channels=2,
-        max_duration_s=MAX_DURATION_S,
+        sound=SoundInfo(sample_rate_hz=44_100, channels=2, max_duration_s=MAX_DURATION_S),
         licence=Licence(
             weights="Stability AI Community License; show: Powered by Stability AI",
             commercial=False,

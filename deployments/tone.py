@@ -17,14 +17,15 @@ from deployments.contract import (
     LoadFailed,
     ModelInfo,
     OutOfMemory,
-    Request,
     Samples,
+    SoundInfo,
+    SoundRequest,
 )
 
 SAMPLE_RATE_HZ = 44_100
 
 
-class ToneRequest(Request):
+class ToneRequest(SoundRequest):
     """A sine; the prompt is only recorded."""
 
     duration_s: float = Field(default=1.0, gt=0, le=60, description="Length of the sound in seconds.")
@@ -47,9 +48,7 @@ class Tone:
     info: ClassVar[ModelInfo] = ModelInfo(
         task="text-to-audio",
         capabilities=frozenset({Capability.SEED, Capability.STEPS}),
-        sample_rate_hz=SAMPLE_RATE_HZ,
-        channels=2,
-        max_duration_s=60,
+        sound=SoundInfo(sample_rate_hz=SAMPLE_RATE_HZ, channels=2, max_duration_s=60),
         licence=Licence(weights="Apache-2.0", commercial=True),
         revision="tone-1",
     )

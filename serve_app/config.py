@@ -106,6 +106,9 @@ class ModelEntry(Section):
     model: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
     options: dict[str, Any] = Field(default_factory=dict)
     replicas: Replicas = Replicas()
+    defaults: dict[str, Any] = Field(
+        default_factory=dict, description="Values of fields of `input` that a request leaves out."
+    )
     fallback: tuple[str, ...] = ()
     parts: dict[str, str] = Field(default_factory=dict, description="Other entries that this model is composed with.")
     runtime_env: dict[str, Any] | None = None

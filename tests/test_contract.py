@@ -12,7 +12,7 @@ from deployments.contract import (
     InvalidInput,
     Model,
     OutOfMemory,
-    Request,
+    SoundRequest,
     device_lost,
     memory_ran_out,
 )
@@ -20,17 +20,17 @@ from deployments.tone import Tone
 
 
 def test_a_request_knows_its_limits() -> None:
-    assert Request(prompt="x").duration_s == 10
+    assert SoundRequest(prompt="x").duration_s == 10
     for wrong in ({"prompt": ""}, {"prompt": "x" * 4001}, {"prompt": "x", "seed": -1}, {"prompt": "x", "seed": 2**32}):
         with pytest.raises(ValidationError):
-            Request.model_validate(wrong)
+            SoundRequest.model_validate(wrong)
     for duration_s in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValidationError):
-            Request(prompt="x", duration_s=duration_s)
+            SoundRequest(prompt="x", duration_s=duration_s)
     with pytest.raises(ValidationError, match="Extra inputs"):
-        Request.model_validate({"prompt": "x", "tempo": 3})
+        SoundRequest.model_validate({"prompt": "x", "tempo": 3})
     with pytest.raises(ValidationError, match="frozen"):
-        Request(prompt="x").prompt = "y"
+        SoundRequest(prompt="x").prompt = "y"
 
 
 def test_a_context_stops_at_a_cancel_or_its_deadline() -> None:

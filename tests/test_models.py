@@ -13,15 +13,14 @@ from serve_app.jobs.catalogue import Catalogue, CatalogueEntry
 from serve_app.launch.service import read_config
 from serve_app.replica.replica import whole
 
-PARTS = {"scoring", "embedding"}  # of other models: they make no sound
 CATALOGUE = Catalogue(parse_args(read_config(None)).models)
-ENTRIES = {item.name: item for item in CATALOGUE if item.info.task not in PARTS}
+SOUNDS = {item.name: item for item in CATALOGUE if item.info.sound is not None}
 DURATIONS_S = (0.5, 1.0, 1.234)
 
 
-@pytest.fixture(scope="module", params=list(ENTRIES))
+@pytest.fixture(scope="module", params=list(SOUNDS))
 def entry(request: pytest.FixtureRequest) -> CatalogueEntry:
-    return ENTRIES[request.param]
+    return SOUNDS[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +40,10 @@ def make(model: Any, entry: CatalogueEntry, seed: int, **fields: Any) -> Audio:
 def test_the_facts_are_whole(entry: CatalogueEntry, model: Any) -> None:
     info = entry.info
     assert isinstance(model, Model)
-    assert 8000 <= info.sample_rate_hz <= 192_000
-    assert info.channels in (1, 2)
-    assert 0 < info.max_duration_s < 24 * 3600
+    assert info.sound is not None
+    assert 8000 <= info.sound.sample_rate_hz <= 192_000
+    assert info.sound.channels in (1, 2)
+    assert 0 < info.sound.max_duration_s < 24 * 3600
     assert info.revision
     assert info.licence.weights
     for capability in info.capabilities:
@@ -60,8 +60,8 @@ def test_the_default_request_gives_a_sound_of_the_exact_length(
 ) -> None:
     audio = make(model, entry, 1, duration_s=duration_s)
     assert audio.samples.dtype == np.float32
-    assert audio.samples.shape == (entry.info.channels, round(duration_s * entry.info.sample_rate_hz))
-    assert audio.sample_rate_hz == entry.info.sample_rate_hz
+    assert audio.samples.shape == (entry.info.sound.channels, round(duration_s * entry.info.sound.sample_rate_hz))
+    assert audio.sample_rate_hz == entry.info.sound.sample_rate_hz
     assert np.isfinite(audio.samples).all()
     assert 0.001 < np.abs(audio.samples).max() < 4
 
@@ -81,7 +81,7 @@ def test_a_second_object_gives_the_same_samples(entry: CatalogueEntry, model: An
 def test_a_cancel_ends_it(entry: CatalogueEntry, model: Any) -> None:
     context = Context(seed=1)
     context.cancelled.set()
-    request = entry.request_type(prompt="rain", duration_s=min(60.0, entry.info.max_duration_s))
+    request = entry.request_type(prompt="rain", duration_s=min(60.0, entry.info.sound.max_duration_s))
     with pytest.raises(Cancelled):
         whole(model.generate(request, context))
 
@@ -94,7 +94,7 @@ def test_a_cancel_meanwhile_ends_it_at_the_next_step(entry: CatalogueEntry, mode
         seen.append((step, steps))
         stop.set()
 
-    request = entry.request_type(prompt="rain", duration_s=min(60.0, entry.info.max_duration_s))
+    request = entry.request_type(prompt="rain", duration_s=min(60.0, entry.info.sound.max_duration_s))
     with pytest.raises(Cancelled):
         whole(model.generate(request, Context(seed=1, progress=progress, cancelled=stop)))
     assert len(seen) == 1

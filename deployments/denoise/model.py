@@ -9,7 +9,7 @@ class TangoFlux(DiffusionModel[TangoFluxRequest]):
 import asyncio
 from typing import ClassVar, Generic, TypeVar
 
-from deployments.contract import Audio, Context, Frozen, ModelInfo, Request
+from deployments.contract import Audio, Context, Frozen, ModelInfo, Request, Samples
 from deployments.denoise.denoiser import Denoiser, Plan
 from deployments.denoise.engine import Engine, Settings
 from deployments.loading import packages
@@ -53,9 +53,13 @@ class DiffusionModel(Generic[R]):
         """Make one sound among others that run already."""
         assert self.engine is not None
         samples = await asyncio.wrap_future(self.engine.submit(self.plan(request), context))
-        return Audio(samples, self.info.sample_rate_hz)
+        return self._sound(samples)
 
     def generate(self, request: R, context: Context) -> Audio:
         """Make one sound and wait for it; calls from several threads share their steps."""
         assert self.engine is not None
-        return Audio(self.engine.submit(self.plan(request), context).result(), self.info.sample_rate_hz)
+        return self._sound(self.engine.submit(self.plan(request), context).result())
+
+    def _sound(self, samples: Samples) -> Audio:
+        assert self.info.sound is not None
+        return Audio(samples, self.info.sound.sample_rate_hz)

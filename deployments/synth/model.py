@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from deployments.contract import Audio, Capability, Context, Frozen, Licence, ModelInfo
+from deployments.contract import Audio, Capability, Context, Frozen, Licence, ModelInfo, SoundInfo
 from deployments.loading.sentence_models import lacking
 from deployments.synth.axes import axes
 from deployments.synth.catalogue import catalogue, page
@@ -34,9 +34,7 @@ class Synth:
                 Capability.STREAMING,
             }
         ),
-        sample_rate_hz=SAMPLE_RATE_HZ,
-        channels=2,
-        max_duration_s=MAX_DURATION_S,
+        sound=SoundInfo(sample_rate_hz=SAMPLE_RATE_HZ, channels=2, max_duration_s=MAX_DURATION_S),
         licence=Licence(weights="Apache-2.0", commercial=True),
         revision="synth-4",
     )  # fmt: skip

@@ -5,14 +5,14 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from deployments.contract import Request
+from deployments.contract import SoundRequest
 from deployments.synth.musical import read_terms
 from deployments.synth.roles import ROLES
 
 MAX_DURATION_S = 600.0
 
 
-class SynthRequest(Request):
+class SynthRequest(SoundRequest):
     """A sound from words, made by the C++ synthesizer. A field beats what the prompt says."""
 
     duration_s: float = Field(default=10.0, ge=0.05, le=MAX_DURATION_S, description="Length of the sound in seconds.")

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from deployments.contract import Capability, Licence, LoadFailed, ModelInfo
+from deployments.contract import Capability, Licence, LoadFailed, ModelInfo, SoundInfo
 from deployments.denoise.denoiser import Denoiser, Plan
 from deployments.denoise.placed import PlacedModel
 from deployments.loading import Checkpoint, WeightOptions, find
@@ -20,9 +20,7 @@ class TangoFlux(PlacedModel[TangoFluxRequest, TangoFluxOptions, TangoFluxDenoise
     info: ClassVar[ModelInfo] = ModelInfo(
         task="text-to-audio",
         capabilities=frozenset({Capability.SEED, Capability.STEPS, Capability.GUIDANCE, Capability.BATCH}),
-        sample_rate_hz=SAMPLE_RATE_HZ,
-        channels=2,
-        max_duration_s=MAX_DURATION_S,
+        sound=SoundInfo(sample_rate_hz=SAMPLE_RATE_HZ, channels=2, max_duration_s=MAX_DURATION_S),
         licence=Licence(
             weights="research only: Stability AI Community License and WavCaps; show: Powered by Stability AI",
             commercial=False,

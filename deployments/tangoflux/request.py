@@ -2,14 +2,14 @@
 
 from pydantic import Field
 
-from deployments.contract import Request
+from deployments.contract import SoundRequest
 from deployments.denoise.placed import PlacedOptions
 
 SAMPLE_RATE_HZ = 44_100
 MAX_DURATION_S = 30.0
 
 
-class TangoFluxRequest(Request):
+class TangoFluxRequest(SoundRequest):
     """A sound from words, 44.1 kHz stereo."""
 
     duration_s: float = Field(default=10.0, gt=0, le=MAX_DURATION_S, description="Length of the sound in seconds.")

@@ -14,7 +14,6 @@ import mmap
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import BinaryIO, Literal
 
@@ -22,9 +21,10 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
+from serve_app.deliver.delivery import File
+from serve_app.deliver.sound import Format
 from serve_app.errors import StorageFull
 
-Format = Literal["wav", "flac", "opus", "mp3"]
 BitDepth = Literal[16, 24, 32]
 Block = NDArray[np.float32] | NDArray[np.int16] | NDArray[np.int32]
 
@@ -47,25 +47,13 @@ _OGG_SERIAL = struct.pack("<I", 0x436F_6E74)
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """One finished file: its bytes, its media type and the extension of its name (without the dot).
-
-    The bytes of a long sound are mapped from a temporary file that has no name, and end with the last reference.
-    """
-
-    data: bytes | mmap.mmap
-    media_type: str
-    extension: str
-
-
 def encoder_rate_hz(format: Format, rate_hz: int) -> int:
     """Return the rate to resample to before `encode`: the next that the format has, or its highest."""
     rates = RATES_HZ.get(format)
     return rate_hz if rates is None else min((rate for rate in rates if rate >= rate_hz), default=rates[-1])
 
 
-def encode(samples: NDArray[np.float32], sample_rate_hz: int, format: Format, bit_depth: BitDepth = 16) -> Encoded:
+def encode(samples: NDArray[np.float32], sample_rate_hz: int, format: Format, bit_depth: BitDepth = 16) -> File:
     """Encode float32 samples (channels, frames), nominal range [-1, 1].
 
     `bit_depth` concerns wav (16, 24, or 32 for float) and flac (16, 24): integers are dithered with
@@ -91,12 +79,12 @@ def encode(samples: NDArray[np.float32], sample_rate_hz: int, format: Format, bi
         _write(_Target(memory), blocks, sample_rate_hz, len(samples), options)
         with memory.getbuffer() as view:
             _make_reproducible(view, format)
-        return Encoded(memory.getvalue(), MEDIA_TYPES[format], format)
+        return File(memory.getvalue(), MEDIA_TYPES[format])
     with TemporaryFile(buffering=0) as file:
         _write(_Target(file), blocks, sample_rate_hz, len(samples), options)
         data = mmap.mmap(file.fileno(), 0)
     _make_reproducible(data, format)
-    return Encoded(data, MEDIA_TYPES[format], format)
+    return File(data, MEDIA_TYPES[format])
 
 
 class _Target:

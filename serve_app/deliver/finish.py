@@ -14,7 +14,8 @@ import synth_native
 from numpy.typing import NDArray
 
 from deployments.contract import Audio
-from serve_app.deliver.encode import Format, encoder_rate_hz
+from serve_app.deliver.encode import encoder_rate_hz
+from serve_app.deliver.sound import Format
 from serve_app.errors import UnusableAudio
 
 Samples = NDArray[np.float32]
@@ -43,10 +44,11 @@ def finish(
     *,
     duration_s: float | None = None,
     sample_rate_hz: int | None = None,
+    channels: int | None = None,
     loudness_lufs: float = -16.0,
     format: Format = "wav",
 ) -> Finished:
-    """Check, cut to `duration_s`, resample for `format`, and set integrated loudness and true peak.
+    """Check, cut to `duration_s`, make mono or stereo, resample for `format`, set integrated loudness and true peak.
 
     At its peak the sound is in memory twice if nobody else holds `audio`, whose samples go once they are read.
     The result has round(duration_s * rate) frames. Loudness is met within 0.5 LU unless `limited_by` says
@@ -57,6 +59,8 @@ def finish(
     del audio
     if duration_s is not None:
         samples = _of_length(samples, duration_s, from_hz)
+    if channels is not None:
+        samples = _with_channels(samples, channels)
     rate_hz = encoder_rate_hz(format, sample_rate_hz or from_hz)
     asked_s = samples.shape[1] / from_hz if duration_s is None else duration_s
     samples = _resampled(samples, from_hz, rate_hz, max(1, round(asked_s * rate_hz)))
@@ -102,6 +106,14 @@ def _of_length(samples: Samples, duration_s: float, rate_hz: int) -> Samples:
         padded = synth_native.fade(samples, 0, min(got // 4, round(_EDGE_S * rate_hz)))
         return np.pad(padded, ((0, 0), (0, asked - got)))
     return synth_native.fade(samples[:, :asked], 0, min(asked // 4, round(_CUT_S * rate_hz)))
+
+
+def _with_channels(samples: Samples, channels: int) -> Samples:
+    """Mono is the mean of all channels, stereo from mono is the same twice; of more than two the mean is spread."""
+    if len(samples) == channels:
+        return samples
+    mono = samples if len(samples) == 1 else samples.mean(axis=0, keepdims=True)
+    return np.repeat(mono, channels, axis=0)
 
 
 def _resampled(samples: Samples, from_hz: int, to_hz: int, frames: int) -> Samples:

@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 
 from serve_app import __version__
+from serve_app.deliver.sound import SoundSettings
 from serve_app.errors import (
     ContinuoError,
     Forbidden,
@@ -26,7 +27,7 @@ from serve_app.http.forwarded import Forwarded
 from serve_app.http.middleware import Guard, RequestEnvelope, problem_response
 from serve_app.http.routes import audio, files, health, jobs, models, presets, status, webhooks
 from serve_app.http.routes.events import OpenStreams
-from serve_app.http.schemas import GenerationRequest, JobRequest, OutputSettings
+from serve_app.http.schemas import GenerationRequest, JobRequest
 from serve_app.runtime import Runtime
 
 _CORS: dict[str, Any] = {
@@ -86,7 +87,7 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     if any(item["type"] == "json_invalid" for item in details):
         where = details[0].get("ctx", {}).get("error", "")
         return problem_response(Malformed(f"the body is not JSON: {where}"), request.url.path)
-    known = [*JobRequest.model_fields, *GenerationRequest.model_fields, *OutputSettings.model_fields]
+    known = [*JobRequest.model_fields, *GenerationRequest.model_fields, *SoundSettings.model_fields]
     body: Any = [{**item, "loc": tuple(item["loc"])[1:]} for item in details]  # without "body", "query", "header"
     found = field_errors(body, "", known)
     return problem_response(Invalid(f"{found[0]['pointer']}: {found[0]['detail']}", found), request.url.path)

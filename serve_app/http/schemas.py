@@ -5,28 +5,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.contract import Frozen
+from serve_app.deliver.sound import Format
 
-Format = Literal["wav", "flac", "opus", "mp3"]
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 FINISHED = frozenset({"succeeded", "failed", "canceled"})
 PRIORITY = {"high": 0, "normal": 1, "low": 2}
-
-# Names that other services use for our fields.
-ALIASES = {
-    "audio_length_in_s": "duration_s",
-    "num_inference_steps": "steps",
-    "num_waveforms_per_prompt": "n",
-}
-
-
-class OutputSettings(Frozen):
-    """How a finished sound leaves: part of every audio request, whatever model makes it."""
-
-    n: int = Field(default=1, ge=1, le=8, description="How many candidates; candidate i has seed + i.")
-    format: Format = Field(default="flac", description="Opus and MP3 cost about 20 ms per second of sound.")
-    bit_depth: Literal[16, 24, 32] = Field(default=16, description="wav: 16, 24, or 32 (float); flac: 16 or 24.")
-    sample_rate_hz: int | None = Field(default=None, ge=8000, le=192_000, description="The model's own if absent.")
-    loudness_lufs: float | None = Field(default=None, ge=-60, le=-5, description="Integrated loudness (EBU R128).")
 
 
 class WebhookRequest(Frozen):
@@ -69,6 +52,7 @@ class GenerationRequest(BaseModel):
     n: int | None = None
     format: Format | None = None
     sample_rate_hz: int | None = None
+    channels: Literal[1, 2] | None = None
     loudness_lufs: float | None = None
     webhook: WebhookRequest | None = None
     priority: Literal["low", "normal", "high"] = "normal"

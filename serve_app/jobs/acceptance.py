@@ -18,8 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from serve_app.config import Limits, Retention
 from serve_app.errors import ContinuoError, Draining, IdempotencyMismatch, NotFound, Overloaded
 from serve_app.http.schemas import FINISHED, PRIORITY
-from serve_app.jobs.catalogue import Plan
 from serve_app.jobs.execution import Execution, success
+from serve_app.jobs.plan import Plan
 from serve_app.jobs.running import Made, Running, ranked
 from serve_app.jobs.watching import happens
 from serve_app.logs import log

@@ -1,27 +1,24 @@
 """Which model serves a request: the catalogue of entries, checks of a request against one, routing of `auto`."""
 
-import hashlib
-import importlib
-import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from deployments.contract import CAPABILITY_FIELDS, InvalidInput, ModelInfo, Request
+from deployments.contract import CAPABILITY_FIELDS, ModelInfo, Request
 from serve_app.config import ConfigError, Limits, ModelEntry
+from serve_app.deliver.delivery import Delivery, Finding, Settings
+from serve_app.deliver.media import DELIVERIES
 from serve_app.errors import MOST_FINDINGS, Invalid, NotFound, field_errors, pointer, unknown_name
-from serve_app.http.schemas import ALIASES, OutputSettings
+from serve_app.importing import load_class
+from serve_app.jobs.plan import Candidate, Plan, address, parse_input, resolve_aliases
 
-Parsed = TypeVar("Parsed", bound=BaseModel)
-
-# Part of every content address: raise it when finishing or encoding gives other bytes for the same samples.
-PIPELINE_VERSION = 1
-# What parts of other models do; they take no jobs.
+# What models without a medium do for others; they take no jobs.
 _FOR_MODELS = {"scoring": "scores the sounds", "embedding": "embeds the texts"}
+_ALIASES = {name: ours for delivery in DELIVERIES.values() for name, ours in delivery.aliases.items()}
 
 
 @dataclass(frozen=True)
@@ -46,18 +43,28 @@ class CatalogueEntry:
     @property
     def takes_jobs(self) -> bool:
         """Whether it makes something by itself, not only for other models."""
-        return self.info.task not in _FOR_MODELS
+        return self.info.task in DELIVERIES
+
+    @property
+    def delivery(self) -> Delivery:
+        """How what it makes leaves; only of one that takes jobs."""
+        return DELIVERIES[self.info.task]
 
     @property
     def request_type(self) -> type[Request]:
-        """What the model's part of `input` must satisfy."""
-        request_type: type[Request] = self.model_class.Request
+        """What the model's part of `input` must satisfy; of a model that takes no jobs the bare Request."""
+        request_type: type[Request] = getattr(self.model_class, "Request", Request)
         return request_type
+
+    @property
+    def kinds(self) -> tuple[type[Request], type[Settings]]:
+        """The two types that share the fields of `input`."""
+        return self.request_type, self.delivery.settings
 
     @property
     def fields(self) -> frozenset[str]:
         """Every field that `input` may hold for this model."""
-        return frozenset(self.request_type.model_fields) | frozenset(OutputSettings.model_fields)
+        return frozenset(name for kind in self.kinds for name in kind.model_fields) if self.takes_jobs else frozenset()
 
     @property
     def identity(self) -> list[Any]:
@@ -72,43 +79,15 @@ class CatalogueEntry:
         return None if ask is None else tuple(ask())
 
     def input_schema(self) -> dict[str, Any]:
-        """JSON Schema of `input`."""
-        schema = self.request_type.model_json_schema()
-        settings = OutputSettings.model_json_schema()
+        """JSON Schema of `input`, with the defaults of the entry."""
+        if not self.takes_jobs:
+            return {"type": "object", "properties": {}}
+        schema, settings = (kind.model_json_schema() for kind in self.kinds)
         schema["properties"] = {**schema["properties"], **settings["properties"]}
         schema["$defs"] = {**settings.get("$defs", {}), **schema.get("$defs", {})}
+        for name, value in self.entry.defaults.items():
+            schema["properties"][name]["default"] = value
         return schema
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One sound to be made: the model's request with its seed, the output settings, the content address."""
-
-    key: str
-    seed: int
-    request: dict[str, Any]
-    settings: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A request that was checked against the model that shall serve it."""
-
-    model: str
-    task: str
-    input: dict[str, Any]
-    seed: int
-    seed_given: bool
-    candidates: tuple[Candidate, ...]
-
-
-def load_class(path: str) -> type[Any]:
-    """Import `package.module:Class`. Raises ConfigError that says what is missing."""
-    module_name, _, class_name = path.partition(":")
-    try:
-        return getattr(importlib.import_module(module_name), class_name)  # type: ignore[no-any-return]
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"model class '{path}' cannot be imported: {error}") from None
 
 
 class Catalogue:
@@ -120,19 +99,18 @@ class Catalogue:
         for entry in entries:
             if entry.name in self._entries:
                 raise ConfigError(f"models: the name '{entry.name}' is used twice")
-            model_class = load_class(entry.model)
-            try:
-                options = model_class.Options.model_validate(entry.options)
-            except ValidationError as error:
-                found = field_errors(error.errors(), "", list(model_class.Options.model_fields))
-                text = "; ".join(f"{item['pointer']}: {item['detail']}" for item in found)
-                raise ConfigError(f"models: options of '{entry.name}' are not valid: {text}") from None
-            self._entries[entry.name] = CatalogueEntry(entry, model_class, options)
+            self._entries[entry.name] = _checked(entry)
         for item in self:
             for other in (*item.entry.fallback, *item.entry.parts.values()):
                 if other not in self._entries:
                     raise ConfigError(
                         f"models: '{item.name}' names " + unknown_name("model", other, list(self._entries))
+                    )
+            for other in item.entry.fallback:
+                if DELIVERIES.get(self[other].info.task) is not DELIVERIES.get(item.info.task):
+                    raise ConfigError(
+                        f"models: the fallback of '{item.name}' ({item.info.task}) names '{other}', "
+                        f"whose task is {self[other].info.task}"
                     )
 
     def __iter__(self) -> Iterator[CatalogueEntry]:
@@ -150,50 +128,81 @@ class Catalogue:
         return list(self._entries)
 
     def plan(self, model: str, raw: Mapping[str, Any], *, prefix: str, tasks: Iterable[str] = ()) -> Plan:
-        """Check `raw` against `model` (or find one for `auto`). Raises Invalid with pointers below `prefix`."""
-        given = resolve_aliases(raw, prefix)
+        """Check `raw` against `model` (or find one for `auto`), which must do one of `tasks` if any are given.
+
+        Raises Invalid with pointers below `prefix`.
+        """
+        wanted = frozenset(tasks)
+        given = resolve_aliases(raw, _ALIASES, prefix)
         if model == "auto":
-            entry = self._route(given, prefix, frozenset(tasks))
+            entry = self._route(given, wanted)
         elif model in self._entries:
             entry = self._entries[model]
         else:
             detail = unknown_name("model", model, [*self._entries, "auto"])
-            raise Invalid(detail, [{"pointer": "/model", "detail": detail}])
-        made = self.plan_for(entry.name, given, prefix=prefix)
-        self._refuse_too_big(entry, made.candidates[0], prefix)
-        return made
+            raise Invalid(detail, [_at("/model", detail)])
+        if wanted and entry.info.task not in wanted:
+            having = ", ".join(item.name for item in self if item.info.task in wanted)
+            detail = f"model '{model}' does {entry.info.task}; models for {_listed(wanted)}: {having or 'none'}"
+            raise Invalid(detail, [_at("/model", detail)])
+        request, settings = self._parsed(entry, given, prefix)
+        _refuse(entry.delivery.too_large(request, settings, entry.info, self.sound_bytes), prefix)
+        return self._planned(entry, request, settings)
 
     def plan_for(self, name: str, given: Mapping[str, Any], *, prefix: str) -> Plan:
-        """Check `given` against the model `name`; a seed is drawn for an absent one."""
+        """As `plan`, for input that was accepted before, whatever memory it takes."""
         entry = self[name]
-        if entry.info.task in _FOR_MODELS:
-            detail = f"model '{name}' {_FOR_MODELS[entry.info.task]} of other models; it makes no sound"
+        return self._planned(entry, *self._parsed(entry, given, prefix))
+
+    def _parsed(self, entry: CatalogueEntry, given: Mapping[str, Any], prefix: str) -> tuple[Request, Settings]:
+        """`given` over the entry's defaults, as the model and its delivery take it. Raises Invalid."""
+        name = entry.name
+        if not entry.takes_jobs:
+            detail = f"model '{name}' {_FOR_MODELS[entry.info.task]} of other models; it takes no jobs"
             raise Invalid(detail, [_at("/model", detail)])
         self._refuse_unknown(entry, given, prefix)
-        request, settings = parse_input(entry, given, prefix)
+        parsed, found = parse_input(entry.kinds, {**entry.entry.defaults, **given})
+        _refuse(found, prefix, named=True)
+        request, settings = parsed
+        _refuse(entry.delivery.limits(request, settings, entry.info, name), prefix, named=True)
+        return request, settings
+
+    def _planned(self, entry: CatalogueEntry, request: Request, settings: Settings) -> Plan:
+        """What is to be made; a seed is drawn for an absent one."""
         seed_given = request.seed is not None
         first = request.seed if request.seed is not None else secrets.randbelow(2**31)
-        parts = self._parts(entry)
-        candidates = tuple(_candidate(entry, parts, request, settings, (first + i) % 2**32) for i in range(settings.n))
+        seeds = [(first + i) % 2**32 for i in range(settings.n)]
         stored = {
             **request.model_dump(exclude_none=True),
             **settings.model_dump(exclude_none=True),
             "seed": first,
         }
-        return Plan(name, entry.info.task, stored, first, seed_given, candidates)
+        candidates = self._candidates(entry, request, settings, seeds)
+        return Plan(entry.name, entry.info.task, stored, first, seed_given, candidates)
 
-    def _route(self, given: Mapping[str, Any], prefix: str, tasks: frozenset[str]) -> CatalogueEntry:
+    def _candidates(
+        self, entry: CatalogueEntry, request: Request, settings: Settings, seeds: Iterable[int]
+    ) -> tuple[Candidate, ...]:
+        delivery, parts = entry.delivery, self._parts(entry)
+        resolved = delivery.resolved(settings, entry.info)
+        made = []
+        for seed in seeds:
+            fields = {**request.model_dump(mode="json"), "seed": seed}
+            digest = address(entry.identity, fields, resolved, parts)
+            stem = f"{delivery.kind}/{digest[:2]}/{digest}"
+            beside = {name: f"{stem}.{suffix}" for name, suffix in delivery.companions.items()}
+            made.append(Candidate(f"{stem}.{resolved['format']}", seed, fields, resolved, beside))
+        return tuple(made)
+
+    def _route(self, given: Mapping[str, Any], tasks: frozenset[str]) -> CatalogueEntry:
         fitting = [item for item in self if (item.info.task in tasks if tasks else item.takes_jobs)]
         if not fitting:
             raise Invalid(
-                f"no configured model serves {' or '.join(sorted(tasks))}",
+                f"no configured model serves {_listed(tasks)}",
                 [_at("/model", "no model for this task")],
             )
-        best = [item for item in fitting if item.fields >= given.keys()]
-        duration_s = given.get("duration_s")
-        if isinstance(duration_s, int | float):
-            best = [item for item in best if duration_s <= item.info.max_duration_s] or best
-        return (best or fitting)[0]
+        best = [item for item in fitting if item.fields >= given.keys()] or fitting
+        return next((item for item in best if _serves(item, given)), best[0])
 
     def _parts(self, entry: CatalogueEntry) -> dict[str, Any]:
         """What the parts of an entry are, whatever their names: others may make or choose another sound."""
@@ -203,20 +212,6 @@ class Catalogue:
             found[role] = [*part.identity, *([self._parts(part)] if part.entry.parts else ())]
         return found
 
-    def _refuse_too_big(self, entry: CatalogueEntry, candidate: Candidate, prefix: str) -> None:
-        """Raise Invalid for a sound that would not fit: as float32, at the higher of the two rates that it has."""
-        rate_hz = candidate.settings["sample_rate_hz"]
-        frame_bytes = entry.info.channels * 4
-        per_s = max(rate_hz or 0, entry.info.sample_rate_hz) * frame_bytes
-        size = candidate.request["duration_s"] * per_s
-        if size > self.sound_bytes:
-            fits = candidate.request["duration_s"] * entry.info.sample_rate_hz * frame_bytes <= self.sound_bytes
-            detail = (
-                f"{candidate.request['duration_s']:g} s at {per_s // frame_bytes} Hz are {size / 2**20:.0f} MiB, "
-                f"{self.sound_bytes / 2**20:g} MiB are possible: {self.sound_bytes / per_s:.0f} s at this rate"
-            )
-            raise Invalid(detail, [_at(f"{prefix}/{'sample_rate_hz' if fits else 'duration_s'}", detail)])
-
     def _refuse_unknown(self, entry: CatalogueEntry, given: Mapping[str, Any], prefix: str) -> None:
         found, fields = [], entry.fields
         for name in islice((name for name in given if name not in fields), MOST_FINDINGS):
@@ -225,85 +220,55 @@ class Catalogue:
                 models = f"models that do: {', '.join(having)}" if having else "no configured model does"
                 text = f"model '{entry.name}' does not take '{name}'; {models}"
             else:
-                text = unknown_name("field", name, sorted(fields | ALIASES.keys()))
+                text = unknown_name("field", name, sorted(fields | entry.delivery.aliases.keys()))
             found.append(_at(prefix + pointer([name]), text))
         if found:
             raise Invalid(found[0]["detail"], found)
 
 
-def parse_input(entry: CatalogueEntry, given: Mapping[str, Any], prefix: str) -> tuple[Request, OutputSettings]:
-    """The model's request and the output settings. Raises Invalid with a pointer for every wrong field."""
-    found: list[dict[str, str]] = []
-    parsed: list[Any] = []
-    for kind in (entry.request_type, OutputSettings):
-        part = {name: value for name, value in given.items() if name in kind.model_fields}
-        try:
-            parsed.append(strictly(kind, part))
-        except ValidationError as error:
-            found += field_errors(error.errors(), prefix)
-        except InvalidInput as error:
-            found.append(_at(prefix + error.pointer, error.detail))
-    if not found:
-        found = [*_limits(entry, parsed[0], prefix), *_format_limits(parsed[1], prefix)]
-    if found:
-        raise Invalid(f"{found[0]['pointer']}: {found[0]['detail']}", found)
-    return parsed[0], parsed[1]
-
-
-def strictly(kind: type[Parsed], fields: Mapping[str, Any]) -> Parsed:
-    """Validate what came as JSON: no "5" or true for a number. Raises ValidationError."""
+def _checked(entry: ModelEntry) -> CatalogueEntry:
+    """An entry with its class. Raises ConfigError for options or defaults that its model does not take."""
+    model_class = load_class(entry.model)
     try:
-        text = json.dumps(fields, ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair; the field that holds it is named by this
-        return kind.model_validate(fields)
-    return kind.model_validate_json(text, strict=True)
+        options = model_class.Options.model_validate(entry.options)
+    except ValidationError as error:
+        found = field_errors(error.errors(), "", list(model_class.Options.model_fields))
+        raise ConfigError(f"models: options of '{entry.name}' are not valid: {_sentence(found)}") from None
+    item = CatalogueEntry(entry, model_class, options)
+    if item.takes_jobs and not item.delivery.fits(item.info):
+        raise ConfigError(f"models: '{entry.name}' ({entry.model}) does not say what its {item.delivery.kind} is like")
+    unknown = [name for name in entry.defaults if name not in item.fields]
+    if unknown:
+        text = unknown_name("field", unknown[0], sorted(item.fields))
+        raise ConfigError(f"models: defaults of '{entry.name}': {text}")
+    if item.takes_jobs:
+        _, found = parse_input(item.kinds, entry.defaults, partly=True)
+        if found:
+            raise ConfigError(f"models: defaults of '{entry.name}' are not valid: {_sentence(found)}")
+    return item
 
 
-def _limits(entry: CatalogueEntry, request: Request, prefix: str) -> list[dict[str, str]]:
-    if not request.prompt.strip():
-        return [_at(f"{prefix}/prompt", "the prompt is empty")]
-    if request.duration_s > entry.info.max_duration_s:
-        longest = f"{entry.info.max_duration_s:g} s is the longest that model '{entry.name}' makes"
-        limit = f"{longest}, {request.duration_s:g} s were asked"
-        return [_at(f"{prefix}/duration_s", limit)]
-    return []
+def _sentence(found: Iterable[Finding]) -> str:
+    return "; ".join(f"{item['pointer']}: {item['detail']}" for item in found)
 
 
-def _format_limits(settings: OutputSettings, prefix: str) -> list[dict[str, str]]:
-    if settings.bit_depth == 32 and settings.format != "wav":
-        return [_at(f"{prefix}/bit_depth", "32 bit (float) needs format wav")]
-    if settings.format == "mp3" and (settings.sample_rate_hz or 0) > 48_000:
-        return [_at(f"{prefix}/sample_rate_hz", "mp3 has at most 48000 Hz")]
-    return []
+def _serves(item: CatalogueEntry, given: Mapping[str, Any]) -> bool:
+    """Whether a model's limits let this pass."""
+    parsed, found = parse_input(item.kinds, {**item.entry.defaults, **given})
+    return not found and not item.delivery.limits(parsed[0], parsed[1], item.info, item.name)
 
 
-def resolve_aliases(raw: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Our names for the fields of `raw`, without those that are null. Raises Invalid when a field is given twice."""
-    given: dict[str, Any] = {}
-    for name, value in raw.items():
-        ours = ALIASES.get(name, name)
-        if value is None:
-            continue
-        if ours in given or (ours != name and raw.get(ours) is not None):
-            detail = f"'{name}' is another name of '{ours}'; give one of them"
-            raise Invalid(detail, [_at(f"{prefix}/{name}", detail)])
-        given[ours] = value
-    return given
+def _listed(tasks: Iterable[str]) -> str:
+    return " or ".join(sorted(tasks))
 
 
-def _candidate(
-    entry: CatalogueEntry, parts: dict[str, Any], request: Request, settings: OutputSettings, seed: int
-) -> Candidate:
-    fields = {**request.model_dump(mode="json"), "seed": seed}
-    loudness = settings.loudness_lufs if settings.loudness_lufs is not None else entry.info.loudness_lufs
-    delivered = {**settings.model_dump(mode="json", exclude={"n"}), "loudness_lufs": loudness}
-    delivered["asked_loudness"] = settings.loudness_lufs is not None
-    address = [PIPELINE_VERSION, *entry.identity, fields, delivered]
-    if parts:  # what it is composed with is part of what is stored, a score for instance
-        address.append(parts)
-    digest = hashlib.sha256(json.dumps(address, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-    return Candidate(f"audio/{digest[:2]}/{digest}.{settings.format}", seed, fields, delivered)
+def _refuse(found: Iterable[Finding], prefix: str, *, named: bool = False) -> None:
+    """Raise Invalid if anything was found, with the first in words; `named`: with its field."""
+    below = [_at(prefix + item["pointer"], item["detail"]) for item in found]
+    if below:
+        first = below[0]
+        raise Invalid(f"{first['pointer']}: {first['detail']}" if named else first["detail"], below)
 
 
-def _at(pointer: str, detail: str) -> dict[str, str]:
+def _at(pointer: str, detail: str) -> Finding:
     return {"pointer": pointer, "detail": detail}

@@ -28,9 +28,10 @@ from serve_app.errors import (
     StorageUnavailable,
     from_code,
 )
-from serve_app.jobs.catalogue import Candidate, Catalogue, Plan
+from serve_app.jobs.catalogue import Catalogue
 from serve_app.jobs.persistence import Persistence
 from serve_app.jobs.places import Slots
+from serve_app.jobs.plan import Candidate, Plan
 from serve_app.jobs.running import (
     Handle,
     Made,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deployments.contract import Audio, BatchModel, Cancelled, Context
+from deployments.contract import BatchModel, Cancelled, Context, Product
 
-Waiting = tuple[Any, Context, "asyncio.Future[Audio]"]
+Waiting = tuple[Any, Context, "asyncio.Future[Product]"]
 
 
 class Batcher:
@@ -23,9 +23,9 @@ class Batcher:
         self.waiting: deque[Waiting] = deque()
         self.task: asyncio.Task[None] | None = None
 
-    async def submit(self, request: Any, context: Context) -> Audio:
+    async def submit(self, request: Any, context: Context) -> Product:
         """Make one sound in whatever batch comes next."""
-        future: asyncio.Future[Audio] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Product] = asyncio.get_running_loop().create_future()
         self.waiting.append((request, context, future))
         if self.task is None or self.task.done():
             self.task = asyncio.create_task(self._drive())
@@ -52,7 +52,7 @@ class Batcher:
         requests, contexts, futures = zip(*batch, strict=True)
         loop = asyncio.get_running_loop()
         try:
-            results: Sequence[Audio] = await loop.run_in_executor(
+            results: Sequence[Product] = await loop.run_in_executor(
                 self.thread, self.model.generate_batch, requests, contexts
             )
             for future, audio in zip(futures, results, strict=True):

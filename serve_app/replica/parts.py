@@ -7,18 +7,10 @@ the model itself.
 import asyncio
 from typing import Any
 
-from serve_app.deliver.finish import Finished
-from serve_app.logs import log
+from serve_app.deliver.scoring import PartFailed
+from serve_app.replica.work import Answer
 
-SCORER = "scorer"
 PATIENCE_S = 60.0
-
-# ("answer", it) or ("error", why): errors of a part are an answer too, so that they cross processes as text
-Answer = tuple[str, Any]
-
-
-class PartFailed(RuntimeError):
-    """A part gave no answer; the message says why."""
 
 
 class RemotePart:
@@ -60,19 +52,3 @@ class RemotePart:
 def connected(parts: dict[str, Any]) -> dict[str, Any]:
     """The parts of an entry as something to ask; deployment handles (they have `remote`) are wrapped."""
     return {name: RemotePart(part) if hasattr(part, "remote") else part for name, part in parts.items()}
-
-
-def scored(parts: dict[str, Any], prompt: str, sound: Finished) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What goes into the output and into the facts of a sound whose model has a scorer; both empty when it has none.
-
-    Without an answer the sound leaves without a score, and the facts say why.
-    """
-    scorer = parts.get(SCORER)
-    if scorer is None:
-        return {}, {}
-    try:
-        score = scorer.ask(prompt, sound.samples.mean(axis=0), sound.sample_rate_hz)
-    except PartFailed as error:
-        log.warning("a sound was not scored", extra={"reason": str(error)})
-        return {"clap_score": None}, {"scoring": {"off": str(error)}}
-    return {"clap_score": round(float(score), 6)}, {"scoring": {"off": None}}

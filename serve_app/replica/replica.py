@@ -1,8 +1,8 @@
 """The one wrapper that turns any Model into a Serve deployment.
 
 A call of `run` passes: loaded? -> joined to an equal one in flight? -> generate (worker thread, batch or engine)
--> finish -> encode -> put. It yields events, see work.py: ("taken", {}) at once, the last is `output` or `error`.
-Audio never leaves the replica but through storage.
+-> deliver (finish, encode) -> put. It yields events, see work.py: ("taken", {}) at once, the last is `output` or
+`error`. What it makes never leaves the replica but through storage.
 """
 
 import asyncio
@@ -16,19 +16,19 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from deployments.contract import Audio, Context, EngineModel, LoadFailed, Unhealthy, device_lost
+from deployments.contract import Audio, Context, EngineModel, LoadFailed, Product, Request, Unhealthy, device_lost
 from serve_app.config import ModelEntry, StorageConfig
-from serve_app.deliver.encode import encode
-from serve_app.deliver.finish import finish
+from serve_app.deliver.delivery import File
+from serve_app.deliver.media import DELIVERIES
 from serve_app.errors import ContinuoError, GenerationFailed, JobCanceled, ModelNotReady
-from serve_app.jobs.catalogue import load_class
+from serve_app.importing import load_class
 from serve_app.logs import log, set_up_logging
 from serve_app.memory import give_back_later
 from serve_app.replica.batching import Batcher
-from serve_app.replica.parts import PATIENCE_S, Answer, RemotePart, connected, scored
+from serve_app.replica.parts import PATIENCE_S, RemotePart, connected
 from serve_app.replica.translation import describe, first_line, translate
-from serve_app.replica.work import LAST, Event, Work
-from serve_app.storage import open_storage
+from serve_app.replica.work import LAST, Answer, Event, Work
+from serve_app.storage import Stat, open_storage
 
 TAKEN_AFTER_S = 0.02  # most calls have something to tell before, and each event is a hop
 RELOAD_AFTER_S = 30.0
@@ -59,17 +59,19 @@ class Replica:
         self.parts = connected(parts)
         self.storage = open_storage(storage)
         model_class = load_class(entry.model)
-        self.request_type = model_class.Request
         self.info = model_class.info
+        self.request_type: type[Request] = getattr(model_class, "Request", Request)  # of a part nobody asks for one
         self.model = model_class(model_class.Options.model_validate(entry.options))
         if self.parts and hasattr(self.model, "compose"):  # before load, which may ask them
             self.model.compose(self.parts)
+        if self.info.task in DELIVERIES:
+            self.delivery = DELIVERIES[self.info.task]
         self.flights: dict[str, Flight] = {}
         at_once = max(2, entry.replicas.target_ongoing)
         self.workers = ThreadPoolExecutor(at_once, thread_name_prefix="generate")
         self.askers = ThreadPoolExecutor(at_once, thread_name_prefix="ask")  # a question never waits behind a sound
         self.batcher = Batcher(self.model, self.info.max_batch) if self.info.max_batch > 1 else None
-        self.submit: Callable[[Any, Context], Awaitable[Audio]] | None = None
+        self.submit: Callable[[Any, Context], Awaitable[Product]] | None = None
         if isinstance(self.model, EngineModel):
             self.submit = self.model.submit
         elif self.batcher is not None:
@@ -168,7 +170,7 @@ class Replica:
             self.lost = describe(error)
 
     async def run(self, work: Work) -> AsyncIterator[Event]:
-        """Make one sound and yield what happens; the last event is `output` or `error`."""
+        """Make one product and yield what happens; the last event is `output` or `error`."""
         queue: asyncio.Queue[Event] = asyncio.Queue()
         flight = self._join(work, queue)
         assert flight.task is not None
@@ -222,70 +224,57 @@ class Replica:
         if self.submit is None:  # generate and deliver in one thread, one hop
             return await self._in_thread(self._make, work, request, context)
         started = time.perf_counter()
-        sound = [await self.submit(request, context)]
+        product = [await self.submit(request, context)]
         run_s = time.perf_counter() - started
         context.check()
-        return await self._in_thread(self._deliver, work, request.duration_s, sound, run_s)
+        return await self._in_thread(self._deliver, work, request, product, run_s)
 
     def _make(self, work: Work, request: Any, context: Context) -> dict[str, Any]:
         context.check()  # it may have waited for the thread
         started = time.perf_counter()
-        sound = [whole(self.model.generate(request, context))]
+        product = [whole(self.model.generate(request, context))]
         run_s = time.perf_counter() - started
         context.check()
-        return self._deliver(work, request.duration_s, sound, run_s)
+        return self._deliver(work, request, product, run_s)
 
-    def _deliver(self, work: Work, duration_s: float, sound: list[Audio], run_s: float) -> dict[str, Any]:
-        """Finish, encode, put and score the one sound; it is taken out of the list, so that no caller holds it."""
-        settings, facts = work.settings, sound[0].facts
-        loudness = settings["loudness_lufs"]
-        if sound[0].loudness_lufs is not None and not settings["asked_loudness"]:
-            loudness = sound[0].loudness_lufs
-        clock = [time.perf_counter()]
-        finished = finish(
-            sound.pop(),
-            duration_s=duration_s,
-            sample_rate_hz=settings["sample_rate_hz"],
-            loudness_lufs=loudness,
-            format=settings["format"],
-        )
-        clock.append(time.perf_counter())
-        encoded = encode(finished.samples, finished.sample_rate_hz, settings["format"], settings["bit_depth"])
-        clock.append(time.perf_counter())
-        # What put does with bytes (hash, slice, write) a mapped file can do as well.
-        stat = self.storage.put(work.key, cast(bytes, encoded.data), encoded.media_type)
-        clock.append(time.perf_counter())
-        score, scoring = scored(self.parts, work.request["prompt"], finished)
-        frames = finished.samples.shape[-1]
-        return {
-            "output": {
-                "key": work.key,
-                "media_type": stat.media_type or encoded.media_type,
-                "bytes": stat.bytes,
-                "sha256": stat.sha256,
-                "duration_s": frames / finished.sample_rate_hz,
-                "sample_rate_hz": finished.sample_rate_hz,
-                "channels": finished.samples.shape[0],
-                "quality": finished.quality,
-                "seed": work.seed,
-                **score,
-            },
-            "facts": {**facts, **scoring},
-            "metrics": {
-                "run_s": run_s,
-                "finish_s": clock[1] - clock[0],
-                "encode_s": clock[2] - clock[1],
-                "store_s": clock[3] - clock[2],
-            },
+    def _deliver(self, work: Work, request: Any, product: list[Product], run_s: float) -> dict[str, Any]:
+        """Finish, encode, put and score the one product; it is taken out of the list, so that no caller holds it."""
+        facts = product[0].facts
+        delivered = self.delivery.deliver(product, request, work.settings)
+        started = time.perf_counter()
+        stat = self._put(work.key, delivered.file)
+        for name, file in delivered.companions.items():
+            self._put(work.companions[name], file)
+        store_s = time.perf_counter() - started
+        score, scoring = self.delivery.score(self.parts, work.request, delivered)
+        output = {
+            "key": work.key,
+            "media_type": stat.media_type or delivered.file.media_type,
+            "bytes": stat.bytes,
+            "sha256": stat.sha256,
+            **delivered.facts,
+            "seed": work.seed,
+            **score,
         }
+        if delivered.companions:
+            output["companions"] = {name: work.companions[name] for name in delivered.companions}
+        return {
+            "output": output,
+            "facts": {**facts, **scoring},
+            "metrics": {"run_s": run_s, **delivered.metrics, "store_s": store_s},
+        }
+
+    def _put(self, key: str, file: File) -> Stat:
+        # What put does with bytes (hash, slice, write) a mapped file can do as well.
+        return self.storage.put(key, cast(bytes, file.data), file.media_type)
 
     async def _in_thread(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.workers, work, *args)
 
 
-def whole(made: Audio | Iterator[Audio]) -> Audio:
-    """One Audio from a model's answer, whether it came at once or in chunks."""
-    if isinstance(made, Audio):
+def whole(made: Product | Iterator[Audio]) -> Product:
+    """One product from a model's answer, whether it came at once or as chunks of a sound."""
+    if isinstance(made, Product):
         return made
     chunks = list(made)
     if not chunks:

@@ -1,6 +1,7 @@
 """What travels between a job and a replica: plain data, because it crosses processes. Audio never does."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 # The first event of any kind says that the call has reached a replica's process; ("taken", {}) comes when there is
@@ -10,10 +11,13 @@ from typing import Any
 Event = tuple[str, dict[str, Any]]
 LAST = ("output", "error")
 
+# ("answer", it) or ("error", why): errors of a part are an answer too, so that they cross processes as text
+Answer = tuple[str, Any]
+
 
 @dataclass(frozen=True)
 class Work:
-    """One candidate: the checked request, how the sound shall leave, where it is stored, how long it is wanted.
+    """One candidate: the checked request, how its product shall leave, where it is stored, how long it is wanted.
 
     Time travels as what is left of it: the clocks of two machines differ.
     """
@@ -25,6 +29,7 @@ class Work:
     request: dict[str, Any]
     settings: dict[str, Any]
     seconds_left: float | None = None  # None: for ever
+    companions: Mapping[str, str] = field(default_factory=dict)  # keys of what is stored beside it, by name
 
 
 class ReplicaGone(Exception):

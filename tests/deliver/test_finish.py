@@ -8,8 +8,8 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from deployments.contract import Audio
-from serve_app.deliver.encode import Format
 from serve_app.deliver.finish import finish
+from serve_app.deliver.sound import Format
 from serve_app.errors import UnusableAudio
 
 RATE_HZ = 48_000

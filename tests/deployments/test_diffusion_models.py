@@ -56,7 +56,7 @@ def test_the_contract_holds(make: Any) -> None:
         assert CAPABILITY_FIELDS.get(capability, frozenset()) <= set(model.Request.model_fields)
     for duration_s in (0.02, 0.5, 0.713):
         samples = sound(model, duration_s=duration_s)
-        assert samples.shape == (info.channels, round(duration_s * info.sample_rate_hz))
+        assert samples.shape == (info.sound.channels, round(duration_s * info.sound.sample_rate_hz))
         assert samples.dtype == np.float32
         assert 0.001 < np.abs(samples).max() < 4
     assert np.array_equal(sound(model), sound(model))

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from serve_app.config import parse_args
+from serve_app.deliver.sound import SoundDelivery
 from serve_app.errors import Invalid, NotFound
-from serve_app.jobs.catalogue import Catalogue, Plan, load_class, resolve_aliases
+from serve_app.importing import load_class
+from serve_app.jobs.catalogue import Catalogue
+from serve_app.jobs.plan import Plan, resolve_aliases
 from tests.support.service import Json, entry
 
 CATALOGUE = Catalogue(
@@ -140,13 +143,17 @@ def test_what_is_stored_is_plain_json_and_means_the_same_again() -> None:
     assert CATALOGUE.plan_for("tone", stored, prefix="/input") == made
 
 
+def aliased(raw: Json) -> Json:
+    return resolve_aliases(raw, SoundDelivery.aliases, "/input")
+
+
 def test_aliases_are_other_names() -> None:
-    assert resolve_aliases({"audio_length_in_s": 3, "num_waveforms_per_prompt": 2}, "") == {"duration_s": 3, "n": 2}
-    assert resolve_aliases({"audio_length_in_s": 3, "duration_s": None}, "") == {"duration_s": 3}
-    assert resolve_aliases({"audio_length_in_s": None, "duration_s": 2}, "") == {"duration_s": 2}
+    assert aliased({"audio_length_in_s": 3, "num_waveforms_per_prompt": 2}) == {"duration_s": 3, "n": 2}
+    assert aliased({"audio_length_in_s": 3, "duration_s": None}) == {"duration_s": 3}
+    assert aliased({"audio_length_in_s": None, "duration_s": 2}) == {"duration_s": 2}
     for both in ({"steps": 1, "num_inference_steps": 1}, {"num_inference_steps": 1, "steps": 2}):
         with pytest.raises(Invalid) as refused:
-            resolve_aliases(both, "/input")
+            aliased(both)
         assert refused.value.errors[0]["pointer"] == "/input/num_inference_steps"
 
 

@@ -18,9 +18,11 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from deployments.contract import Audio
-from serve_app.deliver.encode import Encoded, Format, encode
+from serve_app.deliver.delivery import File
+from serve_app.deliver.encode import encode
 from serve_app.deliver.finish import Finished, finish
-from serve_app.jobs.catalogue import PIPELINE_VERSION
+from serve_app.deliver.sound import Format
+from serve_app.jobs.plan import PIPELINE_VERSION
 
 RATE_HZ = 48_000  # one that every format has, so that nothing is resampled
 # By version: what was told when it was new. A change of bytes is a new version with an entry of its own.
@@ -73,7 +75,7 @@ GOLDEN: dict[int, dict[str, Any]] = {
 }
 ADVICE = (
     "the same sound becomes other bytes than before. If that is meant, raise PIPELINE_VERSION in "
-    "serve_app/jobs/catalogue.py and add an entry for it to GOLDEN; found: "
+    "serve_app/jobs/plan.py and add an entry for it to GOLDEN; found: "
 )
 
 
@@ -96,22 +98,22 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def decoded(encoded: Encoded, dtype: str) -> NDArray[Any]:
+def decoded(encoded: File, dtype: str) -> NDArray[Any]:
     samples: NDArray[Any] = sf.read(io.BytesIO(encoded.data), dtype=dtype, always_2d=True)[0]
     return samples
 
 
-def header(encoded: Encoded) -> bytes:
+def header(encoded: File) -> bytes:
     """What stands before the sound and no processor changes."""
     data = bytes(encoded.data)
-    if encoded.extension == "flac":  # the sizes of the smallest and the largest frame stand between
+    if encoded.media_type == "audio/flac":  # the sizes of the smallest and the largest frame stand between
         return data[:12] + data[18:26]
-    if encoded.extension == "opus":
+    if encoded.media_type == "audio/ogg":
         return data[28:47]  # OpusHead: version, channels, pre-skip, rate, gain
     return data[:4]  # of an MP3 frame
 
 
-def error_db(encoded: Encoded, sound: Finished) -> float:
+def error_db(encoded: File, sound: Finished) -> float:
     """The power of what the codec changed, against that of the sound, in dB."""
     difference = decoded(encoded, "float64").T - sound.samples
     return float(10 * np.log10(np.mean(difference**2) / np.mean(sound.samples.astype(np.float64) ** 2)))

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from deployments.contract import Capability, Licence, ModelInfo, Request
+from deployments.contract import Capability, Licence, ModelInfo, SoundInfo, SoundRequest
 from deployments.denoise.denoiser import Denoiser, Plan, Row, Sampler
 from deployments.denoise.model import DiffusionModel, DiffusionOptions
 from deployments.denoise.samplers import euler_flow
@@ -152,7 +152,7 @@ class SmallDiT(nn.Module):
         return torch.einsum("nlc,kcf->nklf", latents, self.speaker).flatten(2)
 
 
-class SmallRequest(Request):
+class SmallRequest(SoundRequest):
     """A sound of the small network."""
 
     steps: int = Field(default=10, ge=1, le=100_000)
@@ -165,9 +165,7 @@ class Small(DiffusionModel[SmallRequest]):
     info: ClassVar[ModelInfo] = ModelInfo(
         task="text-to-audio",
         capabilities=frozenset({Capability.SEED, Capability.STEPS, Capability.GUIDANCE, Capability.BATCH}),
-        sample_rate_hz=8000,
-        channels=2,
-        max_duration_s=30,
+        sound=SoundInfo(sample_rate_hz=8000, channels=2, max_duration_s=30),
         licence=Licence(weights="random", commercial=True),
         revision="small-1",
     )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from deployments.contract import Audio, Cancelled, Capability, Context, ModelInfo, Request
+from deployments.contract import Audio, Cancelled, Capability, Context, ModelInfo, SoundInfo, SoundRequest
 from deployments.tone import SAMPLE_RATE_HZ, Tone, ToneRequest, sine
 
 
@@ -47,7 +47,12 @@ class ChunkTone(Tone):
             yield Audio(samples[:, start : start + SAMPLE_RATE_HZ // 10], SAMPLE_RATE_HZ, {"chunks": start})
 
 
-class LongRequest(Request):
+def lasting(max_duration_s: float) -> SoundInfo:
+    """The tone's sound, but longer or shorter."""
+    return SoundInfo(sample_rate_hz=SAMPLE_RATE_HZ, channels=2, max_duration_s=max_duration_s)
+
+
+class LongRequest(SoundRequest):
     """Minutes of sound."""
 
     duration_s: float = Field(default=10.0, gt=0, le=600)
@@ -57,7 +62,7 @@ class LongNoise:
     """Noise that takes no more memory than its samples."""
 
     info: ClassVar[ModelInfo] = Tone.info.model_copy(
-        update={"capabilities": frozenset({Capability.SEED}), "revision": "long-1", "max_duration_s": 600}
+        update={"capabilities": frozenset({Capability.SEED}), "revision": "long-1", "sound": lasting(600)}
     )
     Request: ClassVar[type[LongRequest]] = LongRequest
     Options: ClassVar[type[Any]] = Tone.Options
@@ -103,7 +108,7 @@ class EngineTone(Tone):
         )
 
 
-class ChimeRequest(Request):
+class ChimeRequest(SoundRequest):
     """What a model without steps takes, which has a tempo."""
 
     tempo_bpm: float = Field(default=120, ge=20, le=300)
@@ -116,7 +121,7 @@ class Chime:
         update={
             "capabilities": frozenset({Capability.SEED, Capability.TEMPO}),
             "revision": "chime-1",
-            "max_duration_s": 20,
+            "sound": lasting(20),
         }
     )
     Request: ClassVar[type[ChimeRequest]] = ChimeRequest
@@ -136,9 +141,8 @@ class Judge:
     """A scorer that likes a sound for the value of one of its samples, and remembers what it was asked."""
 
     info: ClassVar[ModelInfo] = Tone.info.model_copy(
-        update={"task": "scoring", "capabilities": frozenset(), "revision": "judge-1"}
+        update={"task": "scoring", "capabilities": frozenset(), "sound": None, "revision": "judge-1"}
     )
-    Request: ClassVar[type[Request]] = Request
     Options: ClassVar[type[Any]] = Tone.Options
     asked: ClassVar[list[tuple[str, tuple[int, ...], int]]] = []
 
@@ -147,9 +151,6 @@ class Judge:
 
     def load(self) -> None:
         Tone(self.options).load()
-
-    def generate(self, request: Any, context: Context) -> Audio:
-        raise AssertionError("nobody may ask a scorer for sound")
 
     def ask(self, prompt: str, samples: Any, sample_rate_hz: int) -> float:
         self.asked.append((prompt, samples.shape, sample_rate_hz))

@@ -17,7 +17,7 @@ from serve_app.http.keys import Principal
 from serve_app.http.middleware import problem_response
 from serve_app.http.schemas import FINISHED, Job, Problem, WebhookRequest
 from serve_app.jobs.acceptance import Asked
-from serve_app.jobs.catalogue import Plan
+from serve_app.jobs.plan import Plan
 from serve_app.records.job_rows import Row
 from serve_app.runtime import Runtime
 

@@ -1,0 +1,77 @@
+"""What a medium is to the rest of the program: settings of its outputs, limits, how a product becomes a file."""
+
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
+
+from pydantic import Field
+
+from deployments.contract import Frozen, ModelInfo, Product
+
+Finding = dict[str, str]  # {pointer, detail}: a field of `input` that is not possible, and why
+Kind = Literal["audio", "image"]
+
+
+class Settings(Frozen):
+    """How outputs leave, whatever they are; each medium adds its own."""
+
+    n: int = Field(default=1, ge=1, le=8, description="How many candidates; candidate i has seed + i.")
+
+
+@dataclass(frozen=True)
+class File:
+    """A finished file: its bytes and its media type. The bytes of a long sound are mapped from a nameless file."""
+
+    data: bytes | mmap.mmap
+    media_type: str
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A product on its way to storage.
+
+    `facts` go into the output, `metrics` are seconds spent. `companions` are smaller files that are stored beside the
+    main one, by the names that the delivery gives them. `finished` is what a scorer gets.
+    """
+
+    file: File
+    facts: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    companions: Mapping[str, File] = field(default_factory=dict)
+    finished: Any = None
+
+
+class Delivery(Protocol):
+    """One medium. The catalogue asks it before a request is accepted, the replica when the product is there."""
+
+    kind: ClassVar[Kind]
+    settings: ClassVar[type[Settings]]
+    aliases: ClassVar[Mapping[str, str]]  # names of fields that other services use
+    companions: ClassVar[Mapping[str, str]]  # what is stored beside each output: its name, the suffix of its key
+
+    def fits(self, info: ModelInfo) -> bool:
+        """Whether a model declares what its products are like."""
+
+    def limits(self, request: Any, settings: Any, info: ModelInfo, name: str) -> list[Finding]:
+        """What the model called `name` cannot make, or the format cannot hold."""
+
+    def too_large(self, request: Any, settings: Any, info: ModelInfo, most_bytes: int) -> list[Finding]:
+        """Why the product would take more memory than that, before it is made."""
+
+    def resolved(self, settings: Any, info: ModelInfo) -> dict[str, Any]:
+        """The settings as plain data, with what the model decides filled in: part of the content address.
+
+        A setting that came later is left out while it has its default, so that what is stored keeps its address.
+        """
+
+    def deliver(self, product: list[Product], request: Any, settings: Mapping[str, Any]) -> Delivered:
+        """Finish and encode the one product in the list, which is taken out so that no caller holds it.
+
+        `settings` are the resolved ones. Raises UnusableAudio, UnusableImage, StorageFull.
+        """
+
+    def score(
+        self, parts: Mapping[str, Any], request: Mapping[str, Any], delivered: Delivered
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the model's scorer says, if it has one: for the output, for the job's facts."""
