@@ -16,8 +16,8 @@ from ray.serve.config import AutoscalingConfig
 from ray.serve.exceptions import DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
-from serve_app.config import Args, ConfigError, ModelEntry, parse_args, parse_settings, refuse_unsafe
-from serve_app.errors import GenerationFailed, ModelNotReady
+from serve_app.config import Args, ModelEntry, parse_args, parse_settings, refuse_unsafe
+from serve_app.errors import ConfigError, GenerationFailed, ModelNotReady
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.logs import log, set_up_logging
 from serve_app.memory import give_back_later

@@ -1,7 +1,6 @@
-"""The configuration: frozen data, validated when the application is built; its variables and paths filled in."""
+"""The configuration: frozen data, validated when the application is built."""
 
 import difflib
-import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from serve_app.addresses import is_loopback
+from serve_app.errors import ConfigError
+from serve_app.expansion import expand_env, local_path
 
-_VARIABLE = re.compile(r"\$\{(?:FILE:(?!-)([^}]+)|([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?)\}")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")  # as browsers write it
 _HTTP_URL = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
-_LONGEST_SECRET = 64 << 10
 
 
 class Section(BaseModel):
@@ -230,67 +229,6 @@ class Args(Section):
         if not url.startswith(("postgresql://", "postgres://")):
             _refuse_volatile(url)
         return url
-
-
-class ConfigError(ValueError):
-    """The configuration is wrong; the message names the key and the nearest valid one."""
-
-
-def expand_env(value: Any) -> Any:
-    """Replace `${NAME}`, `${NAME:-default}` and `${FILE:/path}` in every string below `value`.
-
-    An empty variable counts as unset; of a file's content one newline at the end is left out. Raises ConfigError for a
-    variable without value or default, and for a file that cannot be read.
-    """
-    try:
-        return _expanded(value)
-    except RecursionError:
-        raise ConfigError("the configuration holds a part that holds itself (YAML's & and *)") from None
-
-
-def _expanded(value: Any) -> Any:
-    if isinstance(value, str):
-        return _VARIABLE.sub(_lookup, value)
-    if isinstance(value, dict):
-        return {key: _expanded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_expanded(item) for item in value]
-    return value
-
-
-def _lookup(match: re.Match[str]) -> str:
-    file, name, default = match.groups()
-    if file is not None:
-        return _content(file)
-    found = os.environ.get(name) or default
-    if found is None:
-        raise ConfigError(
-            f"environment variable {name} is not set, and ${{{name}}} has no default (use ${{{name}:-...}})"
-        )
-    return found
-
-
-def _content(file: str) -> str:
-    """What `${FILE:...}` stands for: a secret that an orchestrator has put into a file."""
-    try:
-        with local_path(file).open("rb") as opened:
-            content = opened.read(_LONGEST_SECRET + 1)
-        if len(content) > _LONGEST_SECRET:
-            raise ConfigError(f"${{FILE:{file}}} is longer than {_LONGEST_SECRET >> 10} KiB")
-        return content.decode().removesuffix("\n").removesuffix("\r")
-    except (OSError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        reason = getattr(error, "strerror", None) or "it does not hold text in UTF-8"
-        raise ConfigError(f"${{FILE:{file}}} cannot be read: {reason}") from None
-
-
-def local_path(text: str) -> Path:
-    """A path of the configuration with `~` filled in. Raises ConfigError for the home of an unknown user."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise ConfigError(f"'{text}' begins with a home folder that is not known; write it in full") from None
 
 
 class Settings(Section):

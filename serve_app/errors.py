@@ -48,6 +48,10 @@ MOST_FINDINGS = 20  # in one answer
 LONGEST_NAME = 64  # of a name that is compared with the known ones: a comparison costs the product of the lengths
 
 
+class ConfigError(ValueError):
+    """The configuration is wrong; the message names the key and the nearest valid one."""
+
+
 class ContinuoError(Exception):
     """The root. `code` and `status` are stable; `detail` is for people."""
 

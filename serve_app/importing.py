@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from serve_app.config import ConfigError
+from serve_app.errors import ConfigError
 
 
 def load_class(path: str) -> type[Any]:

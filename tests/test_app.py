@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from serve_app.config import ConfigError, Limits, parse_args
+from serve_app.config import Limits, parse_args
+from serve_app.errors import ConfigError
 from tests.commands.support import run
 from tests.support.service import Json, entry
 

@@ -7,14 +7,14 @@ from pydantic import ValidationError
 
 from serve_app.config import (
     Args,
-    ConfigError,
     Limits,
-    expand_env,
     parse_args,
     parse_settings,
     refuse_unsafe,
     sqlite_path,
 )
+from serve_app.errors import ConfigError
+from serve_app.expansion import expand_env
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.launch.service import read_config
 from tests.support.service import Json, entry

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from serve_app import __version__
-from serve_app.config import Args, ConfigError, parse_args
+from serve_app.config import Args, parse_args
+from serve_app.errors import ConfigError
 
 Status = Literal["ok", "warning", "failed"]
 _WORST: tuple[Status, ...] = ("failed", "warning", "ok")

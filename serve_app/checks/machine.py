@@ -13,7 +13,8 @@ from serve_app.addresses import bind, proxy_variables
 from serve_app.checks import Check, Probe, Status
 from serve_app.checks.asking import run
 from serve_app.checks.gpu import gpu
-from serve_app.config import Args, LocalStorageConfig, home_of, local_path
+from serve_app.config import Args, LocalStorageConfig, home_of
+from serve_app.expansion import local_path
 
 TRIED_PYTHON = (3, 11)
 LEAST_DISK = 2 << 30

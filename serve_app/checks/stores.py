@@ -15,8 +15,9 @@ from alembic.util import CommandError
 from serve_app.addresses import is_local_url
 from serve_app.checks import Check, Probe
 from serve_app.checks.machine import existing
-from serve_app.config import Args, ConfigError, LocalStorageConfig, S3StorageConfig, home_of, local_path, sqlite_path
-from serve_app.errors import ContinuoError
+from serve_app.config import Args, LocalStorageConfig, S3StorageConfig, home_of, sqlite_path
+from serve_app.errors import ConfigError, ContinuoError
+from serve_app.expansion import local_path
 from serve_app.private import HOME_NAME, is_open_to_others
 from serve_app.records.database import alembic_config, driver_said, open_engine
 from serve_app.storage import Storage, open_storage

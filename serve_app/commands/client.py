@@ -11,7 +11,7 @@ import typer
 
 from serve_app.addresses import is_local_url, proxy_variables
 from serve_app.commands.terminal import fail
-from serve_app.config import ConfigError
+from serve_app.errors import ConfigError
 
 UrlOption = Annotated[str, typer.Option("--url", envvar="CONTINUO_URL", help="The service.")]
 LOCAL_URL = "http://127.0.0.1:8000"

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 import yaml
 
-from serve_app.config import ConfigError, Settings, parse_args
+from serve_app.config import Settings, parse_args
+from serve_app.errors import ConfigError
 
 config_app = typer.Typer(help="The configuration.", no_args_is_help=True)
 ConfigOption = Annotated[

@@ -12,8 +12,7 @@ from typer.core import TyperGroup
 from deployments.contract import LoadFailed
 from serve_app.commands import config, doctor, generate, jobs, keys, models, presets, serve
 from serve_app.commands.terminal import fail
-from serve_app.config import ConfigError
-from serve_app.errors import ContinuoError
+from serve_app.errors import ConfigError, ContinuoError
 
 
 class Program(TyperGroup):

@@ -9,8 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from serve_app.config import ConfigError, local_path, parse_args
-from serve_app.errors import unknown_name
+from serve_app.config import parse_args
+from serve_app.errors import ConfigError, unknown_name
+from serve_app.expansion import local_path
 from serve_app.jobs.catalogue import Catalogue, CatalogueEntry
 from serve_app.launch.service import DEFAULT_CONFIG, read_config
 from serve_app.private import private_folder

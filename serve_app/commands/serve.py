@@ -16,7 +16,8 @@ import typer
 from serve_app.commands.client import api_key, connect
 from serve_app.commands.config import ConfigOption, EnvFileOption, load_env_file
 from serve_app.commands.terminal import in_a_line, visible
-from serve_app.config import ConfigError, parse_args
+from serve_app.config import parse_args
+from serve_app.errors import ConfigError
 
 FIRST_SOUND = {"prompt": "gentle rain with a warm low pad", "duration_s": 10}
 PATIENCE_MS = 500

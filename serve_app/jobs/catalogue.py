@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from deployments.contract import CAPABILITY_FIELDS, ModelInfo, Request
-from serve_app.config import ConfigError, Limits, ModelEntry
+from serve_app.config import Limits, ModelEntry
 from serve_app.deliver.delivery import Delivery, Finding, Settings
 from serve_app.deliver.media import DELIVERIES
-from serve_app.errors import MOST_FINDINGS, Invalid, NotFound, field_errors, pointer, unknown_name
+from serve_app.errors import MOST_FINDINGS, ConfigError, Invalid, NotFound, field_errors, pointer, unknown_name
 from serve_app.importing import load_class
 from serve_app.jobs.plan import Candidate, Plan, address, parse_input, resolve_aliases
 

@@ -25,7 +25,6 @@ import yaml
 from serve_app.addresses import bind, is_loopback
 from serve_app.config import (
     Args,
-    ConfigError,
     S3StorageConfig,
     home_of,
     parse_args,
@@ -33,6 +32,7 @@ from serve_app.config import (
     refuse_unsafe,
 )
 from serve_app.errors import (
+    ConfigError,
     ContinuoError,
     DatabaseMisconfigured,
     DatabaseUnavailable,

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, InterfaceError, InternalError, OperationalError
 
-from serve_app.config import ConfigError, sqlite_path
-from serve_app.errors import DatabaseMisconfigured, DatabaseUnavailable, StorageFull
+from serve_app.config import sqlite_path
+from serve_app.errors import ConfigError, DatabaseMisconfigured, DatabaseUnavailable, StorageFull
 from serve_app.private import private_database
 from serve_app.records.migrations import NEWEST
 from serve_app.records.tables import metadata

@@ -22,8 +22,9 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO
 from urllib.parse import urlencode
 
-from serve_app.config import LocalStorageConfig, local_path
+from serve_app.config import LocalStorageConfig
 from serve_app.errors import NotFound, StorageFull, StorageMisconfigured, StorageUnavailable
+from serve_app.expansion import local_path
 from serve_app.private import private_folder
 from serve_app.storage import SignedUrl, Stat, check_key, check_media_type, open_storage
 from serve_app.storage.signing import load_secret, sign, verify

@@ -6,7 +6,7 @@ import pytest
 
 from serve_app.addresses import is_local_url, is_loopback, proxy_variables
 from serve_app.commands.client import api_key, connect
-from serve_app.config import ConfigError
+from serve_app.errors import ConfigError
 from tests.commands.support import answering, refused, run
 
 

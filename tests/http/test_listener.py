@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from serve_app.addresses import bind
-from serve_app.config import ConfigError
+from serve_app.errors import ConfigError
 from serve_app.http import listener as module
 from serve_app.http.listener import Connection, Listener
 from serve_app.launch.service import UNASKED_PORTS, check_port, free_port, hold_port

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from serve_app.config import ConfigError
-from serve_app.errors import DatabaseMisconfigured, DatabaseUnavailable, StorageFull
+from serve_app.errors import ConfigError, DatabaseMisconfigured, DatabaseUnavailable, StorageFull
 from serve_app.records.database import Database, driver_said
 from serve_app.records.tables import doomed
 
