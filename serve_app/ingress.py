@@ -1,5 +1,6 @@
 """HTTP in: the application of routes over a Runtime."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -8,6 +9,8 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
+from starlette.routing import Match
+from starlette.types import Scope
 
 from serve_app import __version__
 from serve_app.doors import Doors
@@ -22,7 +25,7 @@ from serve_app.errors import (
     Unauthenticated,
     field_errors,
 )
-from serve_app.forwarded import Forwarded
+from serve_app.forwarded import Forwarded, PublicUrl
 from serve_app.middleware import Guard, RequestEnvelope, problem_response
 from serve_app.routes import audio, files, health, jobs, models, presets, status, webhooks
 from serve_app.routes.events import OpenStreams
@@ -66,13 +69,33 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http)
     args = runtime.args  # the last to be added is the first to see a request
     doors = Doors(args)
+    knows = partial(_knows, app)
+    if args.public_url:
+        app.add_middleware(PublicUrl, url=args.public_url, knows=knows)
     app.add_middleware(Guard, doors=doors, body_bytes=lambda: runtime.jobs.limits.body_bytes)
     if args.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=args.cors_origins, **_CORS)
     app.add_middleware(RequestEnvelope, tells_id=not behind_serve, closing=runtime.jobs.grace_over.is_set)
     if args.trusted_proxies or behind_serve:
-        app.add_middleware(Forwarded, trusted=args.trusted_proxies, doors=doors, behind_serve=behind_serve)
+        app.add_middleware(Forwarded, trusted=args.trusted_proxies, doors=doors, knows=knows, behind_serve=behind_serve)
     return app
+
+
+def _knows(app: FastAPI, scope: Scope) -> bool:
+    """Whether there is a route for the path, with whatever method, with or without a slash at its end."""
+    bare = {**scope, "path": scope["path"].rstrip("/")}
+    return any(route.matches(bare)[0] is not Match.NONE for route in app.routes)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """The methods that the path of a request has."""
+    asked = {method: {**request.scope, "method": method} for method in ("GET", "POST", "PUT", "PATCH", "DELETE")}
+    found = [name for name, scope in asked.items() if _matches(request.app, scope)]
+    return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found
+
+
+def _matches(app: FastAPI, scope: Scope) -> bool:
+    return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
 
 
 async def _on_error(request: Request, error: Exception) -> JSONResponse:
@@ -98,4 +121,6 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     response = problem_response(kind(str(error.detail)), request.url.path)
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(_methods_of(request))
     return response
