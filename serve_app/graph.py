@@ -124,7 +124,7 @@ class Catalogue:
             try:
                 options = model_class.Options.model_validate(entry.options)
             except ValidationError as error:
-                found = field_errors(error.errors(), "", list(model_class.Options.model_fields))
+                found = field_errors(error.errors(), "", model_class.Options)
                 text = "; ".join(f"{item['pointer']}: {item['detail']}" for item in found)
                 raise ConfigError(f"models: options of '{entry.name}' are not valid: {text}") from None
             self._entries[entry.name] = CatalogueEntry(entry, model_class, options)
@@ -240,7 +240,7 @@ def parse_input(entry: CatalogueEntry, given: Mapping[str, Any], prefix: str) ->
         try:
             parsed.append(strictly(kind, part))
         except ValidationError as error:
-            found += field_errors(error.errors(), prefix)
+            found += field_errors(error.errors(), prefix, kind)
         except InvalidInput as error:
             found.append(_at(prefix + error.pointer, error.detail))
     if not found:

@@ -30,7 +30,6 @@ from serve_app.middleware import Guard, RequestEnvelope, problem_response
 from serve_app.routes import audio, files, health, jobs, models, presets, status, webhooks
 from serve_app.routes.events import OpenStreams
 from serve_app.runtime import Runtime
-from serve_app.schemas import GenerationRequest, JobRequest, OutputSettings
 
 _CORS: dict[str, Any] = {
     "allow_methods": ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
@@ -109,10 +108,15 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     if any(item["type"] == "json_invalid" for item in details):
         where = details[0].get("ctx", {}).get("error", "")
         return problem_response(Malformed(f"the body is not JSON: {where}"), request.url.path)
-    known = [*JobRequest.model_fields, *GenerationRequest.model_fields, *OutputSettings.model_fields]
-    body: Any = [{**item, "loc": tuple(item["loc"])[1:]} for item in details]  # without "body", "query", "header"
-    found = field_errors(body, "", known)
+    without_place: Any = [{**item, "loc": tuple(item["loc"])[1:]} for item in details]  # "query", "header"
+    found = field_errors(without_place, "", None, _query_of(request))
     return problem_response(Invalid(f"{found[0]['pointer']}: {found[0]['detail']}", found), request.url.path)
+
+
+def _query_of(request: Request) -> list[str]:
+    """The names that may stand in the query of a request, as its route is documented."""
+    described = request.app.openapi()["paths"].get(request.scope["route"].path, {}).get(request.method.lower(), {})
+    return [item["name"] for item in described.get("parameters", ()) if item["in"] == "query"]
 
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
