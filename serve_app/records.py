@@ -272,10 +272,7 @@ def request_cancels(c: sa.Connection, owner: str, *, status: str | None, model: 
     """`request_cancel` for an owner's unfinished jobs, the oldest first; returns their ids."""
     mine = sa.select(jobs.c.id).where(sa.text(tables.UNFINISHED), jobs.c.owner == owner)
     query = _filtered(mine.where(sa.not_(jobs.c.delete_requested)), status, model)
-    ids = list(c.execute(query.order_by(jobs.c.id).limit(limit)).scalars())
-    unfinished = jobs.c.status.in_(UNFINISHED)
-    c.execute(sa.update(jobs).where(jobs.c.id.in_(ids), unfinished).values(cancel_requested=True))
-    return ids
+    return _mark(c, query.limit(limit), cancel_requested=True)
 
 
 def request_deletes(c: sa.Connection, owner: str, job_ids: Sequence[str]) -> list[str]:
@@ -284,8 +281,14 @@ def request_deletes(c: sa.Connection, owner: str, job_ids: Sequence[str]) -> lis
     Returns which of these jobs were the owner's, and were not deleted before.
     """
     mine = (jobs.c.id.in_(job_ids), jobs.c.owner == owner, sa.not_(jobs.c.delete_requested))
-    changed = sa.update(jobs).where(*mine).values(cancel_requested=True, delete_requested=True)
-    return list(c.execute(changed.returning(jobs.c.id)).scalars())
+    return _mark(c, sa.select(jobs.c.id).where(*mine), cancel_requested=True, delete_requested=True)
+
+
+def _mark(c: sa.Connection, which: sa.Select[Any], **values: bool) -> list[str]:
+    """Change several jobs, locked in one order: two callers that name the same ones wait for each other once."""
+    ids = list(c.execute(which.order_by(jobs.c.id).with_for_update()).scalars())
+    c.execute(sa.update(jobs).where(jobs.c.id.in_(ids)).values(**values))
+    return ids
 
 
 def having_status(c: sa.Connection, job_ids: Sequence[str], statuses: Collection[str]) -> list[str]:
