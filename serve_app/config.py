@@ -189,7 +189,9 @@ class Args(Section):
 
     storage: StorageConfig = LocalStorageConfig()
     database_url: str = Field(default="sqlite:///~/.continuo/continuo.db")
-    public_url: str | None = Field(default=None, description="Base of local file URLs; else the request's own host.")
+    public_url: str | None = Field(
+        default=None, pattern=_HTTP_URL, description="The service as clients reach it, in all URLs; else as was asked."
+    )
     ingress_replicas: int = Field(default=1, ge=1, description="1 on SQLite.")
     listen: Listen | None = None
     auth: Auth = Auth()

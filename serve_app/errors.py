@@ -37,10 +37,12 @@
 HTTP form: RFC 9457 problem+json, made by `problem()`.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from pydantic_core import ErrorDetails
+if TYPE_CHECKING:  # pydantic takes 0.1 s, and HAProxy is started by a process that imports this module
+    from pydantic import BaseModel
+    from pydantic_core import ErrorDetails
 
 FieldErrors = Sequence[Mapping[str, str]]
 
@@ -306,15 +308,37 @@ def pointer(location: Sequence[str | int]) -> str:
     return "".join("/" + _shortened(str(part), 128).replace("~", "~0").replace("/", "~1") for part in location)
 
 
-def field_errors(details: Sequence[ErrorDetails], prefix: str, known: Sequence[str] = ()) -> list[dict[str, str]]:
-    """pydantic's first findings as pointers and sentences; an unknown field names the nearest known one."""
+def field_errors(
+    details: Sequence["ErrorDetails"], prefix: str, kind: "type[BaseModel] | None", also_known: Iterable[str] = ()
+) -> list[dict[str, str]]:
+    """pydantic's first findings about a `kind` as pointers and sentences.
+
+    An unknown field names the nearest one of the object that it stands in; `also_known` are names at the top.
+    """
     found = []
     for item in details[:MOST_FINDINGS]:
         text = item["msg"]
         if item["type"] == "extra_forbidden":
-            text = unknown_name("field", str(item["loc"][-1]), known)
+            *above, name = item["loc"]
+            known = [*(_fields_at(kind, above) if kind else ()), *(() if above else also_known)]
+            text = unknown_name("field", str(name), known)
         found.append({"pointer": prefix + pointer(item["loc"]), "detail": text})
     return found
+
+
+def _fields_at(kind: "type[BaseModel]", location: Sequence[str | int]) -> Iterable[str]:
+    """The names of the fields of the object at a location in a `kind`; an item of a list is what the list holds."""
+    kinds = [kind]
+    for part in location:
+        fields = [item.model_fields[part] for item in kinds if part in item.model_fields]
+        kinds = [inner for field in fields for inner in _models_in(field.annotation)] if fields else kinds
+    return [name for item in kinds for name in item.model_fields]
+
+
+def _models_in(annotation: Any) -> "list[type[BaseModel]]":
+    if hasattr(annotation, "model_fields"):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models_in(part)]
 
 
 def unknown_name(what: str, name: str, known: Sequence[str]) -> str:

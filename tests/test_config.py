@@ -41,6 +41,8 @@ def args(**more: Any) -> Json:
         ({"database_url": "sqlite:///:memory:"}, "database_url: a database in memory loses every job"),
         ({"database_url": "sqlite://"}, "database_url: no file is named"),
         ({"webhooks": {"allow": ["nonsense"]}}, "webhooks.allow: 'nonsense' does not appear"),
+        ({"public_url": "sound.example"}, "public_url: String should match pattern"),
+        ({"public_url": "ftp://sound.example"}, "public_url: String should match pattern"),
         ({"trusted_proxies": ["proxy"]}, "trusted_proxies: 'proxy' does not appear"),
         ({"trusted_proxies": ["10.0.0.1/8"]}, "trusted_proxies: 10.0.0.1/8 has host bits set"),
         ({"cors_origins": ["app.example"]}, "cors_origins: 'app.example' is no origin"),

@@ -246,6 +246,16 @@ async def test_wrong_terms_are_named(service: Service, route: str, terms: Json, 
     check(await service.http.post(route, content=content, headers=JSON), 422, "invalid", at)
 
 
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(("member", "hint"), [("event", "'events'?"), ("uri", "'url'?"), ("model", "events, url")])
+async def test_an_unknown_member_of_an_inner_object_names_one_of_that_object(
+    service: Service, route: str, member: str, hint: str
+) -> None:
+    webhook = {"url": "https://example.com", member: "x"}
+    reply = await service.http.post(route, json={**body_of(route, {}), "webhook": webhook})
+    assert hint in check(reply, 422, "invalid", f"/webhook/{member}")["detail"]
+
+
 async def test_an_unknown_member_of_a_job_names_the_nearest(service: Service) -> None:
     reply = await service.http.post("/v1/jobs", json={"model": "tone", "input": {"prompt": "x"}, "webhok": None})
     assert "did you mean 'webhook'?" in check(reply, 422, "invalid", "/webhok")["detail"]

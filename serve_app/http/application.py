@@ -1,5 +1,6 @@
 """HTTP in: the application of routes over a Runtime."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -8,9 +9,10 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
+from starlette.routing import Match
+from starlette.types import Scope
 
 from serve_app import __version__
-from serve_app.deliver.sound import SoundSettings
 from serve_app.errors import (
     ContinuoError,
     Forbidden,
@@ -23,11 +25,10 @@ from serve_app.errors import (
     field_errors,
 )
 from serve_app.http.doors import Doors
-from serve_app.http.forwarded import Forwarded
+from serve_app.http.forwarded import Forwarded, PublicUrl
 from serve_app.http.middleware import Guard, RequestEnvelope, problem_response
 from serve_app.http.routes import audio, files, health, jobs, models, presets, status, webhooks
 from serve_app.http.routes.events import OpenStreams
-from serve_app.http.schemas import GenerationRequest, JobRequest
 from serve_app.runtime import Runtime
 
 _CORS: dict[str, Any] = {
@@ -67,13 +68,33 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http)
     args = runtime.args  # the last to be added is the first to see a request
     doors = Doors(args)
+    knows = partial(_knows, app)
+    if args.public_url:
+        app.add_middleware(PublicUrl, url=args.public_url, knows=knows)
     app.add_middleware(Guard, doors=doors, body_bytes=lambda: runtime.jobs.limits.body_bytes)
     if args.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=args.cors_origins, **_CORS)
     app.add_middleware(RequestEnvelope, tells_id=not behind_serve, closing=runtime.jobs.grace_over.is_set)
     if args.trusted_proxies or behind_serve:
-        app.add_middleware(Forwarded, trusted=args.trusted_proxies, doors=doors, behind_serve=behind_serve)
+        app.add_middleware(Forwarded, trusted=args.trusted_proxies, doors=doors, knows=knows, behind_serve=behind_serve)
     return app
+
+
+def _knows(app: FastAPI, scope: Scope) -> bool:
+    """Whether there is a route for the path, with whatever method, with or without a slash at its end."""
+    bare = {**scope, "path": scope["path"].rstrip("/")}
+    return any(route.matches(bare)[0] is not Match.NONE for route in app.routes)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """The methods that the path of a request has."""
+    asked = {method: {**request.scope, "method": method} for method in ("GET", "POST", "PUT", "PATCH", "DELETE")}
+    found = [name for name, scope in asked.items() if _matches(request.app, scope)]
+    return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found
+
+
+def _matches(app: FastAPI, scope: Scope) -> bool:
+    return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
 
 
 async def _on_error(request: Request, error: Exception) -> JSONResponse:
@@ -87,10 +108,15 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     if any(item["type"] == "json_invalid" for item in details):
         where = details[0].get("ctx", {}).get("error", "")
         return problem_response(Malformed(f"the body is not JSON: {where}"), request.url.path)
-    known = [*JobRequest.model_fields, *GenerationRequest.model_fields, *SoundSettings.model_fields]
-    body: Any = [{**item, "loc": tuple(item["loc"])[1:]} for item in details]  # without "body", "query", "header"
-    found = field_errors(body, "", known)
+    without_place: Any = [{**item, "loc": tuple(item["loc"])[1:]} for item in details]  # "query", "header"
+    found = field_errors(without_place, "", None, _query_of(request))
     return problem_response(Invalid(f"{found[0]['pointer']}: {found[0]['detail']}", found), request.url.path)
+
+
+def _query_of(request: Request) -> list[str]:
+    """The names that may stand in the query of a request, as its route is documented."""
+    described = request.app.openapi()["paths"].get(request.scope["route"].path, {}).get(request.method.lower(), {})
+    return [item["name"] for item in described.get("parameters", ()) if item["in"] == "query"]
 
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
@@ -99,4 +125,6 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     response = problem_response(kind(str(error.detail)), request.url.path)
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(_methods_of(request))
     return response

@@ -41,10 +41,13 @@ def parsed(raw: bytes, kind: type[B], also_known: Iterable[str] = ()) -> B:
             refuse_unbounded(value)
             return kind.model_validate(value)
     except ValidationError as error:
-        found = field_errors(
-            error.errors(include_url=False, include_input=False), "", [*kind.model_fields, *also_known]
-        )
-        raise Invalid(f"{found[0]['pointer'] or 'body'}: {found[0]['detail']}", found) from None
+        raise invalid(error, kind, also_known) from None
+
+
+def invalid(error: ValidationError, kind: type[BaseModel], also_known: Iterable[str] = ()) -> Invalid:
+    """What is wrong with a `kind`, with a pointer to every wrong field."""
+    found = field_errors(error.errors(include_url=False, include_input=False), "", kind, also_known)
+    return Invalid(f"{found[0]['pointer'] or 'body'}: {found[0]['detail']}", found)
 
 
 def refuse_unbounded(value: Any) -> None:

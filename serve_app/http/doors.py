@@ -6,6 +6,7 @@ net/http.CrossOriginProtection; whoever is no browser sends neither header and i
 """
 
 import re
+from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -15,7 +16,7 @@ from serve_app.errors import CrossSite, Misdirected
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:@/\[\]]+)(?::([0-9]*))?")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::([0-9]{0,5}))?")
 _PORTS = {"http": "80", "https": "443"}
 
 
@@ -53,6 +54,17 @@ class Doors:
         raise CrossSite(
             f"pages of {(origin or 'another site')[:100]} may not do this; cors_origins opens the API to them"
         )
+
+
+def is_host(text: str) -> bool:
+    """Whether this is a host with or without a port, of which a URL can be made."""
+    match = _HOST.fullmatch(text)
+    if match is None or int("0" if match[2] is None else match[2] or 65536) > 65535:
+        return False
+    try:
+        return not match[1].startswith("[") or IPv6Address(match[1][1:-1]) is not None
+    except ValueError:
+        return False
 
 
 def _name(host: str) -> str:

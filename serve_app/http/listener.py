@@ -6,17 +6,20 @@ uvicorn's connections on a socket of asyncio's. uvicorn's own `Server` wants the
 whoever started the service, looks ten times a second whether it shall end, and knows neither a bound on connections,
 nor one on the time and size of a request's head, nor an end that cuts nobody off. What is used of uvicorn beyond its
 documented `Config` is in `Connection` only: the constructor with `ServerState` (that is how uvicorn makes one), the
-parser's callbacks (there a head begins and ends), and `cycle.response_complete` (whether somebody waits for an
-answer). tests/http/test_listener.py fails when uvicorn changes.
+parser's callbacks (there a head begins and ends; `send_400_response` answers what it cannot read), and
+`cycle.response_complete` (whether somebody waits for an answer). tests/http/test_listener.py fails when uvicorn
+changes.
 """
 
 import asyncio
+import json
 import socket
 import time
 from asyncio import TimerHandle, Transport
 from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
+from http import HTTPStatus
 
 from fastapi import FastAPI
 from uvicorn import Config
@@ -25,13 +28,14 @@ from uvicorn.server import ServerState
 
 from serve_app.addresses import bind
 from serve_app.config import Limits
+from serve_app.errors import ContinuoError, Malformed, Unavailable, problem
+from serve_app.records.job_rows import new_id
 
 LINGER_S = 0.5
 GRACE_S = 5.0
 HEAD_WITHIN_S = 10.0
 HEAD_BYTES = 64 << 10
 BACKLOG = 2048
-_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class Connection(HttpToolsProtocol):
@@ -65,7 +69,7 @@ class Connection(HttpToolsProtocol):
         """A client has connected."""
         super().connection_made(transport)
         if len(self.connections) > self._most and not self._make_room():
-            transport.write(_BUSY)
+            transport.write(refusal(Unavailable(f"{self._most} connections are open, and no more are taken")))
             transport.close()
             return
         self._await_head()
@@ -91,6 +95,11 @@ class Connection(HttpToolsProtocol):
         self._head_came()
         self.server_state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP."""
+        self.transport.write(refusal(Malformed(msg)))
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone, or was sent away."""
@@ -124,6 +133,22 @@ class Connection(HttpToolsProtocol):
             self._await_head()  # half of a next request; the one before it is still being answered
         else:
             self.transport.close()
+
+
+def refusal(error: ContinuoError) -> bytes:
+    """An answer to what has not become a request, as the application answers; the connection ends with it."""
+    request_id = new_id("req")
+    body = json.dumps(problem(error, instance="", request_id=request_id)).encode()
+    lines = [
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
+        f"date: {formatdate(usegmt=True)}",
+        f"x-request-id: {request_id}",
+        "content-type: application/problem+json",
+        f"content-length: {len(body)}",
+        "connection: close",
+        *(["retry-after: 1"] if error.retryable else []),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 class Listener:

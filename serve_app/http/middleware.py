@@ -14,10 +14,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve_app import logs
 from serve_app.errors import ContinuoError, Malformed, NotFound, RequestTimeout, TooLarge, problem
-from serve_app.http.doors import Doors
+from serve_app.http.doors import Doors, is_host
 from serve_app.records.job_rows import new_id
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+# A second line of these would be another request to whoever reads that one (RFC 9110, section 5.3).
+_SINGLE = {
+    name.lower().encode(): name
+    for name in (
+        "Authorization", "Content-Type", "Host", "Idempotency-Key", "If-Range", "Last-Event-ID", "Range",
+    )
+}  # fmt: skip
 DRAIN_BYTES = 64 << 20  # an over-long body is read this far, so that its sender hears the answer
 PART_WITHIN_S = 10.0
 SLOWEST_BYTES_PER_S = 1024  # on average, after the first PART_WITHIN_S
@@ -39,6 +46,24 @@ def refuse_nul(scope: Scope) -> None:
         raise NotFound
     if b"%00" in scope["query_string"]:
         raise Malformed("the query holds a NUL character")
+
+
+def refuse_ambiguous(scope: Scope) -> None:
+    """Each header that has one value stands there once, and in HTTP/1.1 Host does (RFC 9112, section 3.2).
+
+    Raises Malformed that names the header.
+    """
+    single = [(name, value) for name, value in scope["headers"] if name in _SINGLE]
+    found = dict(single)
+    if len(found) < len(single):
+        names = [name for name, _ in single]
+        doubled = next(_SINGLE[name] for name in names if names.count(name) > 1)
+        raise Malformed(f"the header {doubled} stands there twice; send one")
+    host = found.get(b"host")
+    if host is None and scope.get("http_version") == "1.1":
+        raise Malformed("the header Host is missing; HTTP/1.1 asks for it")
+    if host is not None and not is_host(host.decode("latin-1")):
+        raise Malformed("the header Host is not a name or an address with or without a port")
 
 
 def problem_response(error: ContinuoError, path: str, **more: Any) -> JSONResponse:
@@ -109,6 +134,7 @@ class Guard:
 
         try:
             refuse_nul(scope)
+            refuse_ambiguous(scope)
             self.doors.check(scope["method"], Headers(scope=scope))
             if scope["method"] in ("POST", "PUT", "PATCH"):
                 receive = BoundedBody(receive, self.body_bytes())

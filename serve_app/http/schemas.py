@@ -1,14 +1,18 @@
 """The types of the HTTP interface: what comes in, what goes out."""
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from deployments.contract import Frozen
 from serve_app.deliver.sound import Format
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 FINISHED = frozenset({"succeeded", "failed", "canceled"})
+MOST_AT_ONCE = 1000  # jobs in one request
+_JOB_ID = re.compile(r"job_[0-9a-hjkmnp-tv-z]{26}")
 PRIORITY = {"high": 0, "normal": 1, "low": 2}
 
 
@@ -156,6 +160,57 @@ class JobList(BaseModel):
 
     results: list[Job]
     next: str | None
+
+
+def _cursor(text: str) -> str:
+    if not _JOB_ID.fullmatch(text):
+        raise PydanticCustomError("cursor", "this is no cursor; give the `next` of a page")
+    return text
+
+
+class JobQuery(Frozen):
+    """Which of the caller's jobs are listed, in pages."""
+
+    status: Status | None = None
+    model: str | None = Field(default=None, max_length=64)
+    limit: int = Field(default=20, ge=1, le=100)
+    cursor: Annotated[str, AfterValidator(_cursor)] | None = Field(default=None, max_length=64)
+
+
+class PresetQuery(Frozen):
+    """Which presets are listed."""
+
+    q: str | None = Field(default=None, max_length=4000, description="What it should sound like, in words.")
+    role: str | None = Field(default=None, max_length=20, description="PAD, BASS, LEAD, ...")
+    limit: int = Field(default=20, ge=1, le=1000)
+
+
+class CancelRequest(Frozen):
+    """Which of the caller's unfinished jobs to stop; without a member all of them."""
+
+    model_config = ConfigDict(strict=True)
+    model: str | None = Field(default=None, min_length=1, max_length=64)
+    status: Literal["queued", "running"] | None = None
+
+
+class Canceled(BaseModel):
+    """The jobs that were stopped, at most 1000 of them: while there are some, ask again for the rest."""
+
+    canceled: list[str]
+
+
+class DeleteRequest(Frozen):
+    """Which of the caller's jobs to remove."""
+
+    model_config = ConfigDict(strict=True)
+    ids: tuple[str, ...] = Field(min_length=1, max_length=MOST_AT_ONCE)
+
+
+class Deleted(BaseModel):
+    """The jobs that nobody sees any more, and what was no job of the caller's."""
+
+    deleted: list[str]
+    not_found: list[str]
 
 
 class PresetSummary(BaseModel):

@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from serve_app.config import Limits, Retention
 from serve_app.errors import ContinuoError, Draining, IdempotencyMismatch, NotFound, Overloaded
-from serve_app.http.schemas import FINISHED, PRIORITY
+from serve_app.http.schemas import FINISHED, MOST_AT_ONCE, PRIORITY
 from serve_app.jobs.execution import Execution, success
 from serve_app.jobs.plan import Plan
 from serve_app.jobs.running import Made, Running, ranked
@@ -32,6 +32,7 @@ from serve_app.storage import Storage
 
 POLL_S = 0.25  # how often a job of another ingress replica is looked at
 CANCEL_WITHIN_S = 5.0
+REMOVED_AT_ONCE = 8
 FRESH_WITHIN_S = 10.0
 
 
@@ -266,42 +267,63 @@ class Jobs:
         if row["status"] in FINISHED:
             return row
         await self.database.write(job_rows.request_cancel, job_id)
-        await self._stop(job_id)
+        await self._stop([job_id])
         return await self.wait(row, CANCEL_WITHIN_S)
 
-    async def _stop(self, job_id: str) -> None:
-        """Cancel what runs here; take up what nobody runs, which ends it; others see that it was asked."""
-        job = self.execution.running.get(job_id)
-        if job is not None:
-            self.execution.cancel(job_id)
-            if job.task is not None:
-                await asyncio.wait({job.task}, timeout=CANCEL_WITHIN_S)
-            if not job.lost:
-                return
-        await asyncio.shield(asyncio.create_task(self._take(job_id)))
+    async def cancel_all(self, owner: str, *, status: str | None, model: str | None) -> Sequence[str]:
+        """Stop an owner's unfinished jobs, at most MOST_AT_ONCE, whoever runs them; returns which are canceled now."""
+        ids = await self.database.write(job_rows.request_cancels, owner, status=status, model=model, limit=MOST_AT_ONCE)
+        await self._end(ids)
+        return await self.database.read(job_rows.having_status, ids, ["canceled"])
 
-    async def _take(self, job_id: str) -> None:
-        row = await self.database.write(queue_rows.take, self.lease.holder, job_id)
-        if row is not None:
+    async def _end(self, job_ids: Sequence[str]) -> Sequence[str]:
+        """Stop those of these jobs that have not ended, and wait a while; returns those that still have not."""
+        left = await self.database.read(job_rows.having_status, job_ids, job_rows.UNFINISHED)
+        with self.execution.watchers.watching(*left) as changed:
+            if left:
+                await self._stop(left)
+            until = time.monotonic() + CANCEL_WITHIN_S
+            while left := await self.database.read(job_rows.having_status, left, job_rows.UNFINISHED):
+                if (left_s := until - time.monotonic()) <= 0:
+                    break  # their processes are away or slow; whoever ends them sees what was asked
+                await happens(changed, min(left_s, POLL_S))
+                changed.clear()
+        return left
+
+    async def _stop(self, job_ids: Sequence[str]) -> None:
+        """Cancel what runs here; take up what nobody runs, which ends it; others see that it was asked."""
+        here = [job for job_id in job_ids if (job := self.execution.running.get(job_id)) is not None]
+        for job in here:
+            self.execution.cancel(job.row["id"])
+        if tasks := {job.task for job in here if job.task is not None}:
+            await asyncio.wait(tasks, timeout=CANCEL_WITHIN_S)
+        if left := set(job_ids) - {job.row["id"] for job in here if not job.lost}:
+            await asyncio.shield(asyncio.create_task(self._take(sorted(left))))
+
+    async def _take(self, job_ids: Sequence[str]) -> None:
+        for row in await self.database.write(queue_rows.take, self.lease.holder, job_ids):
             await self.execution.take_up(row)
 
     async def delete(self, owner: str, job_id: str) -> None:
         """Remove a job and the objects that only it refers to; one that runs is stopped, and removed when it has ended.
 
-        From the first moment on nobody sees it any more.
+        From the first moment on nobody sees it any more. Raises NotFound.
         """
-        row = await self.get(owner, job_id)
-        await self.database.write(job_rows.request_delete, job_id)
-        with self.execution.watchers.watching(job_id) as changed:
-            if row["status"] not in FINISHED:
-                await self._stop(job_id)
-            until = time.monotonic() + CANCEL_WITHIN_S
-            while await self.database.read(job_rows.is_unfinished, job_id):
-                if (left_s := until - time.monotonic()) <= 0:
-                    return  # its process is away; whoever ends the job leaves the rest to the sweeper
-                await happens(changed, min(left_s, POLL_S))
-                changed.clear()
-        await self.remove(job_id)
+        if not await self.database.write(job_rows.request_deletes, owner, [job_id]):
+            raise NotFound(f"there is no job '{job_id[:60]}'")
+        if not await self._end([job_id]):  # else whoever ends the job leaves the rest to the sweeper
+            await self.remove(job_id)
+
+    async def delete_all(self, owner: str, job_ids: Sequence[str]) -> Sequence[str]:
+        """`delete` for several jobs; returns which of them were the owner's. What cannot be removed now is swept."""
+        hidden = await self.database.write(job_rows.request_deletes, owner, job_ids)
+        ended = sorted(set(hidden) - set(await self._end(hidden)))
+        for start in range(0, len(ended), REMOVED_AT_ONCE):
+            removing = map(self.remove, ended[start : start + REMOVED_AT_ONCE])
+            for found in await asyncio.gather(*removing, return_exceptions=True):
+                if isinstance(found, BaseException):
+                    log.warning("not removed; it is tried again", extra={"detail": str(found)[:200]})
+        return hidden
 
     async def remove(self, job_id: str) -> None:
         """Remove a job that has ended and its objects; those that cannot be deleted now are left to the sweep."""

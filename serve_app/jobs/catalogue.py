@@ -232,7 +232,7 @@ def _checked(entry: ModelEntry) -> CatalogueEntry:
     try:
         options = model_class.Options.model_validate(entry.options)
     except ValidationError as error:
-        found = field_errors(error.errors(), "", list(model_class.Options.model_fields))
+        found = field_errors(error.errors(), "", model_class.Options)
         raise ConfigError(f"models: options of '{entry.name}' are not valid: {_sentence(found)}") from None
     item = CatalogueEntry(entry, model_class, options)
     if item.takes_jobs and not item.delivery.fits(item.info):

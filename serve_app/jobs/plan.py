@@ -59,7 +59,7 @@ def parse_input(
             parsed.append(strictly(kind, part))
         except ValidationError as error:
             faults = error.errors()
-            found += field_errors([item for item in faults if not (partly and item["type"] == "missing")], "")
+            found += field_errors([item for item in faults if not (partly and item["type"] == "missing")], "", kind)
         except InvalidInput as error:
             found.append({"pointer": error.pointer, "detail": error.detail})
     return parsed, found

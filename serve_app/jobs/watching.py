@@ -37,13 +37,15 @@ class Watchers:
             self.notify(job_id)
 
     @contextmanager
-    def watching(self, job_id: str) -> Iterator[asyncio.Event]:
-        """An event that is set whenever the job changes, from now until the end of the block."""
+    def watching(self, *job_ids: str) -> Iterator[asyncio.Event]:
+        """An event that is set whenever one of the jobs changes, from now until the end of the block."""
         event = asyncio.Event()
-        self._events.setdefault(job_id, set()).add(event)
+        for job_id in job_ids:
+            self._events.setdefault(job_id, set()).add(event)
         try:
             yield event
         finally:
-            self._events[job_id].discard(event)
-            if not self._events[job_id]:
-                del self._events[job_id]
+            for job_id in job_ids:
+                self._events[job_id].discard(event)
+                if not self._events[job_id]:
+                    del self._events[job_id]

@@ -5,18 +5,45 @@ Ray renders HAProxy's configuration itself, with two pages for everybody on ever
 RAY_SERVE_HAPROXY_BINARY_PATH names. That is the script of `write_program`, which comes here: the configuration is
 closed where it lies, and this process becomes HAProxy. A configuration that is not as expected is not served.
 
+What HAProxy answers by itself is a problem (RFC 9457) with a request id, but for two answers that are built into it:
+400 to bytes that are no HTTP, and 408 to a head that does not end.
+
 CONTINUO_HAPROXY_BIND: the address to listen on instead of Ray's; CONTINUO_HAPROXY_BINARY: instead of Ray's HAProxy.
 """
 
+import json
 import os
 import re
 import sys
 from pathlib import Path
 
+from serve_app.errors import ContinuoError, Malformed, RequestTimeout, Unavailable, problem
+
 # Seconds that a client has for its headers, and for its body or the first 16 KiB of it.
 REQUEST_WITHIN_S = 30
 OPEN_PAGES = ("frontend prometheus", "listen stats")
 FRONTEND = "frontend http_frontend"
+NOWHERE = "backend default_backend"
+# A client's id is kept as serve_app/middleware.py keeps it; Ray would give any one back as it came.
+IDS = (
+    "    unique-id-format req_%[uuid]",
+    "    http-request set-var(txn.request_id) req.hdr(x-request-id)"
+    " if { req.hdr_cnt(x-request-id) eq 1 } { req.hdr(x-request-id) -m reg ^[A-Za-z0-9._:-]{1,64}$ }",
+    "    http-request set-var(txn.request_id) unique-id unless { var(txn.request_id) -m found }",
+    "    http-request set-header X-Request-Id %[var(txn.request_id)]",
+    "    http-after-response set-header X-Request-Id %[var(txn.request_id)] if { var(txn.request_id) -m found }",
+    "    http-request set-var(txn.instance) path,json(utf8s)",
+)
+_AWAY = "the service does not answer at the moment"
+ANSWERS: dict[int, ContinuoError] = {
+    400: Malformed("this is no HTTP request"),
+    408: RequestTimeout("the request came too slowly"),
+    502: Unavailable("the answer of the service was cut off"),
+    503: Unavailable(_AWAY),
+    504: Unavailable("the service did not answer in time"),
+}
+_ERROR_FILE = re.compile(r"^ +errorfile \d+ \S+\n", re.MULTILINE)
+_UNKNOWN_PATH = re.compile(r"^ +http-request return status 404 content-type text/plain .*\n", re.MULTILINE)
 _SECTION = re.compile(r"^(?=\S)", re.MULTILINE)
 _BIND = re.compile(r"^(\s+bind )(\S+):(\d+)$", re.MULTILINE)
 _PAGE = re.compile(r"prometheus-exporter|stats (?:enable|uri|admin)")
@@ -34,17 +61,34 @@ def closed(config: str, host: str | None = None, within_s: int = REQUEST_WITHIN_
     """
     parts = [part for part in _SECTION.split(config) if part.strip()]
     sections = {part.partition("\n")[0].strip(): part for part in parts}
-    for name in (*OPEN_PAGES, FRONTEND):
+    for name in (*OPEN_PAGES, FRONTEND, NOWHERE, "defaults"):
         if name not in sections or len(sections) != len(parts):
             raise UnexpectedConfiguration(f"there is no section '{name}', or two; HAProxy is not started")
     for name in OPEN_PAGES:
         del sections[name]
     sections[FRONTEND] = guarded(sections[FRONTEND], host, within_s)
+    sections["defaults"] = _ERROR_FILE.sub("", sections["defaults"]) + errors()
+    answer = f"    http-request return status 503 {problem_text(503)} hdr Retry-After 5\n"
+    sections[NOWHERE], answers = _UNKNOWN_PATH.subn(lambda _: answer, sections[NOWHERE])
+    if answers != 1:
+        raise UnexpectedConfiguration(f"'{NOWHERE}' answers otherwise than was known; HAProxy is not started")
     sections["global"] = sections["global"].replace(" mode 666 ", " mode 600 ")  # the socket that can do everything
     done = "".join(sections.values())
     if _PAGE.search(done):
         raise UnexpectedConfiguration("a page of HAProxy's own is left in it; HAProxy is not started")
     return done
+
+
+def errors() -> str:
+    """What HAProxy answers by itself, for every section."""
+    lines = [f"    http-error status {status} {problem_text(status)}" for status in ANSWERS]
+    return "".join(line + " hdr Retry-After 5" * (" 503 " in line) + "\n" for line in lines)
+
+
+def problem_text(status: int) -> str:
+    """The body of an answer in HAProxy's words, which fills in the request's id and path."""
+    given = problem(ANSWERS[status], instance="%[var(txn.instance)]", request_id="%[var(txn.request_id)]")
+    return f"content-type application/problem+json lf-string '{json.dumps({**given, 'status': status})}'"
 
 
 def guarded(frontend: str, host: str | None, within_s: int) -> str:
@@ -55,6 +99,7 @@ def guarded(frontend: str, host: str | None, within_s: int) -> str:
     if len(_BIND.findall(frontend)) != 1:
         raise UnexpectedConfiguration(f"'{FRONTEND}' does not listen in one place; HAProxy is not started")
     lines = (
+        *IDS,
         f"    timeout http-request {within_s}s",
         "    option forwardfor",
         f"    http-request wait-for-body time {within_s}s if METH_POST or METH_PUT",

@@ -362,10 +362,10 @@ def wait_until_ready(url: str, stop: Stop) -> None:
         while time.monotonic() < until:
             if stop.is_set():
                 return
-            with suppress(httpx.TransportError, ValueError):  # HAProxy answers in words of its own until it knows us
+            with suppress(httpx.TransportError, ValueError):  # until it knows us HAProxy says that we are unavailable
                 answer = http.get(f"{url}/readyz")
                 problem = answer.json()
-                if answer.is_success or problem.get("code", "model_not_ready") != "model_not_ready":
+                if answer.is_success or problem.get("code", "unavailable") not in ("model_not_ready", "unavailable"):
                     if not answer.is_success:
                         log.warning("not ready yet: %s", problem["detail"])
                     return

@@ -6,7 +6,7 @@ when it no longer holds.
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -203,14 +203,19 @@ def list_jobs(
 ) -> list[Row]:
     """A page of an owner's jobs, newest first."""
     mine = sa.select(jobs).where(jobs.c.owner == owner, sa.not_(jobs.c.delete_requested))
-    query = mine.order_by(jobs.c.id.desc()).limit(limit)
+    query = _filtered(mine.order_by(jobs.c.id.desc()).limit(limit), status, model)
+    if before:
+        query = query.where(jobs.c.id < before)
+    return complete(c, [dict(row._mapping) for row in c.execute(query)])
+
+
+def _filtered(query: sa.Select[Any], status: str | None, model: str | None) -> sa.Select[Any]:
+    """Those in a state, and asked for or made with a model."""
     if status:
         query = query.where(jobs.c.status == status)
     if model:
         query = query.where(sa.or_(jobs.c.model == model, jobs.c.model_used == model))
-    if before:
-        query = query.where(jobs.c.id < before)
-    return complete(c, [dict(row._mapping) for row in c.execute(query)])
+    return query
 
 
 def complete(c: sa.Connection, rows: list[Row]) -> list[Row]:
@@ -263,9 +268,35 @@ def request_cancel(c: sa.Connection, job_id: str) -> None:
     c.execute(sa.update(jobs).where(jobs.c.id == job_id, unfinished).values(cancel_requested=True))
 
 
-def request_delete(c: sa.Connection, job_id: str) -> None:
-    """Show a job to nobody any more; whoever runs it stops, and it is removed when it has ended."""
-    c.execute(sa.update(jobs).where(jobs.c.id == job_id).values(cancel_requested=True, delete_requested=True))
+def request_cancels(c: sa.Connection, owner: str, *, status: str | None, model: str | None, limit: int) -> list[str]:
+    """`request_cancel` for an owner's unfinished jobs, the oldest first; returns their ids."""
+    mine = sa.select(jobs.c.id).where(sa.text(tables.UNFINISHED), jobs.c.owner == owner)
+    query = _filtered(mine.where(sa.not_(jobs.c.delete_requested)), status, model)
+    return _mark(c, query.limit(limit), cancel_requested=True)
+
+
+def request_deletes(c: sa.Connection, owner: str, job_ids: Sequence[str]) -> list[str]:
+    """Show an owner's jobs to nobody any more; whoever runs them stops, and they are removed when they have ended.
+
+    Returns which of these jobs were the owner's, and were not deleted before.
+    """
+    mine = (jobs.c.id.in_(job_ids), jobs.c.owner == owner, sa.not_(jobs.c.delete_requested))
+    return _mark(c, sa.select(jobs.c.id).where(*mine), cancel_requested=True, delete_requested=True)
+
+
+def _mark(c: sa.Connection, which: sa.Select[Any], **values: bool) -> list[str]:
+    """Change several jobs, locked in one order: two callers that name the same ones wait for each other once."""
+    ids = list(c.execute(which.order_by(jobs.c.id).with_for_update()).scalars())
+    c.execute(sa.update(jobs).where(jobs.c.id.in_(ids)).values(**values))
+    return ids
+
+
+def having_status(c: sa.Connection, job_ids: Sequence[str], statuses: Collection[str]) -> list[str]:
+    """Which of these jobs are there and in one of these states."""
+    if not job_ids:
+        return []
+    query = sa.select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.status.in_(statuses))
+    return list(c.execute(query.order_by(jobs.c.id)).scalars())
 
 
 @dataclass(frozen=True)

@@ -73,10 +73,9 @@ def has_stealable(c: sa.Connection, me: str, model: str) -> bool:
     return c.execute(others.limit(1)).first() is not None
 
 
-def take(c: sa.Connection, me: str, job_id: str) -> Row | None:
-    """Take one queued job into this process's queue; None when it runs or has ended."""
-    found = _move(c, me, sa.select(jobs.c.id).where(*_WAITING, jobs.c.id == job_id), 1)
-    return found[0] if found else None
+def take(c: sa.Connection, me: str, job_ids: Sequence[str]) -> list[Row]:
+    """Take those of these jobs that are queued into this process's queue."""
+    return _move(c, me, sa.select(jobs.c.id).where(*_WAITING, jobs.c.id.in_(job_ids)), len(job_ids))
 
 
 def _move(c: sa.Connection, me: str, which: sa.Select[Any], limit: int) -> list[Row]:

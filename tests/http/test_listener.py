@@ -2,12 +2,14 @@
 
 import asyncio
 import inspect
+import json
 import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -68,6 +70,21 @@ async def listening(app: FastAPI, most: Callable[[], int] | None = None) -> Asyn
         await listener.stop()
 
 
+def problem_in(answer: bytes, status: int, code: str) -> dict[str, Any]:
+    """The problem of an answer that ends its connection."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert first.startswith(f"HTTP/1.1 {status} ")
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["connection"] == "close"
+    assert int(headers["content-length"]) == len(body)
+    found = dict(json.loads(body))
+    assert (found["status"], found["code"], found["request_id"]) == (status, code, headers["x-request-id"])
+    assert found["request_id"].startswith("req_")
+    return found
+
+
 def greeting() -> FastAPI:
     app = FastAPI()
 
@@ -111,7 +128,20 @@ async def test_the_head_of_a_request_has_an_end() -> None:
     async with listening(greeting()) as (_, port), asyncio.timeout(HANGS_S):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"a%d: %s\r\n" % (n, b"x" * 1000) for n in range(80)))
-        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+        problem_in(await reader.read(), 400, "malformed")
+        writer.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize(
+    "sent", [b"hello\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\nA b\r\n\r\n", b"\x16\x03\x01"]
+)
+async def test_what_is_no_http_is_answered_with_a_problem(sent: bytes) -> None:
+    async with listening(greeting()) as (_, port), asyncio.timeout(HANGS_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        problem_in(await reader.read(), 400, "malformed")
         writer.close()
 
 
@@ -136,7 +166,8 @@ async def test_one_connection_too_many_is_answered_and_an_idle_one_makes_room() 
                 also = asyncio.create_task(third.get("/held"))
                 await until(lambda: len(listener.state.tasks) == 2)
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+                refused = problem_in(await reader.read(), 503, "unavailable")
+                assert (refused["retryable"], refused["instance"]) == (True, "")
                 writer.close()
                 held.set()
                 assert (await also).json() == (await waiting).json() == "held"
@@ -156,7 +187,7 @@ def test_uvicorn_is_the_one_whose_inside_was_read() -> None:
     assert uvicorn.__version__ == "0.54.0"
     assert list(inspect.signature(HttpToolsProtocol).parameters) == ["config", "server_state", "app_state", "_loop"]
     assert vars(ServerState()).keys() >= {"connections", "tasks", "default_headers"}
-    overridden = {name for name in vars(Connection) if name.startswith("on_") or name.startswith("connection_")}
+    overridden = {name for name in vars(Connection) if name.startswith(("on_", "connection_", "send_"))}
     assert overridden <= vars(HttpToolsProtocol).keys()
     assert "response_complete" in inspect.getsource(RequestResponseCycle)
 

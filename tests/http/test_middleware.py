@@ -83,6 +83,37 @@ async def test_a_body_that_trickles_is_not_waited_for() -> None:
         await body()
 
 
+SINGLE = ["Authorization", "Content-Type", "Host", "Idempotency-Key", "If-Range", "Last-Event-ID", "Range"]
+
+
+@pytest.mark.parametrize("name", SINGLE)
+async def test_a_header_of_one_value_stands_there_once(service: Service, name: str) -> None:
+    headers = [("Content-Type", "application/json")] if name != "Content-Type" else []
+    headers += [(name, "localhost"), (name.lower(), "localhost")]
+    reply = await service.http.post("/v1/jobs", content=b'{"model": "tone", "input": {}}', headers=headers)
+    assert (reply.status_code, reply.json()["code"]) == (400, "malformed")
+    assert name in reply.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 200),
+        (b"GET /healthz HTTP/1.0\r\n\r\n", 200),
+    ],
+)
+async def test_only_http_1_0_has_no_host(service: Service, sent: bytes, status: int) -> None:
+    async with asyncio.timeout(HANGS_S), service.listening() as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(sent)
+        answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer
+    assert (b"application/problem+json" in answer) == (status == 400)
+
+
 class TestWithKeys:
     @pytest.fixture(scope="class")
     async def service(self, tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> AsyncIterator[Service]:

@@ -1,10 +1,12 @@
 """What HAProxy is started with: the configuration that the installed Ray renders, closed."""
 
+import json
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -53,15 +55,20 @@ def test_the_installed_rays_open_pages_are_gone(rendered: str) -> None:
 
 
 def test_everything_else_stays(rendered: str) -> None:
+    folder = re.findall(r"errorfile 502 (\S+)/500.http", rendered)[0]
     left = [line for line in closed(rendered).splitlines() if "mode 600" not in line]
     added = [line for line in left if line not in rendered.splitlines()]
-    assert [line.split()[0] for line in added] == ["timeout", "option", "http-request"]
+    assert {line.split()[0] for line in added} == {
+        "timeout", "option", "http-request", "http-after-response", "http-error", "unique-id-format",
+    }  # fmt: skip
     gone = [line for line in rendered.splitlines() if line not in left and "mode 666" not in line]
-    assert [line.strip() for line in gone if not line.strip().startswith("#")] == [
+    assert [" ".join(line.split()[:3]) for line in gone if not line.strip().startswith("#")] == [
+        *(f"errorfile {status} {folder}/500.http" for status in (502, 503, 504)),
         "frontend prometheus",
         "bind :9101",
-        "http-request use-service prometheus-exporter if { path /metrics }",
+        "http-request use-service prometheus-exporter",
         "no log",
+        "http-request return status",
         "listen stats",
         "bind *:8404",
         "stats enable",
@@ -71,29 +78,38 @@ def test_everything_else_stays(rendered: str) -> None:
 
 
 def echo(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
-    return 200, {"Connection": "close"}, "\n".join(request.headers.get_all("X-Forwarded-For", [])).encode()
+    told = request.headers.get_all("X-Request-Id", [])
+    answer = {"Connection": "close", "X-Request-ID": ", ".join(told)}
+    return 200, answer, "\n".join(request.headers.get_all("X-Forwarded-For", [])).encode()
 
 
 @pytest.fixture
 def address(rendered: str, tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """A real HAProxy, which waits a second for its clients, before a server that says whose request it sees."""
-    file, port = tmp_path / "h.cfg", free_port()
-    (tmp_path / "state").touch()
-    with answering(echo) as (behind, _):
-        config = rendered.replace("/tmp/haproxy-serve", str(tmp_path)).replace("127.0.0.1:8000", f"127.0.0.1:{port}")
-        config = config.replace("server one 127.0.0.1:1 ", f"server one {behind.removeprefix('http://')} ")
-        file.write_text(closed(config, within_s=1))
-        with subprocess.Popen([get_haproxy_binary(), "-db", "-f", file], stderr=subprocess.DEVNULL) as process:
-            try:
-                wait_for(lambda: process.poll() is None and answers(port), bool, timeout_s=30)
-                yield "127.0.0.1", port
-            finally:
-                process.kill()
+    """Before a server that says whose request it sees."""
+    with answering(echo) as (behind, _), haproxy(rendered, tmp_path, behind.removeprefix("http://")) as (host, port):
+        url = f"http://{host}:{port}/"
+        wait_for(lambda: httpx.get(url, timeout=5), lambda answer: answer.is_success, timeout_s=30)
+        yield host, port
+
+
+@contextmanager
+def haproxy(config: str, folder: Path, behind: str) -> Iterator[tuple[str, int]]:
+    """A real HAProxy, which waits a second for its clients."""
+    file, port = folder / "h.cfg", free_port()
+    (folder / "state").touch()
+    config = config.replace("/tmp/haproxy-serve", str(folder)).replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+    file.write_text(closed(config.replace("server one 127.0.0.1:1 ", f"server one {behind} "), within_s=1))
+    with subprocess.Popen([get_haproxy_binary(), "-db", "-f", file], stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for(lambda: process.poll() is None and answers(port), bool, timeout_s=30)
+            yield "127.0.0.1", port
+        finally:
+            process.kill()
 
 
 def answers(port: int) -> bool:
     with suppress(httpx.HTTPError):
-        return httpx.get(f"http://127.0.0.1:{port}/", timeout=5).is_success
+        return bool(httpx.get(f"http://127.0.0.1:{port}/", timeout=5).status_code)
     return False
 
 
@@ -113,6 +129,63 @@ def test_a_request_that_does_not_end_is_not_waited_for(address: tuple[str, int],
     with socket.create_connection(address, timeout=60) as connection:
         connection.sendall(sent)
         assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+def problem_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    found = dict(answer.json())
+    assert (found["status"], found["code"], found["retryable"]) == (status, code, True)
+    [found["told"]] = answer.headers.get_list("x-request-id")
+    assert found["request_id"] == found["told"]
+    return found
+
+
+def test_a_sane_request_id_passes_and_another_is_replaced(address: tuple[str, int]) -> None:
+    url = f"http://127.0.0.1:{address[1]}/"
+    kept = httpx.get(url, headers={"X-Request-Id": "trace-1:a.b_c"})
+    assert kept.headers.get_list("x-request-id") == ["trace-1:a.b_c"]
+    strange = [[value] for value in ("", "a b", "x" * 65, "a,b", "<script>", '"', "a;b", "%0a")]
+    for values in (*strange, [], ["one", "two"]):
+        answer = httpx.get(url, headers=[("X-Request-Id", value) for value in values])
+        [told] = answer.headers.get_list("x-request-id")
+        assert re.fullmatch(r"req_[0-9a-f-]{36}", told), values
+
+
+def test_a_body_that_does_not_come_is_a_problem(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=60) as connection, connection.makefile("rb") as answer:
+        connection.sendall(b'POST /v1/"jobs?x HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\nContent-Length: 9\r\n\r\n{')
+        head, _, body = answer.read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert b"content-type: application/problem+json" in head
+    assert b"x-request-id: mine" in head
+    found = json.loads(body)
+    assert (found["code"], found["instance"], found["request_id"]) == ("request_timeout", '/v1/"jobs', "mine")
+
+
+def test_a_service_that_is_away_is_a_problem(rendered: str, tmp_path: Path) -> None:
+    """No application, none that answers."""
+    nowhere = re.sub(r"(use_backend app) if is_app", r"\1 if { path /v1/jobs }", rendered)
+    with haproxy(nowhere, tmp_path, "127.0.0.1:1") as (_, port):
+        for path in ("/v1/jobs", "/elsewhere"):
+            answer = httpx.get(f"http://127.0.0.1:{port}{path}", headers={"X-Request-Id": "mine"}, timeout=60)
+            found = problem_of(answer, 503, "unavailable")
+            assert (found["instance"], found["told"]) == (path, "mine")
+            assert answer.headers["retry-after"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [(b"GET / HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n", b"400"), (b"GET / HTTP/1.1\r\nHost: x\r\n", b"408")],
+)
+def test_what_is_no_request_yet_gets_words_that_are_built_into_haproxy(
+    address: tuple[str, int], sent: bytes, status: bytes
+) -> None:
+    """No setting reaches them (http-error, errorfile): if this fails, a newer HAProxy lets them be problems, too."""
+    with socket.create_connection(address, timeout=60) as connection, connection.makefile("rb") as answer:
+        connection.sendall(sent)
+        told = answer.read()
+    assert told.startswith(b"HTTP/1.1 " + status)
+    assert b"<html>" in told
 
 
 def test_a_body_of_many_buffers_passes(address: tuple[str, int]) -> None:
@@ -141,6 +214,8 @@ def test_it_listens_where_it_is_told(host: str | None, line: str, rendered: str)
         (("frontend http_frontend", "frontend http"), "no section 'frontend http_frontend'"),
         (("bind 127.0.0.1:8000", "bind unix@x"), "does not listen in one place"),
         (("listen stats", "frontend prometheus\nlisten stats"), "or two"),
+        (("backend default_backend", "backend nowhere"), "no section 'backend default_backend'"),
+        (("status 404 content-type text/plain lf-string", "status 404 lf-string"), "answers otherwise"),
         (("balance leastconn", "balance leastconn\n    stats uri /admin"), "a page of HAProxy's own"),
     ],
 )

@@ -1,5 +1,6 @@
 """`continuo serve --production`: HAProxy before the ingress, keys at every door, nothing else open."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -75,6 +76,21 @@ def test_keys_at_every_door(production: tuple[Service, str, Path]) -> None:
     with httpx.stream("GET", f"{url}/v1/jobs/{job['id']}/events", headers=alice, timeout=70) as events:
         assert "event: completed" in "".join(events.iter_text())
     assert service.pids("ingress")
+
+
+def test_what_comes_through_haproxy_is_checked_as_anywhere(production: tuple[Service, str, Path]) -> None:
+    _, url, config = production
+    key = new_key(config, "odd")
+    for given, kept in (("trace-1", True), ("<script>", False), ("x" * 65, False)):
+        answer = httpx.get(f"{url}/v1/nothing", headers={**key, "X-Request-Id": given}, timeout=70)
+        [told] = answer.headers.get_list("x-request-id")
+        assert (told == given) is kept
+        assert answer.json()["request_id"] == told
+    address = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
+    for sent in (b"", b"Host: a:99999\r\n", b"Host: a b\r\n"):
+        with socket.create_connection(address, timeout=70) as connection, connection.makefile("rb") as answer:
+            connection.sendall(b"GET /v1/jobs/ HTTP/1.1\r\n" + sent + b"Connection: close\r\n\r\n")
+            assert answer.readline().startswith(b"HTTP/1.1 400 "), sent
 
 
 def test_one_port_answers_and_gives_nothing_away_without_a_key(production: tuple[Service, str, Path]) -> None:

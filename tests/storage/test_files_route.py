@@ -105,6 +105,10 @@ async def test_head_says_the_same_without_a_body(client: httpx.AsyncClient, url:
         ("bytes=-500", len(DATA) - 500, len(DATA) - 1),
         (f"bytes={len(DATA) - 1}-", len(DATA) - 1, len(DATA) - 1),
         ("BYTES= 5-6", 5, 6),
+        ("bytes=7-" + "9" * 19, 7, len(DATA) - 1),
+        ("bytes=7-" + "9" * 5000, 7, len(DATA) - 1),
+        ("bytes=" + "0" * 30 + "7-8", 7, 8),
+        ("bytes=-" + "9" * 25, 0, len(DATA) - 1),
     ],
 )
 async def test_one_range(client: httpx.AsyncClient, url: str, asked: str, first: int, last: int) -> None:
@@ -122,7 +126,17 @@ async def test_all_bytes_asked_for_as_a_range_are_a_range(client: httpx.AsyncCli
     assert reply.headers["content-range"] == f"bytes 0-{len(DATA) - 1}/{len(DATA)}"
 
 
-@pytest.mark.parametrize("asked", [f"bytes={len(DATA)}-", "bytes=99999999-", "bytes=-0"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        f"bytes={len(DATA)}-",
+        "bytes=99999999-",
+        "bytes=-0",
+        "bytes=" + "9" * 19 + "-",
+        "bytes=" + "9" * 5000 + "-",
+        "bytes=" + "9" * 40 + "-" + "9" * 41,
+    ],
+)
 async def test_a_range_outside_is_416(client: httpx.AsyncClient, url: str, asked: str) -> None:
     reply = await client.get(url, headers={"Range": asked})
     assert reply.status_code == 416
@@ -141,7 +155,7 @@ async def test_a_range_outside_is_416(client: httpx.AsyncClient, url: str, asked
         "items=0-5",
         "bytes=0-1,4-5",
         "0-5",
-        "bytes=" + "9" * 40 + "-",
+        "bytes=" + "9" * 40 + "-5",
     ],
 )
 async def test_what_is_no_single_range_gets_everything(client: httpx.AsyncClient, url: str, asked: str) -> None:

@@ -69,6 +69,11 @@ async def caller(request: Request) -> Principal:
     return await runtime_of(request).principal_of(request.headers.get("authorization"))
 
 
+def bounded(digits: str) -> int:
+    """A number that a header names, in however many digits; anything from 10^18 on, where nothing ends, is that."""
+    return int(digits) if len(digits.lstrip("0")) <= 18 and len(digits) <= 1000 else 10**18
+
+
 def base_url(request: Request) -> str:
     """This service as the caller reached it, without a slash at the end."""
     return str(request.base_url).rstrip("/")
@@ -149,14 +154,30 @@ def job_route(body: type[BaseModel]) -> dict[str, Any]:
     return {"responses": JOB_RESPONSES, "openapi_extra": extra, "route_class_override": PlainRoute}
 
 
-async def read_json(request: Request, kind: type[B], also_known: Iterable[str] = ()) -> B:
-    """The body as `kind`. Raises Malformed, UnsupportedMediaType, or Invalid with a pointer to every wrong field."""
+def json_route(method: str, body: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]:
+    """What FastAPI shows of a route that reads a `body` by itself: the caller is known before it is looked at."""
+    content = {"application/json": {"schema": body.model_json_schema()}}
+    refused = problems((400, "Not JSON"), (401, "No valid key"), (415, "Not JSON"), (422, "A field is wrong"))
+    return {
+        "methods": [method],
+        "response_model": answer,
+        "responses": refused,
+        "openapi_extra": {"requestBody": {"required": True, "content": content}},
+        "route_class_override": PlainRoute,
+    }
+
+
+async def read_json(request: Request, kind: type[B], also_known: Iterable[str] = (), *, or_empty: bool = False) -> B:
+    """The body as `kind`; none is an empty object where it may be (`or_empty`).
+
+    Raises Malformed, UnsupportedMediaType, or Invalid with a pointer to every wrong field.
+    """
     if request.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
         raise UnsupportedMediaType("compressed request bodies are not read")
     raw = await request.body()
     if raw and request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaType("send the body as 'Content-Type: application/json'")
-    return await parse(raw, kind, also_known)
+    return await parse(raw or b"{}" if or_empty else raw, kind, also_known)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from serve_app.errors import Overloaded
 from serve_app.http.keys import Principal
-from serve_app.http.routes.common import runtime_of
+from serve_app.http.routes.common import bounded, runtime_of
 
 STILL_HERE = format_sse_event(comment="still here")
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -60,4 +60,4 @@ def event_bytes(number: int, kind: str, data: dict[str, Any]) -> bytes:
 def last_seen(last_event_id: str | None) -> int:
     """The number of the last event that a reader has; 0 for none and for what is no number."""
     sane = last_event_id is not None and last_event_id.isascii() and last_event_id.isdecimal()
-    return int(last_event_id) if sane and last_event_id and len(last_event_id) < 10 else 0
+    return bounded(last_event_id) if sane and last_event_id else 0

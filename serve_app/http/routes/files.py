@@ -14,13 +14,14 @@ from starlette.types import Receive, Scope, Send
 
 from serve_app.errors import NotFound, RangeNotSatisfiable
 from serve_app.http.middleware import problem_response
+from serve_app.http.routes.common import bounded
 from serve_app.storage import Stat, filename
 from serve_app.storage.local import LocalStorage
 
 CHUNK_BYTES = 256 * 1024
 
 # one range only: several are answered with the whole file, which RFC 9110 allows and which costs no merging
-_RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.ASCII | re.IGNORECASE)
+_RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII | re.IGNORECASE)
 
 router = APIRouter(tags=["files"])
 
@@ -93,10 +94,10 @@ def _part(headers: Headers, etag: str, size: int) -> range | None:
         return None
     first, last = match.groups()
     if not first:
-        return range(max(size - int(last), 0), size) if last else None
-    if last and int(last) < int(first):
+        return range(max(size - bounded(last), 0), size) if last else None
+    if last and bounded(last) < bounded(first):
         return None  # not valid, and what is not valid is to be ignored
-    return range(int(first), min(int(last) + 1, size) if last else size)
+    return range(bounded(first), min(bounded(last) + 1, size) if last else size)
 
 
 def _is_known(if_none_match: str, etag: str) -> bool:

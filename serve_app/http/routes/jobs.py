@@ -16,12 +16,23 @@ from serve_app.http.routes.common import (
     base_url,
     caller,
     job_route,
+    json_route,
     problems,
     read_json,
     runtime_of,
 )
 from serve_app.http.routes.events import STILL_HERE, EventStream, event_bytes, last_seen
-from serve_app.http.schemas import FINISHED, Job, JobList, JobRequest, Status
+from serve_app.http.schemas import (
+    FINISHED,
+    Canceled,
+    CancelRequest,
+    Deleted,
+    DeleteRequest,
+    Job,
+    JobList,
+    JobQuery,
+    JobRequest,
+)
 from serve_app.http.views import rfc3339
 from serve_app.records import job_rows
 from serve_app.runtime import Runtime
@@ -46,14 +57,33 @@ async def list_jobs(
     request: Request,
     principal: Caller,
     runtime: RuntimeDep,
-    status: Status | None = None,
-    model: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    query: Annotated[JobQuery, Query()],
 ) -> Response:
     """The caller's jobs, newest first."""
-    rows, following = await runtime.jobs.list(principal.owner, status=status, model=model, limit=limit, cursor=cursor)
+    rows, following = await runtime.jobs.list(principal.owner, **query.model_dump())
     return JSONResponse({"results": await runtime.views(rows, base_url(request)), "next": following})
+
+
+async def cancel_jobs(request: Request) -> Response:
+    """Stop the caller's unfinished jobs, or those of a model or in a state; at most 1000 at a time, the oldest."""
+    principal = await caller(request)
+    body = await read_json(request, CancelRequest, or_empty=True)
+    return JSONResponse({"canceled": await runtime_of(request).jobs.cancel_all(principal.owner, **body.model_dump())})
+
+
+router.add_api_route("/v1/jobs/cancel", cancel_jobs, **json_route("POST", CancelRequest, Canceled))
+
+
+async def delete_jobs(request: Request) -> Response:
+    """Remove jobs of the caller's and their objects."""
+    principal = await caller(request)
+    ids = list(dict.fromkeys((await read_json(request, DeleteRequest)).ids))
+    deleted = set(await runtime_of(request).jobs.delete_all(principal.owner, ids))
+    found = {known: [job_id for job_id in ids if (job_id in deleted) is known] for known in (True, False)}
+    return JSONResponse({"deleted": found[True], "not_found": found[False]})
+
+
+router.add_api_route("/v1/jobs/delete", delete_jobs, **json_route("POST", DeleteRequest, Deleted))
 
 
 @router.get("/v1/jobs/{job_id}", response_model=Job)

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from serve_app.errors import Invalid, NotFound, unknown_name
 from serve_app.http.routes.common import Caller, RuntimeDep
-from serve_app.http.schemas import PresetList, PresetPage
+from serve_app.http.schemas import PresetList, PresetPage, PresetQuery
 
 router = APIRouter(tags=["presets"])
 
@@ -17,13 +17,11 @@ async def list_presets(
     request: Request,
     principal: Caller,
     runtime: RuntimeDep,
-    q: Annotated[str | None, Query(max_length=4000, description="What it should sound like, in words.")] = None,
-    role: Annotated[str | None, Query(max_length=20, description="PAD, BASS, LEAD, ...")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 20,
+    query: Annotated[PresetQuery, Query()],
 ) -> Response:
     """Presets, with a query the best first and with their scores."""
-    wanted = role.strip().upper() if role is not None else None
-    found: dict[str, Any] = await runtime.ask_presets("presets", q, wanted, limit)
+    wanted = query.role.strip().upper() if query.role is not None else None
+    found: dict[str, Any] = await runtime.ask_presets("presets", query.q, wanted, query.limit)
     if wanted is not None and wanted not in found["roles"]:
         detail = unknown_name("role", wanted, found["roles"])
         raise Invalid(detail, [{"pointer": "/role", "detail": detail}])

@@ -351,7 +351,7 @@ async def test_events_resume_after_the_last_one_seen(service: Service, url: str)
     events = await read_stream(address)
     for seen in range(len(events)):
         assert [e[:2] for e in await read_stream(address, str(seen))] == [e[:2] for e in events[seen:]]
-    for strange in ("", "x", "-1", "1.5", "9" * 30, "²"):
+    for strange in ("", "x", "-1", "1.5", "²"):
         headers = [(b"Last-Event-ID", strange.encode())]
         async with httpx.AsyncClient(timeout=HANGS_S) as http:
             reply = await http.get(address, headers=headers)
@@ -363,7 +363,7 @@ async def test_whoever_has_seen_the_end_is_told_not_to_come_back(service: Servic
     address = f"{url}/v1/jobs/{job['id']}/events"
     last = int((await read_stream(address))[-1][0])
     async with httpx.AsyncClient(timeout=HANGS_S) as http:
-        for seen in (last, last + 1, 10**8):
+        for seen in (last, last + 1, f"{last:030d}", 10**9, 2**63, "9" * 30, "9" * 9000):
             reply = await http.get(address, headers={"Last-Event-ID": str(seen)})
             assert (reply.status_code, reply.content) == (204, b"")
 
