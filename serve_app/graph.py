@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from deployments.contract import CAPABILITY_FIELDS, InvalidInput, ModelInfo, Request
+from deployments.moved import address_name
 from serve_app.config import ConfigError, Limits, ModelEntry
 from serve_app.errors import MOST_FINDINGS, Invalid, NotFound, field_errors, pointer, unknown_name
 from serve_app.schemas import ALIASES, OutputSettings
@@ -61,8 +62,8 @@ class CatalogueEntry:
 
     @property
     def identity(self) -> list[Any]:
-        """What it is, in an address: class, revision, options."""
-        return [self.entry.model, self.info.revision, self.options.model_dump(mode="json")]
+        """What it is, in an address: class (wherever it lies), revision, options."""
+        return [address_name(self.model_class), self.info.revision, self.options.model_dump(mode="json")]
 
     def missing(self) -> tuple[str, ...] | None:
         """A line for each thing that the model wants and this machine has not; None for a model that wants nothing."""
@@ -128,12 +129,25 @@ class Catalogue:
                 text = "; ".join(f"{item['pointer']}: {item['detail']}" for item in found)
                 raise ConfigError(f"models: options of '{entry.name}' are not valid: {text}") from None
             self._entries[entry.name] = CatalogueEntry(entry, model_class, options)
+        self._refuse_ambiguous()
         for item in self:
             for other in (*item.entry.fallback, *item.entry.parts.values()):
                 if other not in self._entries:
                     raise ConfigError(
                         f"models: '{item.name}' names " + unknown_name("model", other, list(self._entries))
                     )
+
+    def _refuse_ambiguous(self) -> None:
+        """Raise ConfigError for two classes that addresses could not tell apart: one's sounds would answer for both."""
+        known: dict[tuple[str, str], CatalogueEntry] = {}
+        for item in self:
+            named = (address_name(item.model_class), item.info.revision)
+            other = known.setdefault(named, item)
+            if other.model_class is not item.model_class:
+                raise ConfigError(
+                    f"models: the classes of '{other.name}' ({other.entry.model}) and '{item.name}' "
+                    f"({item.entry.model}) have one name and the revision '{named[1]}'; give one of them another"
+                )
 
     def __iter__(self) -> Iterator[CatalogueEntry]:
         return iter(self._entries.values())
