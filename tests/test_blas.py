@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from deployments import blas
+from deployments.weights import blas
 
 COUNT = """
 import ctypes
-from deployments.blas import _SETTERS, _loaded, one_thread
+from deployments.weights.blas import _SETTERS, _loaded, one_thread
 assert one_thread()
 library = ctypes.CDLL(str(_loaded()[0]))
 setter = next(name for name in _SETTERS if hasattr(library, name))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from deployments.contract import Context, InvalidInput, LoadFailed, Model
-from deployments.embedder import Embedder, EmbedderOptions
-from deployments.sentence import SentenceEncoder, open_encoder
+from deployments.parts.embedder import Embedder, EmbedderOptions
 from deployments.synth.embedding import SharedEmbedder
+from deployments.weights.sentence import SentenceEncoder, open_encoder
 
 TEXTS = ["rain", "a warm pad", "thunder far away"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from deployments.contract import LoadFailed
-from deployments.loading.sentence_models import MINILM, NoWeights, minilm_folder
-from deployments.sentence import SentenceEncoder, open_encoder
+from deployments.weights.sentence import SentenceEncoder, open_encoder
+from deployments.weights.sentence_models import MINILM, NoWeights, minilm_folder
 
 TEXTS = [
     "rain",
@@ -95,6 +95,6 @@ def test_an_incomplete_folder_and_a_missing_package_say_what_to_do(
     with pytest.raises(LoadFailed, match=r"config\.json is missing"):
         SentenceEncoder(tmp_path)
     monkeypatch.setenv("MODELS_DIR", str(tmp_path))
-    monkeypatch.setattr("deployments.loading.packaged.find_spec", lambda name: None)
+    monkeypatch.setattr("deployments.weights.packaged.find_spec", lambda name: None)
     with pytest.raises(NoWeights, match="continuo models pull embedder"):
         minilm_folder()

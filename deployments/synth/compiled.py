@@ -15,7 +15,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from deployments.contract import LoadFailed
-from deployments.loading.mapped import mapped
+from deployments.weights.mapped import mapped
 
 Arrays = Mapping[str, NDArray[Any]]
 FILE = "compiled.safetensors"  # in the folder of the presets

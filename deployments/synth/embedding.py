@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deployments.contract import LoadFailed
-from deployments.sentence import open_encoder
+from deployments.weights.sentence import open_encoder
 
 Vectors = NDArray[np.float32]
 log = logging.getLogger(__name__)

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from deployments.contract import Audio, Capability, Context, Frozen, Licence, ModelInfo
-from deployments.loading.sentence_models import lacking
 from deployments.synth.axes import axes
 from deployments.synth.catalogue import catalogue, page
 from deployments.synth.embedding import share
@@ -15,6 +14,7 @@ from deployments.synth.graph import build, events
 from deployments.synth.interpret import Decision, interpret
 from deployments.synth.perform import DEFAULT_BLOCK, SAMPLE_RATE_HZ, Piece, perform
 from deployments.synth.request import MAX_DURATION_S, SynthRequest
+from deployments.weights.sentence_models import lacking
 
 
 class SynthOptions(Frozen):

@@ -5,10 +5,10 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
-from deployments.loading.sentence_models import vocabulary
 from deployments.synth.lexicon import SCENES, SOUNDS
 from deployments.synth.modifiers import CHANGES
 from deployments.synth.presets import library
+from deployments.weights.sentence_models import vocabulary
 
 # Letters; shorter words have too many neighbours. Under 57 000 English words by frequency 1 in 1500 is changed.
 _SHORTEST, _LONG = 5, 7

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deployments.loading.hashes import cache_folder
 from deployments.synth.compiled import shipped, write
 from deployments.synth.embedding import Embedder, Vectors
+from deployments.weights.hashes import cache_folder
 
 __all__ = ["FILE", "cache_folder", "pack", "packed_of", "ship", "stored", "unpack", "vectors_of"]
 Packed = NDArray[np.int8]

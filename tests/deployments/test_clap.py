@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import ClapModel, ClapProcessor
 
-from deployments.clap import MAX_WINDOWS, Clap, cut
 from deployments.contract import Context, InvalidInput, LoadFailed
+from deployments.parts.clap import MAX_WINDOWS, Clap, cut
 
 Maker = Callable[[str], Path]
 RATE_HZ = 48_000

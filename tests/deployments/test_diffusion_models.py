@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deployments.audioldm import AudioLDM
-from deployments.audioldm2 import AudioLDM2
 from deployments.contract import CAPABILITY_FIELDS, Cancelled, Context, EngineModel, LoadFailed, Model, OutOfMemory
 from deployments.denoise.graphs import Graphed
-from deployments.stable_audio import StableAudio
-from deployments.tangoflux import TangoFlux
+from deployments.sound.audioldm import AudioLDM
+from deployments.sound.audioldm2 import AudioLDM2
+from deployments.sound.stable_audio import StableAudio
+from deployments.sound.tangoflux import TangoFlux
 from tests.denoise.test_graphs import Computing
 from tests.deployments.test_parity import options as options_of
 

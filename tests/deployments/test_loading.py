@@ -11,7 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from deployments.contract import LoadFailed
-from deployments.loading import Checkpoint, WeightOptions, fill, find, load_component, models_dir, pull, read_state
+from deployments.weights.checkpoint import Checkpoint, WeightOptions, models_dir
+from deployments.weights.find import find
+from deployments.weights.hub import pull
+from deployments.weights.modules import fill, load_component, read_state
 from tests.support.hub import COMMIT, Hub, serving
 
 Maker = Callable[[str], Path]
@@ -125,7 +128,7 @@ def test_a_pull_brings_what_is_needed_and_nothing_else(hub: Hub, home: Path, cop
 
 
 def test_a_lost_connection_is_taken_up_where_it_broke(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployments.loading.hub.time.sleep", lambda _: None)
+    monkeypatch.setattr("deployments.weights.hub.time.sleep", lambda _: None)
     hub.cut_after = 200_000
     folder = find(AUDIOLDM)
     assert hub.cuts > 3

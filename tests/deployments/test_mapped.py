@@ -10,8 +10,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from deployments.contract import LoadFailed
-from deployments.loading.hashes import sha256_of
-from deployments.loading.mapped import mapped
+from deployments.weights.hashes import sha256_of
+from deployments.weights.mapped import mapped
 
 
 @pytest.fixture

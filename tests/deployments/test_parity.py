@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from deployments.audioldm import AudioLDM
-from deployments.audioldm2 import AudioLDM2
 from deployments.contract import Context
+from deployments.sound.audioldm import AudioLDM
+from deployments.sound.audioldm2 import AudioLDM2
 
 Maker = Callable[[str], Path]
 TOLERANCE = 1e-4

@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional
 
 from deployments.contract import LoadFailed, OutOfMemory
-from deployments.memory import GIB, Budget, available, peak_bytes, resident, weight_bytes
-from deployments.placement import Modules, Placement, PlacementOptions, has_bfloat16
-from deployments.quantization import pack_int8, pack_nf4, quantized, unpack_int8, unpack_nf4
+from deployments.weights.memory import GIB, Budget, available, peak_bytes, resident, weight_bytes
+from deployments.weights.placement import Modules, Placement, PlacementOptions, has_bfloat16
+from deployments.weights.quantization import pack_int8, pack_nf4, quantized, unpack_int8, unpack_nf4
 
 CPU = torch.device("cpu")
 

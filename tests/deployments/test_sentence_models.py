@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from deployments.contract import LoadFailed
-from deployments.loading import sentence_models
-from deployments.loading.sentence_models import ABSENT, NoWeights, lacking, minilm_folder, pull_minilm, vocabulary
+from deployments.weights import sentence_models
+from deployments.weights.sentence_models import ABSENT, NoWeights, lacking, minilm_folder, pull_minilm, vocabulary
 from tests.support.hub import Hub, serving
 from tests.support.sentences import WHEEL, model, published, sha256, wheel
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from deployments import oobleck
 from deployments.contract import Context, InvalidInput
-from deployments.stable_audio import StableAudio
+from deployments.sound import oobleck
+from deployments.sound.stable_audio import StableAudio
 from tests.deployments.test_parity import PROMPTS, TOLERANCE, difference, options
 
 Maker = Callable[[str], Path]

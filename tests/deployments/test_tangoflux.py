@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from deployments import oobleck
 from deployments.contract import Context, InvalidInput, LoadFailed
 from deployments.denoise.graphs import Graphed
 from deployments.denoise.stepper import Job, Stepper
-from deployments.tangoflux import TangoFlux, TangoFluxOptions
-from deployments.tangoflux.denoiser import TangoFluxPlan
+from deployments.sound import oobleck
+from deployments.sound.tangoflux import TangoFlux, TangoFluxOptions
+from deployments.sound.tangoflux.denoiser import TangoFluxPlan
 from tests.denoise.test_graphs import Computing
 from tests.deployments.test_parity import options
 from tests.support.tangoflux_reference import CASES, SIZES, write_checkpoint

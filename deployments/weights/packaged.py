@@ -19,8 +19,8 @@ from pathlib import Path
 from pydantic import Field
 
 from deployments.contract import Frozen, LoadFailed
-from deployments.loading.checkpoint import RECORD, Checkpoint
-from deployments.loading.hub import Report
+from deployments.weights.checkpoint import RECORD, Checkpoint
+from deployments.weights.hub import Report
 
 _LOOK_S = 0.2
 

@@ -5,9 +5,10 @@ from typing import ClassVar
 from deployments.contract import Capability, Licence, LoadFailed, ModelInfo
 from deployments.denoise.denoiser import Denoiser, Plan
 from deployments.denoise.placed import PlacedModel
-from deployments.loading import Checkpoint, WeightOptions, find
-from deployments.tangoflux.denoiser import TangoFluxDenoiser
-from deployments.tangoflux.request import MAX_DURATION_S, SAMPLE_RATE_HZ, TangoFluxOptions, TangoFluxRequest
+from deployments.sound.tangoflux.denoiser import TangoFluxDenoiser
+from deployments.sound.tangoflux.request import MAX_DURATION_S, SAMPLE_RATE_HZ, TangoFluxOptions, TangoFluxRequest
+from deployments.weights.checkpoint import Checkpoint, WeightOptions
+from deployments.weights.find import find
 
 
 class TangoFlux(PlacedModel[TangoFluxRequest, TangoFluxOptions, TangoFluxDenoiser]):
@@ -53,7 +54,7 @@ class TangoFlux(PlacedModel[TangoFluxRequest, TangoFluxOptions, TangoFluxDenoise
 
     def open(self) -> Denoiser:
         """Find, read and place the weights. Raises LoadFailed saying what was looked for and where."""
-        from deployments.tangoflux.weights import Config
+        from deployments.sound.tangoflux.weights import Config
 
         folder = find(self.published, self.options)
         name = Config.read(folder / "config.json").text_encoder

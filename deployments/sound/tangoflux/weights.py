@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from transformers import AutoConfig, T5EncoderModel
 
 from deployments.contract import LoadFailed
-from deployments.loading import fill, load_component, read_state
-from deployments.placement import Placement
-from deployments.tangoflux.network import Network, NetworkConfig
+from deployments.sound.tangoflux.network import Network, NetworkConfig
+from deployments.weights.modules import fill, load_component, read_state
+from deployments.weights.placement import Placement
 
 State = Mapping[str, Tensor]
 

@@ -14,9 +14,11 @@ import soxr
 
 from deployments.contract import Audio, Context, InvalidInput, Licence, LoadFailed, ModelInfo, Samples
 from deployments.contract import Request as SoundRequest
-from deployments.loading import Checkpoint, Pulled, WeightOptions, find, load_component, load_tokenizer, packages
-from deployments.memory import Budget, weight_bytes
-from deployments.placement import Placement, PlacementOptions
+from deployments.weights.checkpoint import Checkpoint, WeightOptions
+from deployments.weights.find import Pulled, find
+from deployments.weights.memory import Budget, weight_bytes
+from deployments.weights.modules import load_component, load_tokenizer, packages
+from deployments.weights.placement import Placement, PlacementOptions
 
 if TYPE_CHECKING:
     import torch

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from deployments.contract import Licence, ModelInfo
 from deployments.denoise.denoiser import Denoiser, Row
-from deployments.loading import Checkpoint, find, load_component, load_tokenizer
-from deployments.mel import CAPABILITIES, MAX_DURATION_S, MelDenoiser, MelModel, MelOptions, MelRequest
+from deployments.sound.mel import CAPABILITIES, MAX_DURATION_S, MelDenoiser, MelModel, MelOptions, MelRequest
+from deployments.weights.checkpoint import Checkpoint
+from deployments.weights.find import find
+from deployments.weights.modules import load_component, load_tokenizer
 
 if TYPE_CHECKING:
     import torch

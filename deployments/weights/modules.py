@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deployments.contract import LoadFailed
-from deployments.loading.checkpoint import told, weight_files
+from deployments.weights.checkpoint import told, weight_files
 
 if TYPE_CHECKING:
     import torch

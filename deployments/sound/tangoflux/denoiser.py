@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deployments import oobleck
 from deployments.contract import InvalidInput
 from deployments.denoise.denoiser import Plan, Row
 from deployments.denoise.placed import PlacedDenoiser
 from deployments.denoise.samplers import LinearSampler, euler_flow
-from deployments.loading import load_tokenizer
-from deployments.memory import first_that_fits, peak_bytes
-from deployments.placement import Placement
-from deployments.tangoflux.request import SAMPLE_RATE_HZ, TangoFluxOptions, TangoFluxRequest
+from deployments.sound import oobleck
+from deployments.sound.tangoflux.request import SAMPLE_RATE_HZ, TangoFluxOptions, TangoFluxRequest
+from deployments.weights.memory import first_that_fits, peak_bytes
+from deployments.weights.modules import load_tokenizer
+from deployments.weights.placement import Placement
 
 if TYPE_CHECKING:
     import torch
@@ -43,8 +43,8 @@ class TangoFluxDenoiser(PlacedDenoiser):
     network = "transformer"
 
     def __init__(self, folder: Path, text_folder: Path, options: TangoFluxOptions) -> None:
-        from deployments.tangoflux.network import rotation
-        from deployments.tangoflux.weights import Config, load
+        from deployments.sound.tangoflux.network import rotation
+        from deployments.sound.tangoflux.weights import Config, load
 
         place = Placement.choose(options)
         self.tokenizer = load_tokenizer(text_folder)
@@ -154,7 +154,7 @@ class TangoFluxDenoiser(PlacedDenoiser):
 
     def run(self, network: Any, latents: "torch.Tensor", times: "torch.Tensor", *told: Any) -> "torch.Tensor":
         """The transformer, told words, pooled words and mask."""
-        from deployments.tangoflux.network import Told
+        from deployments.sound.tangoflux.network import Told
 
         words, pooled, mask = told
         return network(latents, times, Told(words, pooled, mask, self.rotary))  # type: ignore[no-any-return]
@@ -172,7 +172,7 @@ class TangoFluxDenoiser(PlacedDenoiser):
         """Bytes of activations: of a guided step with 64 words, and of decoding one latent."""
         import torch
 
-        from deployments.tangoflux.network import Told
+        from deployments.sound.tangoflux.network import Told
 
         config = self.config.network
         blank = torch.empty(0, device="meta", dtype=self.placement.network).new_empty

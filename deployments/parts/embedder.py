@@ -14,9 +14,9 @@ from pydantic import Field
 
 from deployments.contract import Audio, Context, Frozen, InvalidInput, Licence, ModelInfo
 from deployments.contract import Request as SoundRequest
-from deployments.loading.hub import Report
-from deployments.loading.sentence_models import lacking, pull_minilm
-from deployments.sentence import SentenceEncoder, Vectors, open_encoder
+from deployments.weights.hub import Report
+from deployments.weights.sentence import SentenceEncoder, Vectors, open_encoder
+from deployments.weights.sentence_models import lacking, pull_minilm
 
 Kind = Literal["texts", "queries", "digest"]
 _Waiting = tuple[list[str], Future[Vectors]]

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from deployments import oobleck
 from deployments.contract import Capability, InvalidInput, Licence, ModelInfo, Request
 from deployments.denoise.denoiser import Denoiser, Plan, Row
 from deployments.denoise.placed import PlacedDenoiser, PlacedModel, PlacedOptions
 from deployments.denoise.samplers import LinearSampler, from_config
-from deployments.loading import Checkpoint, find, load_component, load_tokenizer
-from deployments.memory import first_that_fits, peak_bytes
-from deployments.placement import Placement
+from deployments.sound import oobleck
+from deployments.weights.checkpoint import Checkpoint
+from deployments.weights.find import find
+from deployments.weights.memory import first_that_fits, peak_bytes
+from deployments.weights.modules import load_component, load_tokenizer
+from deployments.weights.placement import Placement
 
 if TYPE_CHECKING:
     import torch

@@ -1,7 +1,7 @@
 """Sentence embeddings: a BERT encoder in numpy, its weights, its tokenizer. No torch, no download, no start-up.
 
 A query of a dozen tokens is too little work to pay for a framework: reading the weights and a first vector take
-a tenth of a second here. The numbers are those of transformers' BertModel within 1e-5 (tests/test_sentence.py).
+a tenth of a second here. The numbers are those of transformers' BertModel within 1e-5 (tests/weights/test_sentence.py).
 Papers: Devlin et al., "BERT", 2018; Reimers and Gurevych, "Sentence-BERT", 2019.
 """
 
@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deployments.blas import one_thread
 from deployments.contract import LoadFailed
-from deployments.loading.hashes import sha256_of
-from deployments.loading.mapped import mapped
-from deployments.loading.sentence_models import MINILM, WEIGHTS, bge_folder, minilm_folder
+from deployments.weights.blas import one_thread
+from deployments.weights.hashes import sha256_of
+from deployments.weights.mapped import mapped
+from deployments.weights.sentence_models import MINILM, WEIGHTS, bge_folder, minilm_folder
 
 Vectors = NDArray[np.float32]
 

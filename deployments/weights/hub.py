@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from deployments.contract import LoadFailed
-from deployments.loading.checkpoint import RECORD, Checkpoint
+from deployments.weights.checkpoint import RECORD, Checkpoint
 
 if TYPE_CHECKING:
     import httpx

@@ -17,9 +17,9 @@ from deployments.contract import Capability, Request
 from deployments.denoise.denoiser import Plan, Row
 from deployments.denoise.placed import PlacedDenoiser, PlacedModel, PlacedOptions
 from deployments.denoise.samplers import LinearSampler, from_config
-from deployments.loading import load_component
-from deployments.memory import first_that_fits, peak_bytes
-from deployments.placement import Placement
+from deployments.weights.memory import first_that_fits, peak_bytes
+from deployments.weights.modules import load_component
+from deployments.weights.placement import Placement
 
 if TYPE_CHECKING:
     import torch

@@ -4,11 +4,11 @@ from functools import cache
 from pathlib import Path
 
 from deployments.contract import Frozen, LoadFailed
-from deployments.loading.checkpoint import Checkpoint, missing, told
-from deployments.loading.find import outdated
-from deployments.loading.hashes import sha256_of
-from deployments.loading.hub import Report, pull
-from deployments.loading.packaged import Package, from_package
+from deployments.weights.checkpoint import Checkpoint, missing, told
+from deployments.weights.find import outdated
+from deployments.weights.hashes import sha256_of
+from deployments.weights.hub import Report, pull
+from deployments.weights.packaged import Package, from_package
 
 WEIGHTS = "model.safetensors"
 _FILES = ("tokenizer.json", "sentence_bert_config.json", "1_Pooling/config.json")

@@ -5,7 +5,7 @@ network.py   the transformer
 weights.py   the published files as modules
 """
 
-from deployments.tangoflux.model import TangoFlux
-from deployments.tangoflux.request import TangoFluxOptions, TangoFluxRequest
+from deployments.sound.tangoflux.model import TangoFlux
+from deployments.sound.tangoflux.request import TangoFluxOptions, TangoFluxRequest
 
 __all__ = ["TangoFlux", "TangoFluxOptions", "TangoFluxRequest"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ByteSize, Field
 
 from deployments.contract import Frozen, LoadFailed
-from deployments.quantization import Quantization
+from deployments.weights.quantization import Quantization
 
 if TYPE_CHECKING:
     import torch

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from deployments.contract import LoadFailed
-from deployments.loading.checkpoint import Checkpoint, WeightOptions, missing, record, told
-from deployments.loading.hub import Report, pull
+from deployments.weights.checkpoint import Checkpoint, WeightOptions, missing, record, told
+from deployments.weights.hub import Report, pull
 
 
 class Pulled:
