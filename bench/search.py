@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from deployments.synth.presets import library
-from deployments.synth.search import Bm25, PresetSearch, words
+from deployments.synth.library.presets import library
+from deployments.synth.library.search import Bm25, PresetSearch, words
 from deployments.weights.sentence import open_encoder
 
 OURS = Path(__file__).parents[1] / "tests" / "data" / "prompts_presets.json"

@@ -10,7 +10,7 @@ import pytest
 
 from deployments.contract import Context, InvalidInput, LoadFailed, Model
 from deployments.parts.embedder import Embedder, EmbedderOptions
-from deployments.synth.embedding import SharedEmbedder
+from deployments.synth.library.embedding import SharedEmbedder
 from deployments.weights.sentence import SentenceEncoder, open_encoder
 
 TEXTS = ["rain", "a warm pad", "thunder far away"]

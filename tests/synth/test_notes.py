@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from deployments.contract import Context
-from deployments.synth import Synth, embedding, understand
-from deployments.synth.axes import axes
-from deployments.synth.interpret import interpret
+from deployments.synth import Synth
+from deployments.synth.choice import understand
+from deployments.synth.library import embedding
+from deployments.synth.library.axes import axes
+from deployments.synth.library.search import preset_search
 from deployments.synth.request import SynthRequest
-from deployments.synth.search import preset_search
+from deployments.synth.score.interpret import interpret
 from deployments.weights.sentence_models import ABSENT
 
 
