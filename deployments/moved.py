@@ -15,6 +15,16 @@ _ADDRESSED: Mapping[str, str] = {
     "TangoFlux": "deployments.tangoflux:TangoFlux",
 }
 
+# Import paths of the release before -> those of today. Users' configurations may name the old ones for one release.
+MOVED: Mapping[str, str] = {
+    "deployments.embedder:Embedder": "deployments.parts.embedder:Embedder",
+    "deployments.clap:Clap": "deployments.parts.clap:Clap",
+    "deployments.audioldm:AudioLDM": "deployments.sound.audioldm:AudioLDM",
+    "deployments.audioldm2:AudioLDM2": "deployments.sound.audioldm2:AudioLDM2",
+    "deployments.stable_audio:StableAudio": "deployments.sound.stable_audio:StableAudio",
+    "deployments.tangoflux:TangoFlux": "deployments.sound.tangoflux:TangoFlux",
+}
+
 
 def address_name(model_class: type) -> str:
     """What content addresses call a model class: never by where it lies, so that a move keeps stored sounds.

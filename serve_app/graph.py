@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from deployments.contract import CAPABILITY_FIELDS, InvalidInput, ModelInfo, Request
-from deployments.moved import address_name
+from deployments.moved import MOVED, address_name
 from serve_app.config import ConfigError, Limits, ModelEntry
 from serve_app.errors import MOST_FINDINGS, Invalid, NotFound, field_errors, pointer, unknown_name
+from serve_app.logs import log
 from serve_app.schemas import ALIASES, OutputSettings
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
@@ -104,8 +105,10 @@ class Plan:
 
 
 def load_class(path: str) -> type[Any]:
-    """Import `package.module:Class`. Raises ConfigError that says what is missing."""
-    module_name, _, class_name = path.partition(":")
+    """Import `package.module:Class`, also by the path of the last release. Raises ConfigError: what is missing."""
+    if path in MOVED:
+        log.warning("model class '%s' is now '%s': change the entry, the next release drops the old", path, MOVED[path])
+    module_name, _, class_name = MOVED.get(path, path).partition(":")
     try:
         return getattr(importlib.import_module(module_name), class_name)  # type: ignore[no-any-return]
     except (ImportError, AttributeError) as error:
