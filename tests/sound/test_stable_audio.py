@@ -13,7 +13,7 @@ import torch
 from deployments.contract import Context, InvalidInput
 from deployments.sound import oobleck
 from deployments.sound.stable_audio import StableAudio
-from tests.deployments.test_parity import PROMPTS, TOLERANCE, difference, options
+from tests.sound.test_parity import PROMPTS, TOLERANCE, difference, options
 
 Maker = Callable[[str], Path]
 CASES = [

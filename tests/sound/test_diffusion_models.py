@@ -16,7 +16,7 @@ from deployments.sound.audioldm2 import AudioLDM2
 from deployments.sound.stable_audio import StableAudio
 from deployments.sound.tangoflux import TangoFlux
 from tests.denoise.test_graphs import Computing
-from tests.deployments.test_parity import options as options_of
+from tests.sound.test_parity import options as options_of
 
 Maker = Callable[[str], Path]
 KINDS = {"audioldm": AudioLDM, "audioldm2": AudioLDM2, "stable_audio": StableAudio, "tangoflux": TangoFlux}

@@ -18,7 +18,7 @@ from deployments.sound import oobleck
 from deployments.sound.tangoflux import TangoFlux, TangoFluxOptions
 from deployments.sound.tangoflux.denoiser import TangoFluxPlan
 from tests.denoise.test_graphs import Computing
-from tests.deployments.test_parity import options
+from tests.sound.test_parity import options
 from tests.support.tangoflux_reference import CASES, SIZES, write_checkpoint
 
 Maker = Callable[[str], Path]
