@@ -35,10 +35,10 @@ import torch
 import transformers
 
 from bench import shapes, stock
-from deployments.audioldm2 import AudioLDM2
 from deployments.contract import Context
-from deployments.stable_audio import StableAudio
-from deployments.tangoflux import TangoFlux
+from deployments.sound.audioldm2 import AudioLDM2
+from deployments.sound.stable_audio import StableAudio
+from deployments.sound.tangoflux import TangoFlux
 from tests.support.checkpoints import BUILDERS
 
 OURS: dict[str, Any] = {"tangoflux": TangoFlux, "audioldm2": AudioLDM2, "stable_audio": StableAudio}
@@ -127,7 +127,7 @@ class Peak:
         return self
 
     def __exit__(self, *_: object) -> None:
-        from deployments.memory import resident
+        from deployments.weights.memory import resident
 
         self.bytes = torch.cuda.max_memory_allocated() if self.device == "cuda" else resident()
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from deployments.sentence import open_encoder
-from deployments.synth.presets import library
-from deployments.synth.search import Bm25, PresetSearch, words
+from deployments.synth.library.presets import library
+from deployments.synth.library.search import Bm25, PresetSearch, words
+from deployments.weights.sentence import open_encoder
 
 OURS = Path(__file__).parents[1] / "tests" / "data" / "prompts_presets.json"
 FILE = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), OURS)

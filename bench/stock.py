@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from deployments.loading import read_state
-from deployments.tangoflux.weights import Config, decoder, duration
+from deployments.sound.tangoflux.weights import Config, decoder, duration
+from deployments.weights.modules import read_state
 
 
 def load(name: str, folder: Path, device: str, dtype: torch.dtype) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deployments.contract import Context
 from deployments.synth import Synth, SynthRequest
-from deployments.synth.understand import understand
+from deployments.synth.choice.understand import understand
 from serve_app.deliver.encode import encode
 from serve_app.deliver.finish import finish
 from serve_app.replica.replica import whole

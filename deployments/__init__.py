@@ -1,1 +1,1 @@
-"""One file (or one folder) here is one model; `contract.py` says what a model is."""
+"""Models by medium: one file (or one folder) is one model, and `contract.py` says what a model is."""

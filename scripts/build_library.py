@@ -9,13 +9,13 @@ then a start computes what does not fit, in seconds. Texts that have a vector al
 import sys
 from collections.abc import Sequence
 
-from deployments.loading.sentence_models import minilm_folder
-from deployments.sentence import SentenceEncoder, Vectors
-from deployments.synth import compiled, vectors
-from deployments.synth.axes import Axes, nouns
-from deployments.synth.compiled import folder
-from deployments.synth.presets import library
-from deployments.synth.search import PresetSearch
+from deployments.synth.library import compiled, vectors
+from deployments.synth.library.axes import Axes, nouns
+from deployments.synth.library.compiled import folder
+from deployments.synth.library.presets import library
+from deployments.synth.library.search import PresetSearch
+from deployments.weights.sentence import SentenceEncoder, Vectors
+from deployments.weights.sentence_models import minilm_folder
 
 
 class Listening:

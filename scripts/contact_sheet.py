@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from deployments.contract import Context, Samples
 from deployments.synth import Synth, SynthRequest
-from deployments.synth.perform import SAMPLE_RATE_HZ
-from deployments.synth.presets import Preset, library
-from deployments.synth.roles import Role
+from deployments.synth.library.presets import Preset, library
+from deployments.synth.sound.perform import SAMPLE_RATE_HZ
+from deployments.synth.terms.roles import Role
 
 Image = NDArray[np.uint8]  # (height, width, 3)
 

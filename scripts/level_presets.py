@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from deployments.contract import Samples
-from deployments.synth.compiled import folder
-from deployments.synth.lint import HIGHEST_LEVEL_DB, LISTEN_S, alone, loudness_lufs
-from deployments.synth.perform import SAMPLE_RATE_HZ
-from deployments.synth.presets import library
-from deployments.synth.roles import ROLES
+from deployments.synth.library.compiled import folder
+from deployments.synth.library.presets import library
+from deployments.synth.sound.lint import HIGHEST_LEVEL_DB, LISTEN_S, alone, loudness_lufs
+from deployments.synth.sound.perform import SAMPLE_RATE_HZ
+from deployments.synth.terms.roles import ROLES
 
 _SEEDS = range(20)  # what lint listens to, so that a level stands in the middle of the window that lint checks
 _NEAR_LU = 0.3

@@ -1,5 +1,5 @@
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ MANY = {"queued_jobs": 10_000, "queued_jobs_per_owner": 10_000}
 LONG_FIRST = (
     "tests/service/",
     "tests/storage/test_s3",
-    "tests/deployments/",
+    "tests/sound/",
     "tests/synth/",
     "tests/jobs/test_acceptance.py",
 )
@@ -132,3 +132,18 @@ def database(database_url: str) -> Iterator[Database]:
     made.migrate()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`checkpoint("audioldm2")`: the folder of a tiny checkpoint, made once for the session. Nobody writes to it."""
+    made: dict[str, Path] = {}
+
+    def find(name: str) -> Path:
+        if name not in made:
+            from tests.support.checkpoints import BUILDERS  # it needs torch, which few tests do
+
+            made[name] = BUILDERS[name](tmp_path_factory.mktemp(name))
+        return made[name]
+
+    return find

@@ -12,7 +12,7 @@ from typing import ClassVar, Generic, TypeVar
 from deployments.contract import Audio, Context, Frozen, ModelInfo, Request, Samples
 from deployments.denoise.denoiser import Denoiser, Plan
 from deployments.denoise.engine import Engine, Settings
-from deployments.loading import packages
+from deployments.weights.modules import packages
 
 R = TypeVar("R", bound=Request)
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from deployments.contract import Request
 from deployments.denoise.graphs import Graphed
 from deployments.denoise.model import DiffusionModel, DiffusionOptions
-from deployments.loading import Checkpoint, Pulled, WeightOptions
-from deployments.memory import Budget, weight_bytes
-from deployments.placement import Modules, Placement, PlacementOptions
-from deployments.quantization import quantized
+from deployments.weights.checkpoint import Checkpoint, WeightOptions
+from deployments.weights.find import Pulled
+from deployments.weights.memory import Budget, weight_bytes
+from deployments.weights.placement import Modules, Placement, PlacementOptions
+from deployments.weights.quantization import quantized
 
 if TYPE_CHECKING:
     import torch

@@ -9,14 +9,14 @@ import synth_native
 from pydantic import ValidationError
 
 from deployments.contract import Context, InvalidInput, Samples
-from deployments.synth.instrument import instrument, number
-from deployments.synth.interpret import Usual, interpret
+from deployments.synth.library.presets import library
 from deployments.synth.model import Synth, piece
-from deployments.synth.perform import DEFAULT_BLOCK, SAMPLE_RATE_HZ, Piece, perform, whole
-from deployments.synth.presets import library
 from deployments.synth.request import MAX_DURATION_S, SynthRequest
-from deployments.synth.roles import ROLES
-from deployments.synth.theory import SCALES
+from deployments.synth.score.interpret import Usual, interpret
+from deployments.synth.sound.instrument import instrument, number
+from deployments.synth.sound.perform import DEFAULT_BLOCK, SAMPLE_RATE_HZ, Piece, perform, whole
+from deployments.synth.terms.roles import ROLES
+from deployments.synth.terms.theory import SCALES
 
 
 class _Number(float):

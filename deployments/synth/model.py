@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from deployments.contract import Audio, Capability, Context, Frozen, Licence, ModelInfo, SoundInfo
-from deployments.loading.sentence_models import lacking
-from deployments.synth.axes import axes
-from deployments.synth.catalogue import catalogue, page
-from deployments.synth.embedding import share
-from deployments.synth.graph import build, events
-from deployments.synth.interpret import Decision, interpret
-from deployments.synth.perform import DEFAULT_BLOCK, SAMPLE_RATE_HZ, Piece, perform
+from deployments.synth.library.axes import axes
+from deployments.synth.library.catalogue import catalogue, page
+from deployments.synth.library.embedding import share
 from deployments.synth.request import MAX_DURATION_S, SynthRequest
+from deployments.synth.score.interpret import Decision, interpret
+from deployments.synth.sound.graph import build, events
+from deployments.synth.sound.perform import DEFAULT_BLOCK, SAMPLE_RATE_HZ, Piece, perform
+from deployments.weights.sentence_models import lacking
 
 
 class SynthOptions(Frozen):
@@ -68,7 +68,7 @@ class Synth:
     @staticmethod
     def lint(paths: Sequence[Path], seeds: int) -> Iterator[str]:
         """Yield a line for every fault of preset files, for `continuo presets lint`."""
-        from deployments.synth.lint import lint  # only the command needs it
+        from deployments.synth.sound.lint import lint  # only the command needs it
 
         return lint(paths, seeds)
 

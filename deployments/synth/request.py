@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from deployments.contract import SoundRequest
-from deployments.synth.musical import read_terms
-from deployments.synth.roles import ROLES
+from deployments.synth.terms.roles import ROLES
+from deployments.synth.words.musical import read_terms
 
 MAX_DURATION_S = 600.0
 

@@ -35,7 +35,7 @@ class Gpu:
 
 
 def precision(capability: tuple[int, int]) -> str:
-    """What models compute in, as `deployments.placement` chooses, and fp8 where the device has units for it."""
+    """What models compute in, as `deployments.weights.placement` chooses, and fp8 where the device has units for it."""
     if capability >= (8, 9):
         return "bf16, and fp8 where a model offers it"
     if capability >= (8, 0):

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from deployments.contract import CAPABILITY_FIELDS, ModelInfo, Request
+from deployments.moved import address_name
 from serve_app.config import Limits, ModelEntry
 from serve_app.deliver.delivery import Delivery, Finding, Settings
 from serve_app.deliver.media import DELIVERIES
@@ -68,8 +69,8 @@ class CatalogueEntry:
 
     @property
     def identity(self) -> list[Any]:
-        """What it is, in an address: class, revision, options."""
-        return [self.entry.model, self.info.revision, self.options.model_dump(mode="json")]
+        """What it is, in an address: class (wherever it lies), revision, options."""
+        return [address_name(self.model_class), self.info.revision, self.options.model_dump(mode="json")]
 
     def missing(self) -> tuple[str, ...] | None:
         """A line for each thing that the model wants and this machine has not; None for a model that wants nothing."""
@@ -100,6 +101,7 @@ class Catalogue:
             if entry.name in self._entries:
                 raise ConfigError(f"models: the name '{entry.name}' is used twice")
             self._entries[entry.name] = _checked(entry)
+        self._refuse_ambiguous()
         for item in self:
             for other in (*item.entry.fallback, *item.entry.parts.values()):
                 if other not in self._entries:
@@ -112,6 +114,18 @@ class Catalogue:
                         f"models: the fallback of '{item.name}' ({item.info.task}) names '{other}', "
                         f"whose task is {self[other].info.task}"
                     )
+
+    def _refuse_ambiguous(self) -> None:
+        """Raise ConfigError for two classes that addresses could not tell apart: one's sounds would answer for both."""
+        known: dict[tuple[str, str], CatalogueEntry] = {}
+        for item in self:
+            named = (address_name(item.model_class), item.info.revision)
+            other = known.setdefault(named, item)
+            if other.model_class is not item.model_class:
+                raise ConfigError(
+                    f"models: the classes of '{other.name}' ({other.entry.model}) and '{item.name}' "
+                    f"({item.entry.model}) have one name and the revision '{named[1]}'; give one of them another"
+                )
 
     def __iter__(self) -> Iterator[CatalogueEntry]:
         return iter(self._entries.values())

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deployments.clap import Clap
-from deployments.loading import sentence_models
+from deployments.parts.clap import Clap
+from deployments.weights import sentence_models
 from serve_app.commands.pull import ALL_MODELS
 from serve_app.config import parse_args
 from serve_app.jobs.catalogue import Catalogue

@@ -6,10 +6,11 @@ import pytest
 
 from serve_app.config import parse_args
 from serve_app.deliver.sound import SoundDelivery
-from serve_app.errors import Invalid, NotFound
+from serve_app.errors import ConfigError, Invalid, NotFound
 from serve_app.importing import load_class
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.jobs.plan import Plan, resolve_aliases
+from tests.support import models as support
 from tests.support.service import Json, entry
 
 CATALOGUE = Catalogue(
@@ -71,8 +72,41 @@ def test_the_address_is_that_of_the_sound() -> None:
 
 def test_the_address_of_a_model_without_parts_is_the_one_that_stored_sounds_have() -> None:
     assert address() == "audio/23/23fdfa3266ccc2a33641ebd17af8083b2e4125ad2c09ba6ce03c423eb5dab8bd.flac"
-    chime = address("chime", format="mp3", loudness_lufs=-20)
-    assert chime == "audio/3d/3d395c16178b4403586412ebe604e3698c1df1493c679d9d057dd65af18a2cdf.mp3"
+    chime = address("chime", format="mp3", loudness_lufs=-20)  # its class is named by its name alone
+    assert chime == "audio/01/010c0eb98a30c23e23c5ddbf5aa0e3cf5bac90709c04523aa82bde621b3adfd1.mp3"
+
+
+def addressed(*paths: str) -> set[str]:
+    """The addresses of one request, with the model named by each path in a configuration of its own."""
+    catalogues = [Catalogue(parse_args({"models": [entry("model", path)]}).models) for path in paths]
+    asked = {"prompt": "x", "duration_s": 1, "seed": 1}
+    return {each.plan("model", asked, prefix="").candidates[0].key for each in catalogues}
+
+
+def test_a_class_has_one_address_by_whatever_path_it_is_reached() -> None:
+    assert len(addressed("deployments.synth:Synth", "deployments.synth.model:Synth")) == 1
+    assert len(addressed("tests.support.models:Tone", "deployments.tone:Tone")) == 1
+
+
+class Chime(support.Chime):
+    """Another class of the same name and revision."""
+
+
+def test_two_classes_that_addresses_could_not_tell_apart_are_refused() -> None:
+    one, other = entry("one", "tests.support.models:Chime"), entry("other", "tests.jobs.test_catalogue:Chime")
+    with pytest.raises(ConfigError, match=r"'one' .* and 'other' .* revision 'chime-1'; give one of them another"):
+        Catalogue(parse_args({"models": [one, other]}).models)
+    Catalogue(parse_args({"models": [one, {**one, "name": "again"}]}).models)
+
+
+class Tone(support.Chime):
+    """A foreign class with the name and the revision of a shipped one."""
+
+    info = support.Chime.info.model_copy(update={"revision": "tone-1"})
+
+
+def test_a_foreign_class_with_the_name_of_a_shipped_one_is_another() -> None:
+    assert len(addressed("tests.jobs.test_catalogue:Tone", "deployments.tone:Tone")) == 2
 
 
 JUDGE = "tests.support.models:Judge"

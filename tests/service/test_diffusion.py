@@ -11,7 +11,7 @@ from tests.support.checkpoints import BUILDERS
 from tests.support.live import Service, config_file, fetched, running, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
-CLASSES = {"audioldm2": "deployments.audioldm2:AudioLDM2", "tangoflux": "deployments.tangoflux:TangoFlux"}
+CLASSES = {"audioldm2": "deployments.sound.audioldm2:AudioLDM2", "tangoflux": "deployments.sound.tangoflux:TangoFlux"}
 LONGEST_S = {"audioldm2": 1.5, "tangoflux": 0.7}
 
 

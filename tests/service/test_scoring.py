@@ -9,7 +9,7 @@ from tests.support.checkpoints import clap
 from tests.support.live import config_file, fetched, running, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
-PATH = "deployments.clap:Clap"
+PATH = "deployments.parts.clap:Clap"
 
 
 def scored(name: str, scorer: str) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from deployments.loading.checkpoint import Checkpoint
-from deployments.loading.packaged import Package
-from deployments.loading.sentence_models import MINILM, SentenceModel
+from deployments.weights.checkpoint import Checkpoint
+from deployments.weights.packaged import Package
+from deployments.weights.sentence_models import MINILM, SentenceModel
 from tests.support.hub import COMMIT
 
 MODULE = "tiny_sentence_model"

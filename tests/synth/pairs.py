@@ -11,8 +11,8 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from deployments.contract import Audio
-from deployments.synth.musical import read_terms
-from deployments.synth.theory import Tonality
+from deployments.synth.terms.theory import Tonality
+from deployments.synth.words.musical import read_terms
 from tests.synth.listen import RATE_HZ, centroid_hz, make, mono, pitch_classes
 
 Signal = NDArray[np.float64]

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deployments.loading.sentence_models import minilm_folder
-from deployments.sentence import SentenceEncoder
-from deployments.synth import compiled, presets
-from deployments.synth.axes import Axes, nouns
-from deployments.synth.compiled import compiling, folder, shipped
-from deployments.synth.presets import library
-from deployments.synth.search import PresetSearch
+from deployments.synth.library import compiled, presets
+from deployments.synth.library.axes import Axes, nouns
+from deployments.synth.library.compiled import compiling, folder, shipped
+from deployments.synth.library.presets import library
+from deployments.synth.library.search import PresetSearch
+from deployments.weights.sentence import SentenceEncoder
+from deployments.weights.sentence_models import minilm_folder
 
 WANTED = "run: python scripts/build_library.py"
 TOLERANCES = {"bm25": 1e-5, "projection": 1e-3, "axes": 1e-5}  # on another BLAS

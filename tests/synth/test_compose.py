@@ -6,10 +6,12 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from deployments.synth.compose import SCORES, Event, Note, Player, Song, compose
-from deployments.synth.presets import library
-from deployments.synth.roles import ROLES
-from deployments.synth.theory import SCALES, Tonality
+from deployments.synth.library.presets import library
+from deployments.synth.score.compose import SCORES, compose
+from deployments.synth.score.player import Player
+from deployments.synth.score.song import Event, Note, Song
+from deployments.synth.terms.roles import ROLES
+from deployments.synth.terms.theory import SCALES, Tonality
 
 TONAL = {
     "chords": "PAD", "stabs": "KEYS", "drone": "DRONE", "bass": "BASS", "melody": "LEAD", "arp": "ARP",

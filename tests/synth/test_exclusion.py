@@ -2,8 +2,8 @@
 
 import pytest
 
-from deployments.synth.presets import library
-from deployments.synth.understand import understand
+from deployments.synth.choice.understand import understand
+from deployments.synth.library.presets import library
 
 
 def excluded(prompt: str) -> set[str]:

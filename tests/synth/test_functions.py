@@ -9,7 +9,7 @@ import synth_native
 
 from deployments.contract import InvalidInput
 from deployments.synth import generate_audio, generate_from_preset, get_status
-from deployments.synth.compiled import folder
+from deployments.synth.library.compiled import folder
 from tests.synth.listen import pitch_classes
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deployments.synth.knobs import settled
-from deployments.synth.understand import understand
+from deployments.synth.choice.understand import understand
+from deployments.synth.reading.knobs import settled
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deployments.synth.compiled import folder
-from deployments.synth.lint import lint
+from deployments.synth.library.compiled import folder
+from deployments.synth.sound.lint import lint
 
 RAIN = json.loads((folder() / "ambience" / "rain.json").read_text())
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.synth.understand import understand
+from deployments.synth.choice.understand import understand
 
 LOUDER = (
     "{a} louder than the {b}|{b}, softer than the {a}|{a} and {b}, {b} half as loud|{a} in front of {b}|{b} behind {a}"

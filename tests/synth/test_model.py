@@ -8,13 +8,13 @@ import synth_native
 
 from deployments.contract import Cancelled, Capability, Context, InvalidInput, Model
 from deployments.synth import Synth, SynthRequest
-from deployments.synth.arrange import arrange
-from deployments.synth.change import Change
-from deployments.synth.compose import Song
-from deployments.synth.graph import build
-from deployments.synth.presets import library
-from deployments.synth.theory import SCALES, Tonality, lead_voices
-from deployments.synth.understand import Layer
+from deployments.synth.choice.understand import Layer
+from deployments.synth.library.presets import library
+from deployments.synth.score.arrange import arrange
+from deployments.synth.score.song import Song
+from deployments.synth.sound.graph import build
+from deployments.synth.terms.change import Change
+from deployments.synth.terms.theory import SCALES, Tonality, lead_voices
 from tests.synth.listen import RATE_HZ, band, centroid_hz, make, mono, onset_period_s, pitch_classes, sounds
 
 

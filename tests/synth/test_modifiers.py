@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from deployments.synth.arrange import brightness
-from deployments.synth.change import LIMITS, Change
-from deployments.synth.modifiers import CHANGES
-from deployments.synth.presets import library
-from deployments.synth.vocabulary import LIKENESSES, WORDS
+from deployments.synth.library.presets import library
+from deployments.synth.score.arrange import brightness
+from deployments.synth.terms.change import LIMITS, Change
+from deployments.synth.words.modifiers import CHANGES
+from deployments.synth.words.vocabulary import LIKENESSES, WORDS
 from tests.synth.listen import centroid_hz, make, mono
 from tests.synth.pairs import attack_s, envelope, slow_modulation
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from deployments.synth.figures import in_figures
-from deployments.synth.musical import read_terms
-from deployments.synth.theory import SCALES
+from deployments.synth.terms.theory import SCALES
+from deployments.synth.words.musical import read_terms
+from deployments.synth.words.numbers import in_figures
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from deployments.synth.names import called_by, compounds
-from deployments.synth.presets import library
-from deployments.synth.understand import understand
+from deployments.synth.choice.understand import understand
+from deployments.synth.library.presets import library
+from deployments.synth.reading.names import called_by, compounds
 
 
 def sounds(prompt: str) -> list[str]:

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from deployments.contract import Context
-from deployments.loading.sentence_models import ABSENT
-from deployments.synth import Synth, embedding, understand
-from deployments.synth.axes import axes
-from deployments.synth.interpret import interpret
+from deployments.synth import Synth
+from deployments.synth.choice import understand
+from deployments.synth.library import embedding
+from deployments.synth.library.axes import axes
+from deployments.synth.library.search import preset_search
 from deployments.synth.request import SynthRequest
-from deployments.synth.search import preset_search
+from deployments.synth.score.interpret import interpret
+from deployments.weights.sentence_models import ABSENT
 
 
 def notes(prompt: str, **fields: object) -> str:
@@ -47,7 +49,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine without a sentence model."""
     caches = (embedding.embedder, embedding._local, preset_search, axes, understand.understand)
     monkeypatch.setenv("MODELS_DIR", str(tmp_path))
-    monkeypatch.setattr("deployments.loading.packaged.find_spec", lambda name: None)
+    monkeypatch.setattr("deployments.weights.packaged.find_spec", lambda name: None)
     for cached in caches:
         cached.cache_clear()
     yield

@@ -6,9 +6,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from deployments.synth.lint import alone, heard, sound_faults
-from deployments.synth.presets import library
-from deployments.synth.roles import Role
+from deployments.synth.library.presets import library
+from deployments.synth.sound.lint import alone, heard, sound_faults
+from deployments.synth.terms.roles import Role
 from tests.support.soak import at_length
 
 SEEDS = at_length(20, 4)

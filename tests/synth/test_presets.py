@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import synth_native
 
-from deployments.synth.graph import build
-from deployments.synth.interpret import interpret
-from deployments.synth.presets import PresetError, library, load_folder, load_preset, parse_preset
+from deployments.synth.library.presets import PresetError, library, load_folder, load_preset, parse_preset
 from deployments.synth.request import SynthRequest
+from deployments.synth.score.interpret import interpret
+from deployments.synth.sound.graph import build
 
 GOOD: dict[str, Any] = {
     "id": "test_pad",

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deployments.synth.interpret import interpret
-from deployments.synth.musical import read_terms
-from deployments.synth.presets import library
+from deployments.synth.choice.understand import Interpretation, Layer, understand
+from deployments.synth.library.presets import library
 from deployments.synth.request import SynthRequest
-from deployments.synth.roles import ROLES
-from deployments.synth.understand import Interpretation, Layer, understand
+from deployments.synth.score.interpret import interpret
+from deployments.synth.terms.roles import ROLES
+from deployments.synth.words.musical import read_terms
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "prompts_layers.json").read_text(encoding="utf-8"))
 # What a word does to the layer that it belongs to.

@@ -2,11 +2,11 @@
 
 import pytest
 
-from deployments.synth.change import Change
-from deployments.synth.modifiers import CHANGES
-from deployments.synth.presets import library
-from deployments.synth.understand import understand
-from deployments.synth.wording import plainly
+from deployments.synth.choice.understand import understand
+from deployments.synth.library.presets import library
+from deployments.synth.reading.wording import plainly
+from deployments.synth.terms.change import Change
+from deployments.synth.words.modifiers import CHANGES
 
 
 def change_of(prompt: str, role: str) -> Change:

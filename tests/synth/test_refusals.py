@@ -2,8 +2,8 @@
 
 import pytest
 
-from deployments.synth.refusals import ruled_out
-from deployments.synth.understand import understand
+from deployments.synth.choice.understand import understand
+from deployments.synth.reading.refusals import ruled_out
 
 WAYS = (
     "jazz, exclude piano|jazz with the piano removed|jazz with piano taken out|jazz and an absence of piano"

@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from deployments.contract import InvalidInput
-from deployments.synth.roles import ROLES, Role, RolePolicy, role_name
+from deployments.synth.terms.roles import ROLES, Role, RolePolicy, role_name
 
 
 @pytest.mark.parametrize("role", get_args(Role))

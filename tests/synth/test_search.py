@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from deployments.contract import LoadFailed
-from deployments.sentence import SentenceEncoder, open_encoder
-from deployments.synth import embedding, search
-from deployments.synth.presets import library
-from deployments.synth.search import PresetSearch, preset_search, stem, words
+from deployments.synth.library import embedding, search
+from deployments.synth.library.presets import library
+from deployments.synth.library.search import PresetSearch, preset_search, stem, words
+from deployments.weights.sentence import SentenceEncoder, open_encoder
 
 PROMPTS = Path(__file__).parents[1] / "data" / "prompts_presets.json"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deployments.synth import spelling
-from deployments.synth.spelling import corrected, plain
+from deployments.synth.reading import spelling
+from deployments.synth.reading.spelling import corrected, plain
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from deployments.synth.compose import SCORES, Note, Player, Song, compose
-from deployments.synth.compose.stage import Part, Presence, presences, staged
-from deployments.synth.roles import ROLES
-from deployments.synth.theory import Tonality
+from deployments.synth.score.compose import SCORES, compose
+from deployments.synth.score.player import Player
+from deployments.synth.score.song import Note, Song
+from deployments.synth.score.stage import Part, Presence, presences, staged
+from deployments.synth.terms.roles import ROLES
+from deployments.synth.terms.theory import Tonality
 from tests.synth.listen import RATE_HZ, make, mono
 from tests.synth.pairs import envelope
 

@@ -5,12 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deployments.contract import InvalidInput
-from deployments.synth.lexicon import ROLE_SOUNDS, SCENES, SOUNDS
-from deployments.synth.modifiers import CHANGES
-from deployments.synth.musical import read_terms
-from deployments.synth.presets import library
-from deployments.synth.theory import SCALES, pitch_class, scale_name
-from deployments.synth.understand import Layer, understand
+from deployments.synth.choice.understand import Layer, understand
+from deployments.synth.library.presets import library
+from deployments.synth.terms.theory import SCALES, pitch_class, scale_name
+from deployments.synth.words.lexicon import ROLE_SOUNDS, SCENES, SOUNDS
+from deployments.synth.words.modifiers import CHANGES
+from deployments.synth.words.musical import read_terms
 
 
 def layers(prompt: str, negative_prompt: str = "") -> dict[str, Layer]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.synth.units import UnitError, to_unit
+from deployments.synth.terms.units import UnitError, to_unit
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deployments.loading.sentence_models import minilm_folder
-from deployments.sentence import SentenceEncoder, Vectors
-from deployments.synth import compiled, vectors
-from deployments.synth.axes import Axes, nouns
-from deployments.synth.compiled import shipped
-from deployments.synth.presets import library
-from deployments.synth.search import PresetSearch
-from deployments.synth.vectors import pack, ship, stored, unpack, vectors_of
+from deployments.synth.library import compiled, vectors
+from deployments.synth.library.axes import Axes, nouns
+from deployments.synth.library.compiled import shipped
+from deployments.synth.library.presets import library
+from deployments.synth.library.search import PresetSearch
+from deployments.synth.library.vectors import pack, ship, stored, unpack, vectors_of
+from deployments.weights.sentence import SentenceEncoder, Vectors
+from deployments.weights.sentence_models import minilm_folder
 
 
 @pytest.fixture(scope="module")

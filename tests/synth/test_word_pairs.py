@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from deployments.synth.presets import library
+from deployments.synth.library.presets import library
 from tests.synth.pairs import Pair, heard, load_pairs
 
 PAIRS = load_pairs()

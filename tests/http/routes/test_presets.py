@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(scope="module")
 async def service(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> AsyncIterator[Service]:
     models = (
-        entry("embedder", "deployments.embedder:Embedder"),
+        entry("embedder", "deployments.parts.embedder:Embedder"),
         entry("synth", "deployments.synth:Synth", parts={"embedder": "embedder"}),
     )
     async with running(args_in(tmp_path_factory.mktemp("presets"), *models)) as service:
