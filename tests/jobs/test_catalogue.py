@@ -273,7 +273,7 @@ def test_a_default_over_what_the_class_makes_is_refused(model: str, says: str) -
 
 
 def test_the_examples_of_the_documentation_are_valid() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "entries.md").read_text()
     [example] = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     catalogue = Catalogue(parse_args(yaml.safe_load(example)).models)
     assert catalogue.plan("tone", {"prompt": "x"}, prefix="").input["format"] == "opus"
