@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from serve_app.addresses import is_loopback
 from serve_app.errors import ConfigError
@@ -105,7 +105,7 @@ class ModelEntry(Section):
     model: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
     options: dict[str, Any] = Field(default_factory=dict)
     replicas: Replicas = Replicas()
-    defaults: dict[str, Any] = Field(
+    defaults: dict[str, JsonValue] = Field(
         default_factory=dict, description="Values of fields of `input` that a request leaves out."
     )
     fallback: tuple[str, ...] = ()

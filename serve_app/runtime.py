@@ -18,6 +18,7 @@ from serve_app.http.views import job_view, rfc3339, signed_urls
 from serve_app.jobs.acceptance import FRESH_WITHIN_S, POLL_S, Jobs
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.jobs.execution import Execution
+from serve_app.jobs.health import ModelHealth
 from serve_app.jobs.persistence import Persistence
 from serve_app.jobs.running import Handle
 from serve_app.jobs.watching import Watchers
@@ -61,6 +62,7 @@ class Runtime:
         self.count_replicas = count_replicas or self._one_each
         self.catalogue = Catalogue(args.models)
         self.database = Database(args.database_url)
+        self.model_health = ModelHealth(self.database)
         self.storage: Storage = open_storage(args.storage)
         self.handles = handles
         self.metrics = Metrics()

@@ -25,7 +25,7 @@ def models(context: typer.Context, as_json: JsonOption = False, url: UrlOption =
             item["task"],
             item["status"] + (f": {item['reason']}" if item["reason"] else ""),
             str(item["replicas"]),
-            f"{item['max_duration_s']:g} s",
+            f"{item['max_duration_s']:g} s" if "max_duration_s" in item else "",
             item["licence"]["weights"],
         )
         for item in found["data"]

@@ -262,9 +262,11 @@ class ModelCard(BaseModel):
     task: str
     capabilities: list[str]
     input_schema: dict[str, Any]
-    sample_rate_hz: int
-    channels: int
-    max_duration_s: float
+    sample_rate_hz: int | None = Field(default=None, description="Of a model that makes sound, as the next two.")
+    channels: int | None = None
+    max_duration_s: float | None = None
+    max_pixels: int | None = Field(default=None, description="Of a model that makes pictures: width times height.")
+    multiple_of: int | None = Field(default=None, description="Of a model that makes pictures: of width and height.")
     licence: dict[str, Any]
     memory_gib: float | None = None
     status: Literal["ready", "cold", "loading", "failed"]
@@ -272,6 +274,28 @@ class ModelCard(BaseModel):
     memory_bytes: int | None = None
     replicas: int
     fallback: list[str]
+
+
+class ModelHealth(BaseModel):
+    """How a model does, over all processes and owners; at most two seconds old."""
+
+    version: str = Field(description="The model's revision, which changes with its samples, + the version of Continuo.")
+    queue_depth: int = Field(description="Jobs that wait for a place at it; those that its replicas have are none.")
+    oldest_queued_s: float | None = Field(description="For how long the oldest of them has waited; null without any.")
+    success_ratio: float | None = Field(
+        description="Of `sample` jobs those that it made itself, not a fallback of it; null without any."
+    )
+    run_p50_s: float | None = Field(description="Median of `metrics.run_s` of those that it made; null without any.")
+    sample: int = Field(
+        description="Jobs that it was asked for, among the newest 500 of all models that succeeded or failed "
+        "within a day; neither canceled ones nor those that were answered from storage."
+    )
+
+
+class ModelPage(ModelCard):
+    """A model by itself."""
+
+    health: ModelHealth
 
 
 class ModelList(BaseModel):

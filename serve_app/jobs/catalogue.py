@@ -19,6 +19,7 @@ from serve_app.jobs.plan import Candidate, Plan, address, parse_input, resolve_a
 
 # What models without a medium do for others; they take no jobs.
 _FOR_MODELS = {"scoring": "scores the sounds", "embedding": "embeds the texts"}
+_TEXTS = {"prompt": "a sound", "input": "a sentence"}  # what a request cannot leave out
 _ALIASES = {name: ours for delivery in DELIVERIES.values() for name, ours in delivery.aliases.items()}
 
 
@@ -88,6 +89,7 @@ class CatalogueEntry:
         schema["$defs"] = {**settings.get("$defs", {}), **schema.get("$defs", {})}
         for name, value in self.entry.defaults.items():
             schema["properties"][name]["default"] = value
+        schema["required"] = [name for name in schema.get("required", ()) if name not in self.entry.defaults]
         return schema
 
 
@@ -255,11 +257,20 @@ def _checked(entry: ModelEntry) -> CatalogueEntry:
     if unknown:
         text = unknown_name("field", unknown[0], sorted(item.fields))
         raise ConfigError(f"models: defaults of '{entry.name}': {text}")
-    if item.takes_jobs:
-        _, found = parse_input(item.kinds, entry.defaults, partly=True)
-        if found:
-            raise ConfigError(f"models: defaults of '{entry.name}' are not valid: {_sentence(found)}")
+    found = _wrong_defaults(item) if entry.defaults else []
+    if found:
+        raise ConfigError(f"models: defaults of '{entry.name}' are not valid: {_sentence(found)}")
     return item
+
+
+def _wrong_defaults(item: CatalogueEntry) -> list[Finding]:
+    """Defaults with which every request would fail that gives no more than a text."""
+    given = {**{name: text for name, text in _TEXTS.items() if name in item.fields}, **item.entry.defaults}
+    parsed, found = parse_input(item.kinds, given, partly=True)
+    if found or len(parsed) < len(item.kinds):
+        return found
+    request, settings = parsed
+    return item.delivery.limits(request, settings, item.info, item.name)
 
 
 def _sentence(found: Iterable[Finding]) -> str:

@@ -47,6 +47,22 @@ def test_models_and_jobs_are_listed(url: str) -> None:
     assert '"status": "succeeded"' in run("jobs", job_id[0], "--url", url).stdout
 
 
+def test_a_model_is_shown_with_its_health(url: str) -> None:
+    for words in (("models", "tone"), ("models", "tone", "--json"), ("models", "show", "tone", "--json")):
+        health = printed(*words, "--url", url)["health"]
+        assert health["version"].startswith("tone-1+")
+        assert {"queue_depth", "oldest_queued_s", "success_ratio", "run_p50_s", "sample"} < health.keys()
+    assert all("health" not in item for item in printed("models", "--json", "--url", url)["data"])
+
+
+def test_models_of_other_media_have_no_longest_sound() -> None:
+    item = {"task": "image", "status": "ready", "reason": None, "replicas": 1, "licence": {"weights": "MIT"}}
+    body = json.dumps({"object": "list", "data": [{"id": "painter", **item}]}).encode()
+    with answering(lambda _: (200, {}, body)) as (base, _):
+        shown = run("models", "--url", base)
+    assert shown.stdout.splitlines()[1].split("\t") == ["painter", "image", "ready", "1", "", "MIT"]
+
+
 def test_every_listing_has_the_json_of_the_api(url: str) -> None:
     run("generate", HOSTILE, "--model", "tone", "--duration", "0.2", "--url", url)
     jobs = printed("jobs", "--json", "--url", url)

@@ -181,6 +181,49 @@ def test_wrong_shapes_and_types_are_refused(samples: NDArray[np.float32]) -> Non
         finish(Audio(samples, RATE_HZ))
 
 
+def test_mono_of_a_stereo_sound_is_the_mean_of_its_channels() -> None:
+    audio = noise(2, 0.05)
+    audio.samples[1] *= 0.5
+    finished = finish(audio, channels=1, loudness_lufs=-26)
+    mean = audio.samples.mean(axis=0)
+    assert finished.samples.shape == (1, 2 * RATE_HZ)
+    middle = slice(RATE_HZ // 2, RATE_HZ)
+    gain = finished.samples[0, RATE_HZ // 2] / mean[RATE_HZ // 2]
+    np.testing.assert_allclose(finished.samples[0, middle], gain * mean[middle], atol=1e-5)
+    assert loudness_lufs(finished.samples) == pytest.approx(-26, abs=0.5)
+
+
+@pytest.mark.parametrize("rate_hz", [None, 22_050])
+def test_stereo_of_mono_is_the_same_twice(rate_hz: int | None) -> None:
+    finished = finish(noise(1, channels=1), channels=2, sample_rate_hz=rate_hz).samples
+    assert finished.shape == (2, rate_hz or RATE_HZ)
+    np.testing.assert_array_equal(finished[0], finished[1])
+    assert np.abs(finished).max() > 0.1
+
+
+def test_channels_that_are_not_asked_for_stay_as_they_are() -> None:
+    for channels in (1, 2):
+        plain, asked = finish(noise(1, channels=channels)), finish(noise(1, channels=channels), channels=channels)
+        np.testing.assert_array_equal(plain.samples, asked.samples)
+        assert len(plain.samples) == channels
+
+
+def test_many_channels_become_their_mean() -> None:
+    six = noise(1, 0.05, channels=6)
+    for channels in (1, 2):
+        finished = finish(six, channels=channels, loudness_lufs=-30).samples
+        alike = np.corrcoef(finished[-1, 4800:-4800], six.samples.mean(axis=0)[4800:-4800])
+        assert (len(finished), alike[0, 1] > 0.9999) == (channels, True)
+
+
+def test_channels_that_cancel_each_other_are_no_mono_sound() -> None:
+    audio = noise(1)
+    audio.samples[1] = -audio.samples[0]
+    assert finish(audio, channels=2).quality["ok"]
+    with pytest.raises(UnusableAudio):
+        finish(audio, channels=1)
+
+
 def test_the_model_keeps_its_samples() -> None:
     audio = tone(1, 200, 0.3)
     before = audio.samples.copy()

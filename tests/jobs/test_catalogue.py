@@ -1,8 +1,12 @@
 """Which model serves a request, what is asked of it, and under which address the result lies."""
 
+import re
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from serve_app.config import parse_args
 from serve_app.deliver.sound import SoundDelivery
@@ -64,7 +68,7 @@ def test_the_address_is_that_of_the_sound() -> None:
     others = [
         address("faulty"), address("chime"), address(seed=2), address(prompt="y"), address(duration_s=1.5),
         address(steps=2), address(format="wav"), address(bit_depth=24), address(sample_rate_hz=48_000),
-        address(loudness_lufs=-20),
+        address(loudness_lufs=-20), address(channels=1), address(channels=2),
     ]  # fmt: skip
     assert len({address(), *others}) == len(others) + 1
     assert address(format="mp3").endswith(".mp3")
@@ -74,6 +78,7 @@ def test_the_address_of_a_model_without_parts_is_the_one_that_stored_sounds_have
     assert address() == "audio/23/23fdfa3266ccc2a33641ebd17af8083b2e4125ad2c09ba6ce03c423eb5dab8bd.flac"
     chime = address("chime", format="mp3", loudness_lufs=-20)  # its class is named by its name alone
     assert chime == "audio/01/010c0eb98a30c23e23c5ddbf5aa0e3cf5bac90709c04523aa82bde621b3adfd1.mp3"
+    assert address(channels=None) == address()  # a setting that came later
 
 
 def addressed(*paths: str) -> set[str]:
@@ -152,6 +157,20 @@ def test_a_sound_that_would_not_fit_is_refused_before_it_is_made(monkeypatch: py
     assert CATALOGUE.plan_for("tone", {"prompt": "x", "duration_s": 11}, prefix="")  # accepted before the limit fell
 
 
+def test_the_size_of_a_sound_counts_the_channels_that_it_has_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model's own before they become fewer, those that were asked for after they become more."""
+    info = load_class("tests.support.models:Chime").info
+    mono = info.sound.model_copy(update={"channels": 1})
+    monkeypatch.setattr(CATALOGUE, "sound_bytes", 10 * 44_100 * 2 * 4)
+    with pytest.raises(Invalid, match="10 s at this rate"):
+        plan("chime", duration_s=11, channels=1)
+    monkeypatch.setattr(load_class("tests.support.models:Chime"), "info", info.model_copy(update={"sound": mono}))
+    assert plan("chime", duration_s=20) != plan("chime", duration_s=20, channels=1)
+    with pytest.raises(Invalid, match="10 s at this rate") as refused:
+        plan("chime", duration_s=20, channels=2)
+    assert [error["pointer"] for error in refused.value.errors] == ["/input/duration_s"]
+
+
 def test_candidates_have_seeds_in_a_row_and_addresses_of_their_own() -> None:
     made = plan(seed=2**32 - 2, n=4)
     assert [item.seed for item in made.candidates] == [2**32 - 2, 2**32 - 1, 0, 1]
@@ -199,3 +218,96 @@ def test_the_schema_of_a_model_tells_every_field() -> None:
     with pytest.raises(NotFound, match="did you mean 'chime'"):
         CATALOGUE["chimes"]
     assert load_class("deployments.tone:Tone").__name__ == "Tone"
+
+
+DEFAULTS = {"duration_s": 5, "steps": 4, "format": "opus", "loudness_lufs": -20}
+PRESET = Catalogue(parse_args({"models": [entry("preset", defaults=DEFAULTS), entry("tone")]}).models)
+
+
+def preset(model: str = "preset", **fields: Any) -> Plan:
+    return PRESET.plan(model, {"prompt": "x", "seed": 1, **fields}, prefix="/input")
+
+
+def test_defaults_of_an_entry_fill_what_a_request_leaves_out() -> None:
+    assert preset().input.items() >= DEFAULTS.items()
+    assert preset("tone").input["duration_s"] == 1.0
+    assert "loudness_lufs" not in preset("tone").input
+    assert preset(steps=2, format="wav", loudness_lufs=-30).input.items() >= {
+        "steps": 2, "format": "wav", "loudness_lufs": -30, "duration_s": 5,
+    }.items()  # fmt: skip
+    assert preset(num_inference_steps=2).input["steps"] == 2
+    assert preset(**dict.fromkeys(DEFAULTS)) == preset()
+
+
+def test_a_default_and_the_same_value_in_the_request_are_one_sound() -> None:
+    [implied] = preset().candidates
+    assert implied == preset(**DEFAULTS).candidates[0] == preset("tone", **DEFAULTS).candidates[0]
+    assert implied.key.endswith(".opus")
+    assert implied.key != preset("tone").candidates[0].key
+    assert PRESET.plan_for("preset", preset().input, prefix="").candidates == (implied,)
+
+
+def test_the_schema_tells_the_defaults_of_the_entry() -> None:
+    schema, plain = PRESET["preset"].input_schema(), PRESET["tone"].input_schema()
+    assert {name: schema["properties"][name]["default"] for name in DEFAULTS} == DEFAULTS
+    assert plain["properties"]["steps"]["default"] == 1
+    assert schema["properties"]["steps"]["maximum"] == plain["properties"]["steps"]["maximum"]
+    [worded] = Catalogue(parse_args({"models": [entry("worded", defaults={"prompt": "rain"})]}).models)
+    assert worded.input_schema()["required"] == []
+
+
+def test_a_fallback_fills_only_what_the_request_and_the_first_model_left_out() -> None:
+    own = {"duration_s": 9, "steps": 9, "sample_rate_hz": 8000, "channels": 1}
+    catalogue = Catalogue(parse_args({"models": [entry("low", defaults=own)]}).models)
+    taken = catalogue.plan_for("low", preset(channels=2).input, prefix="")
+    assert taken.input == {**preset(channels=2).input, "sample_rate_hz": 8000}
+
+
+def test_auto_looks_at_what_the_defaults_make_of_a_request() -> None:
+    entries = [
+        entry("short", "tests.support.models:Chime", defaults={"duration_s": 20, "format": "mp3"}),
+        entry("tone", defaults={"duration_s": 30}),
+    ]
+    catalogue = Catalogue(parse_args({"models": entries}).models)
+    assert catalogue.plan("auto", {"prompt": "x"}, prefix="").model == "short"
+    high = catalogue.plan("auto", {"prompt": "x", "sample_rate_hz": 96_000}, prefix="")  # more than mp3 has
+    assert (high.model, high.input["duration_s"]) == ("tone", 30)
+
+
+@pytest.mark.parametrize(
+    ("defaults", "says"),
+    [
+        ({"duratoin_s": 1}, "'low': unknown field 'duratoin_s'; did you mean 'duration_s'"),
+        ({"num_inference_steps": 3}, "'low': unknown field 'num_inference_steps'"),
+        ({"steps": 0}, "'low' are not valid: /steps: Input should be greater than or equal to 1"),
+        ({"steps": "5"}, "'low' are not valid: /steps: Input should be a valid integer"),
+        ({"steps": None}, "'low' are not valid: /steps"),
+        ({"format": "aiff", "n": 9}, r"'low' are not valid: /n: .*; /format: "),
+        ({"channels": 3}, "'low' are not valid: /channels"),
+        ({"bit_depth": 32}, "'low' are not valid: /bit_depth: 32 bit .* needs format wav"),
+        ({"prompt": " "}, "'low' are not valid: /prompt: the prompt is empty"),
+        ({"prompt": date(2026, 1, 1)}, r"models\.0\.defaults\.prompt: "),  # as YAML reads 2026-01-01
+    ],
+)
+def test_defaults_that_a_model_cannot_take_are_refused_when_it_is_configured(defaults: Json, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Catalogue(parse_args({"models": [entry("low", defaults=defaults)]}).models)
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("tests.support.models:Chime", "'low' are not valid: /duration_s: 20 s is the longest"),
+        (JUDGE, "'low': unknown field 'duration_s'"),
+    ],
+)
+def test_a_default_over_what_the_class_makes_is_refused(model: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Catalogue(parse_args({"models": [entry("low", model, defaults={"duration_s": 21})]}).models)
+
+
+def test_the_examples_of_the_documentation_are_valid() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "entries.md").read_text()
+    [example] = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    catalogue = Catalogue(parse_args(yaml.safe_load(example)).models)
+    assert catalogue.plan("tone", {"prompt": "x"}, prefix="").input["format"] == "opus"

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from serve_app.notify import webhooks
-from serve_app.records import job_rows, object_rows, queue_rows
+from serve_app.records import job_rows, model_rows, object_rows, queue_rows
 from serve_app.records.database import Database
 from serve_app.records.job_rows import Row
 from serve_app.records.leases import enter, reap
@@ -38,7 +38,8 @@ def fill(c: sa.Connection) -> None:
     padded = "substr('00000000' || i, -8)" if dialect == "sqlite" else "lpad(i::text, 8, '0')"
     common = {
         "owner": "CASE WHEN i - 10 * (i / 10) = 0 THEN 'ada' ELSE 'bob' END", "version": "2", "task": "'text-to-audio'",
-        "model": "'auto'", "model_used": "'tone'", "priority": "1", "input": "'{}'", "seed": "1", "attempts": "'[]'",
+        "model": "'auto'", "model_used": "'tone'", "planned_model": "'tone'", "priority": "1",
+        "input": "'{}'", "seed": "1", "attempts": "'[]'",
         "cached": no, "facts": "'{}'", "metrics": "'{}'", "deadline": "0", "created_at": "i", "cancel_requested": no,
         "delete_requested": f"CASE WHEN i - 10000 * (i / 10000) = 5 THEN {yes} ELSE {no} END",
         "executor": "'0'", "request_id": "''", "claim": "0",
@@ -146,6 +147,8 @@ OFTEN: dict[str, Statement] = {
     "next_due_s": webhooks.next_due_s,
     "accept_job": lambda c: job_rows.accept_job(c, job(), None, room=job_rows.Room(10**6, 10**6, 1.0)),
     "unfinished": queue_rows.unfinished,
+    "queues": model_rows.queues,
+    "outcomes": model_rows.outcomes,
 }
 
 

@@ -1,10 +1,13 @@
 """`/v1/models`: what is served here, and in which state it is."""
 
+from dataclasses import asdict
+
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from serve_app import __version__
 from serve_app.http.routes.common import Caller, RuntimeDep
-from serve_app.http.schemas import ModelCard, ModelList
+from serve_app.http.schemas import ModelList, ModelPage
 from serve_app.jobs.catalogue import CatalogueEntry
 
 router = APIRouter(tags=["models"])
@@ -17,12 +20,14 @@ async def list_models(request: Request, principal: Caller, runtime: RuntimeDep) 
     return JSONResponse({"object": "list", "data": [card(item, states[item.name]) for item in runtime.catalogue]})
 
 
-@router.get("/v1/models/{name}", response_model=ModelCard)
+@router.get("/v1/models/{name}", response_model=ModelPage)
 async def get_model(name: str, request: Request, principal: Caller, runtime: RuntimeDep) -> Response:
-    """One model."""
+    """One model, with its health over all processes."""
     item = runtime.catalogue[name]
     states = await runtime.model_states()
-    return JSONResponse(card(item, states[name]))
+    figures = asdict(await runtime.model_health.of(name))
+    version = f"{item.info.revision}+{__version__}"
+    return JSONResponse({**card(item, states[name]), "health": {"version": version, **figures}})
 
 
 def card(item: CatalogueEntry, state: dict[str, object]) -> dict[str, object]:

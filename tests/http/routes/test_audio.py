@@ -1,6 +1,10 @@
-import pytest
+import io
+from pathlib import Path
 
-from tests.support.service import LONG, Service
+import pytest
+import soundfile as sf
+
+from tests.support.service import LONG, Json, Service, args_in, entry, running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
 
@@ -98,3 +102,37 @@ async def test_a_sound_over_the_limit_of_its_bytes_is_refused(service: Service) 
     service.runtime.apply(limits, retention)
     assert (reply.status_code, reply.json()["errors"][0]["pointer"]) == (422, "/duration_s")
     assert "1 MiB are possible: 3 s at this rate" in reply.json()["detail"]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+async def test_the_sound_has_the_channels_that_were_asked_for(service: Service, channels: int) -> None:
+    body = {"model": "tone", "prompt": "x", "duration_s": 0.5, "format": "wav", "channels": channels}
+    job = (await service.http.post(URL, json=body)).json()
+    [output] = job["outputs"]
+    sound = sf.info(io.BytesIO((await service.http.get(output["url"])).content))
+    assert (sound.channels, output["channels"], job["input"]["channels"]) == (channels, channels, channels)
+
+
+async def test_defaults_of_entries_make_the_sound(tmp_path: Path) -> None:
+    args = args_in(
+        tmp_path,
+        entry("away", options={"fail_load": "gone"}, fallback=["low"], defaults={"duration_s": 0.25, "format": "wav"}),
+        entry("low", defaults={"duration_s": 2, "format": "mp3", "sample_rate_hz": 8000, "channels": 1}),
+    )
+
+    async def made(model: str, **fields: object) -> tuple[Json, Json]:
+        job = (await service.http.post(URL, json={"model": model, "prompt": "x", "seed": 1, **fields})).json()
+        [output] = job["outputs"]
+        return job, output
+
+    async with running(args) as service:
+        job, output = await made("low", channels=2, format=None)
+        assert job["input"].items() >= {"duration_s": 2, "format": "mp3", "channels": 2}.items()
+        assert (output["duration_s"], output["media_type"], output["channels"]) == (2, "audio/mpeg", 2)
+        given, _ = await made("low", channels=2, format="mp3", duration_s=2, sample_rate_hz=8000)
+        assert given["cached"]
+        shown = (await service.http.get("/v1/models/low")).json()["input_schema"]["properties"]
+        assert (shown["duration_s"]["default"], shown["format"]["default"]) == (2, "mp3")
+        job, output = await made("away", channels=2)
+        assert (job["model_used"], output["duration_s"], output["media_type"]) == ("low", 0.25, "audio/wav")
+        assert (output["channels"], output["sample_rate_hz"]) == (2, 8000)
