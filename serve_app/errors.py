@@ -29,12 +29,13 @@
     `-- JobFailed                         500  the job ran and failed; the code says how
         |-- GenerationFailed                   the model raised
         |-- UnusableAudio                      NaN, silence: the model's output was refused
+        |-- UnusableImage                      one colour, no pixels, a file that cannot be opened: likewise
         |-- ResourceExhausted                  out of memory
         |-- ReplicaLost                        the model's process died three times
         |-- DeadlineExceeded              504  `deadline_s` passed
         `-- JobCanceled                   409  somebody cancelled it while the caller waited
 
-HTTP form: RFC 9457 problem+json, made by `problem()`.
+HTTP form: RFC 9457 problem+json, made by `problem()`; on routes of OpenAI's API `openai_error()`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -232,6 +233,12 @@ class UnusableAudio(JobFailed):
     """The model's output is not a sound: NaN, silence, wrong length."""
 
     code, title = "unusable_audio", "Model output was refused"
+
+
+class UnusableImage(JobFailed):
+    """The model's output is not a picture: one single colour, wrong shape, a file that cannot be opened."""
+
+    code, title = "unusable_image", "Model output was refused"
 
 
 class ResourceExhausted(JobFailed):
