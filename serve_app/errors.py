@@ -16,6 +16,7 @@
     |   |-- TooLarge                      413  body over the limit
     |   |-- UnsupportedMediaType          415  not application/json
     |   |-- Invalid                       422  a field is wrong; `errors` points at it
+    |   |   |-- UnknownModel                   no configured model has that name
     |   |   `-- IdempotencyMismatch            same key, another body
     |   `-- Overloaded                    429  retry after a while
     |-- Unavailable                       503  retry after a while
@@ -157,6 +158,10 @@ class Invalid(RequestError):
     code, status, title = "invalid", 422, "Invalid request"
 
 
+class UnknownModel(Invalid):
+    """No configured model has the name that the request gives: to OpenAI's API another fault than a wrong field."""
+
+
 class IdempotencyMismatch(Invalid):
     """The Idempotency-Key was used before with another body."""
 
@@ -266,10 +271,10 @@ class JobCanceled(JobFailed):
 
 
 def _leaves(cls: type[ContinuoError]) -> dict[str, type[ContinuoError]]:
-    found = {cls.code: cls}
+    found = {}
     for child in cls.__subclasses__():
         found.update(_leaves(child))
-    return found
+    return found | {cls.code: cls}  # a class that has no code of its own travels as its parent
 
 
 def from_code(code: str, detail: str, errors: FieldErrors = ()) -> ContinuoError:
@@ -297,11 +302,19 @@ def problem(error: ContinuoError, *, instance: str, request_id: str) -> dict[str
     return body
 
 
+def openai_status(error: ContinuoError) -> int:
+    """The status of an error on routes of OpenAI's API, which knows no 422."""
+    if isinstance(error, UnknownModel):
+        return 404
+    return 400 if error.status == 422 else error.status
+
+
 def openai_error(error: ContinuoError) -> dict[str, Any]:
     """The OpenAI form of an error; all four members are always there."""
     kind = "invalid_request_error" if error.status < 500 else "server_error"
     param = error.errors[0]["pointer"].lstrip("/") if error.errors else None
-    return {"error": {"message": error.detail, "type": kind, "param": param, "code": error.code}}
+    code = "model_not_found" if isinstance(error, UnknownModel) else error.code
+    return {"error": {"message": error.detail, "type": kind, "param": param, "code": code}}
 
 
 def pointer(location: Sequence[str | int]) -> str:
