@@ -81,7 +81,7 @@ class ImageGenerationRequest(BaseModel):
     output_format: ImageFormat | None = None
     output_compression: int | None = Field(default=None, ge=0, le=100, description="Quality of webp and jpeg.")
     quality: str | None = Field(default=None, description="OpenAI's; ignored.")
-    style: str | None = Field(default=None, description="OpenAI's; ignored.")
+    style: str | None = Field(default=None, description="OpenAI's vivid and natural are ignored.")
     background: Literal["auto", "opaque"] | None = Field(default=None, description="OpenAI's; transparent is refused.")
     moderation: Literal["auto", "low"] | None = Field(default=None, description="OpenAI's; ignored.")
     stream: Literal[False] | None = None

@@ -36,8 +36,12 @@ _OPENAI_MODELS = ("gpt-image-", "chatgpt-image-", "dall-e-")
 # What is of the job, or of OpenAI's API only: no field of a model.
 _NOT_INPUT = frozenset(
     {"model", "webhook", "priority", "deadline_s", "response_format", "quality", "background", "moderation", "stream"}
-    | {"style", "user", "safety_identifier"}
+    | {"user", "safety_identifier"}
 )
+
+
+# What OpenAI's clients say where they leave the choice to the model.
+_NOT_MEANT = {"size": ("auto",), "style": ("vivid", "natural")}
 
 
 async def generate_image(request: Request) -> Response:
@@ -66,7 +70,10 @@ async def generate_image(request: Request) -> Response:
         response = await job_response(request, row, waited=waited, replayed=answered.replayed)
     response.headers["X-Job-Id"] = row["id"]
     response.headers["Location"] = f"{runtime.public_url or base_url(request)}/v1/jobs/{row['id']}"
-    return answered.told(response)
+    answered.told(response)
+    if "prefer" not in request.headers:
+        del response.headers["Preference-Applied"]
+    return response
 
 
 router.add_api_route(
@@ -77,8 +84,7 @@ router.add_api_route(
 def _plan(runtime: Runtime, body: ImageGenerationRequest) -> Plan:
     """The request for the model that it names. Raises Invalid, which points at fields by the names that were given."""
     given = {name: value for name, value in body.model_dump(exclude_unset=True).items() if name not in _NOT_INPUT}
-    if given.get("size") == "auto":
-        del given["size"]
+    given = {name: value for name, value in given.items() if value not in _NOT_MEANT.get(name, ())}
     meant = body.model or "auto"
     if meant.startswith(_OPENAI_MODELS) and meant not in runtime.catalogue.names:
         meant = "auto"

@@ -60,6 +60,7 @@ async def opened(service: Service, url: str) -> Image.Image:
 async def test_words_become_a_picture_that_opens(service: Service) -> None:
     reply = await asked(service, seed=7)
     assert (reply.status_code, sorted(reply.json())) == (200, ["created", "data", "output_format"])
+    assert "preference-applied" not in reply.headers
     [picture] = reply.json()["data"]
     assert (sorted(picture), picture["seed"]) == (["seed", "url"], 7)
     shown = await opened(service, picture["url"])
@@ -166,6 +167,7 @@ async def test_the_same_idempotency_key_is_the_same_picture(service: Service) ->
         ({"stream": True}, "stream"),
         ({"duration_s": 3}, "duration_s"),
         ({"model": "tone"}, "model"),
+        ({"style": "woodcut"}, "style"),
         ({"deadline_s": -1}, "deadline_s"),
     ],
 )
