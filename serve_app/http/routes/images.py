@@ -38,8 +38,6 @@ _NOT_INPUT = frozenset(
     {"model", "webhook", "priority", "deadline_s", "response_format", "quality", "background", "moderation", "stream"}
     | {"user", "safety_identifier"}
 )
-
-
 # What OpenAI's clients say where they leave the choice to the model.
 _NOT_MEANT = {"size": ("auto",), "style": ("vivid", "natural")}
 
