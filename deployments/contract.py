@@ -76,7 +76,9 @@ class NoOptions(Frozen):
 class Request(Frozen):
     """What every model that makes something accepts; each medium adds its fields, each model its own."""
 
-    seed: int | None = Field(default=None, ge=0, lt=2**32, description="Same seed, same sound; one is drawn if absent.")
+    seed: int | None = Field(
+        default=None, ge=0, lt=2**32, description="Same seed, same result; one is drawn if absent."
+    )
 
 
 class SoundRequest(Request):

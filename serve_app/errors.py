@@ -16,6 +16,7 @@
     |   |-- TooLarge                      413  body over the limit
     |   |-- UnsupportedMediaType          415  not application/json
     |   |-- Invalid                       422  a field is wrong; `errors` points at it
+    |   |   |-- UnknownModel                   no configured model has that name
     |   |   `-- IdempotencyMismatch            same key, another body
     |   `-- Overloaded                    429  retry after a while
     |-- Unavailable                       503  retry after a while
@@ -29,12 +30,13 @@
     `-- JobFailed                         500  the job ran and failed; the code says how
         |-- GenerationFailed                   the model raised
         |-- UnusableAudio                      NaN, silence: the model's output was refused
+        |-- UnusableImage                      one colour, no pixels, a file that cannot be opened: likewise
         |-- ResourceExhausted                  out of memory
         |-- ReplicaLost                        the model's process died three times
         |-- DeadlineExceeded              504  `deadline_s` passed
         `-- JobCanceled                   409  somebody cancelled it while the caller waited
 
-HTTP form: RFC 9457 problem+json, made by `problem()`.
+HTTP form: RFC 9457 problem+json, made by `problem()`; on routes of OpenAI's API `openai_error()`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -162,6 +164,10 @@ class Invalid(RequestError):
     code, status, title = "invalid", 422, "Invalid request"
 
 
+class UnknownModel(Invalid):
+    """No configured model has the name that the request gives: to OpenAI's API another fault than a wrong field."""
+
+
 class IdempotencyMismatch(Invalid):
     """The Idempotency-Key was used before with another body."""
 
@@ -240,6 +246,12 @@ class UnusableAudio(JobFailed):
     code, title = "unusable_audio", "Model output was refused"
 
 
+class UnusableImage(JobFailed):
+    """The model's output is not a picture: one single colour, wrong shape, a file that cannot be opened."""
+
+    code, title = "unusable_image", "Model output was refused"
+
+
 class ResourceExhausted(JobFailed):
     """The device has too little memory for this request."""
 
@@ -265,10 +277,10 @@ class JobCanceled(JobFailed):
 
 
 def _leaves(cls: type[ContinuoError]) -> dict[str, type[ContinuoError]]:
-    found = {cls.code: cls}
+    found = {}
     for child in cls.__subclasses__():
         found.update(_leaves(child))
-    return found
+    return found | {cls.code: cls}  # a class that has no code of its own travels as its parent
 
 
 def from_code(code: str, detail: str, errors: FieldErrors = ()) -> ContinuoError:
@@ -296,11 +308,19 @@ def problem(error: ContinuoError, *, instance: str, request_id: str) -> dict[str
     return body
 
 
+def openai_status(error: ContinuoError) -> int:
+    """The status of an error on routes of OpenAI's API, which knows no 422."""
+    if isinstance(error, UnknownModel):
+        return 404
+    return 400 if error.status == 422 else error.status
+
+
 def openai_error(error: ContinuoError) -> dict[str, Any]:
     """The OpenAI form of an error; all four members are always there."""
     kind = "invalid_request_error" if error.status < 500 else "server_error"
     param = error.errors[0]["pointer"].lstrip("/") if error.errors else None
-    return {"error": {"message": error.detail, "type": kind, "param": param, "code": error.code}}
+    code = "model_not_found" if isinstance(error, UnknownModel) else error.code
+    return {"error": {"message": error.detail, "type": kind, "param": param, "code": code}}
 
 
 def pointer(location: Sequence[str | int]) -> str:

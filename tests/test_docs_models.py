@@ -108,7 +108,6 @@ async def test_speech_is_as_long_as_its_words(foreign: Path) -> None:
     assert output["quality"]["loudness_lufs"] == pytest.approx(-20, abs=0.5)
 
 
-@pytest.mark.skipif("image" not in __import__("serve_app.deliver.media", fromlist=["x"]).DELIVERIES, reason="later")
 async def test_an_image(foreign: Path) -> None:
     output, data = await make(foreign, {"model": "stripes:Stripes"}, {"prompt": "stripes", "size": "64x128"})
     assert (output["kind"], output["width"], output["height"]) == ("image", 64, 128)

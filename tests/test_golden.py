@@ -20,7 +20,7 @@ def test_the_addresses_are_those_of_stored_sounds(kind: str) -> None:
 
 def test_every_shipped_model_that_makes_sound_is_among_them() -> None:
     recorded = {(each["config"], each["model"]) for kind in ("made", "addressed") for each in golden.requests(kind)}
-    shipped = {(name, item.name) for name in ("local", "gpu") for item in golden.catalogue(name) if item.takes_jobs}
+    shipped = {(name, item.name) for name in ("local", "gpu") for item in golden.catalogue(name) if item.info.sound}
     assert shipped <= recorded, f"add a request of each to {golden.FILE.name} and record it"
 
 

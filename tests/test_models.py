@@ -7,20 +7,26 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from deployments.contract import CAPABILITY_FIELDS, Audio, Cancelled, Context, Model
+from deployments.contract import CAPABILITY_FIELDS, Audio, Cancelled, Context, Image, Model
 from serve_app.config import ModelEntry, parse_args
 from serve_app.jobs.catalogue import Catalogue, CatalogueEntry
 from serve_app.launch.service import read_config
 from serve_app.replica.replica import whole
 
 CATALOGUE = Catalogue(parse_args(read_config(None)).models)
-SOUNDS = {item.name: item for item in CATALOGUE if item.info.sound is not None}
+MAKERS = {item.name: item for item in CATALOGUE if item.takes_jobs}
+SOUNDS = [name for name, item in MAKERS.items() if item.info.sound is not None]
+IMAGES = [name for name, item in MAKERS.items() if item.info.image is not None]
 DURATIONS_S = (0.5, 1.0, 1.234)
 
 
-@pytest.fixture(scope="module", params=list(SOUNDS))
+@pytest.fixture(scope="module", params=list(MAKERS))
 def entry(request: pytest.FixtureRequest) -> CatalogueEntry:
-    return SOUNDS[request.param]
+    return MAKERS[request.param]
+
+
+of_sounds = pytest.mark.parametrize("entry", SOUNDS, indirect=True)
+of_images = pytest.mark.parametrize("entry", IMAGES, indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -30,35 +36,46 @@ def model(entry: CatalogueEntry) -> Any:
     return made
 
 
-def make(model: Any, entry: CatalogueEntry, seed: int, **fields: Any) -> Audio:
-    request = entry.request_type.model_validate(
-        {"prompt": "gentle rain with a warm low pad", "duration_s": 1, **fields}
-    )
-    return whole(model.generate(request, Context(seed=seed)))
+def long_request(entry: CatalogueEntry) -> Any:
+    """A request for as much as the model makes, up to a minute."""
+    sound = entry.info.sound
+    return entry.request_type(prompt="rain", **({"duration_s": min(60.0, sound.max_duration_s)} if sound else {}))
+
+
+def make(model: Any, entry: CatalogueEntry, seed: int, **fields: Any) -> Any:
+    """The samples or pixels of a short request."""
+    short = {"duration_s": 1} if entry.info.sound else {}
+    request = entry.request_type.model_validate({"prompt": "gentle rain with a warm low pad", **short, **fields})
+    made = whole(model.generate(request, Context(seed=seed)))
+    return made.samples if isinstance(made, Audio) else made.pixels
 
 
 def test_the_facts_are_whole(entry: CatalogueEntry, model: Any) -> None:
     info = entry.info
     assert isinstance(model, Model)
-    assert info.sound is not None
-    assert 8000 <= info.sound.sample_rate_hz <= 192_000
-    assert info.sound.channels in (1, 2)
-    assert 0 < info.sound.max_duration_s < 24 * 3600
+    assert (info.sound is None) != (info.image is None)
+    if info.sound is not None:
+        assert 8000 <= info.sound.sample_rate_hz <= 192_000
+        assert info.sound.channels in (1, 2)
+        assert 0 < info.sound.max_duration_s < 24 * 3600
     assert info.revision
     assert info.licence.weights
     for capability in info.capabilities:
         assert CAPABILITY_FIELDS.get(capability, frozenset()) <= set(entry.request_type.model_fields)
     schema = entry.input_schema()
-    assert {"prompt", "duration_s", "seed", "n", "format"} <= schema["properties"].keys()
+    assert {"prompt", "seed", "n", "format", "duration_s" if info.sound else "size"} <= schema["properties"].keys()
     for name, field in schema["properties"].items():
         assert field.get("description"), f"{name} has no description"
 
 
+@of_sounds
 @pytest.mark.parametrize("duration_s", DURATIONS_S)
 def test_the_default_request_gives_a_sound_of_the_exact_length(
     entry: CatalogueEntry, model: Any, duration_s: float
 ) -> None:
-    audio = make(model, entry, 1, duration_s=duration_s)
+    request = entry.request_type(prompt="gentle rain with a warm low pad", duration_s=duration_s)
+    audio = whole(model.generate(request, Context(seed=1)))
+    assert isinstance(audio, Audio)
     assert audio.samples.dtype == np.float32
     assert audio.samples.shape == (entry.info.sound.channels, round(duration_s * entry.info.sound.sample_rate_hz))
     assert audio.sample_rate_hz == entry.info.sound.sample_rate_hz
@@ -66,24 +83,37 @@ def test_the_default_request_gives_a_sound_of_the_exact_length(
     assert 0.001 < np.abs(audio.samples).max() < 4
 
 
-def test_the_same_seed_gives_the_same_samples(entry: CatalogueEntry, model: Any) -> None:
-    first, again, other = (make(model, entry, seed).samples for seed in (7, 7, 8))
+@of_images
+def test_the_default_request_gives_a_picture_and_an_asked_size_is_exact(entry: CatalogueEntry, model: Any) -> None:
+    grid = 8 * entry.info.image.multiple_of
+    for size in (None, f"{3 * grid}x{2 * grid}"):
+        image = whole(model.generate(entry.request_type(prompt="a lighthouse", size=size), Context(seed=1)))
+        assert isinstance(image, Image)
+        assert image.pixels.dtype == np.uint8
+        height, width, depth = image.pixels.shape
+        assert height * width <= entry.info.image.max_pixels
+        assert depth in (3, 4)
+        assert image.pixels.min() < image.pixels.max()
+    assert (width, height) == (3 * grid, 2 * grid)
+
+
+def test_the_same_seed_gives_the_same_product(entry: CatalogueEntry, model: Any) -> None:
+    first, again, other = (make(model, entry, seed) for seed in (7, 7, 8))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-def test_a_second_object_gives_the_same_samples(entry: CatalogueEntry, model: Any) -> None:
+def test_a_second_object_gives_the_same_product(entry: CatalogueEntry, model: Any) -> None:
     made = entry.model_class(entry.options)
     made.load()
-    assert np.array_equal(make(made, entry, 7).samples, make(model, entry, 7).samples)
+    assert np.array_equal(make(made, entry, 7), make(model, entry, 7))
 
 
 def test_a_cancel_ends_it(entry: CatalogueEntry, model: Any) -> None:
     context = Context(seed=1)
     context.cancelled.set()
-    request = entry.request_type(prompt="rain", duration_s=min(60.0, entry.info.sound.max_duration_s))
     with pytest.raises(Cancelled):
-        whole(model.generate(request, context))
+        whole(model.generate(long_request(entry), context))
 
 
 def test_a_cancel_meanwhile_ends_it_at_the_next_step(entry: CatalogueEntry, model: Any) -> None:
@@ -94,9 +124,8 @@ def test_a_cancel_meanwhile_ends_it_at_the_next_step(entry: CatalogueEntry, mode
         seen.append((step, steps))
         stop.set()
 
-    request = entry.request_type(prompt="rain", duration_s=min(60.0, entry.info.sound.max_duration_s))
     with pytest.raises(Cancelled):
-        whole(model.generate(request, Context(seed=1, progress=progress, cancelled=stop)))
+        whole(model.generate(long_request(entry), Context(seed=1, progress=progress, cancelled=stop)))
     assert len(seen) == 1
 
 

@@ -85,7 +85,8 @@ def checked(response: httpx.Response, *members: str) -> Any:
         body = response.json()
         if response.is_success and all(member in body for member in members):
             return body
-        text = "; ".join(f"{e['pointer']}: {e['detail']}" for e in body.get("errors", ())) or body["detail"]
+        text = "; ".join(f"{e['pointer']}: {e['detail']}" for e in body.get("errors", ()))
+        text = text or body.get("detail") or body["error"]["message"]  # in OpenAI's shape
         raise fail(text + ("; commands send the key in CONTINUO_API_KEY" if response.status_code == 401 else ""))
     except (ValueError, LookupError, TypeError, AttributeError):
         base = f"{response.url.scheme}://{response.url.netloc.decode()}"

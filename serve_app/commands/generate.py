@@ -16,12 +16,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from serve_app.commands.client import LOCAL_URL, UrlOption, checked, client, connect, path
 from serve_app.commands.terminal import err, fail, note, print_line
+from serve_app.deliver.image import ImageFormat
 from serve_app.deliver.sound import Format
 from serve_app.errors import ConfigError
 from serve_app.http.schemas import FINISHED
 
 RECONNECT_S = 1.0
-_OTHER_ENDINGS = {"ogg": "opus", "": "flac"}
+_OTHER_ENDINGS = {"ogg": "opus", "jpg": "jpeg", "": "flac"}
+_PICTURES = get_args(ImageFormat)
 
 
 def generate(
@@ -32,34 +34,43 @@ def generate(
     seed: Annotated[int | None, typer.Option(help="Same seed, same sound.")] = None,
     url: UrlOption = LOCAL_URL,
 ) -> None:
-    """Make a sound from words, with a live progress bar."""
+    """Make a sound from words, with a live progress bar; or a picture, into a file with the ending of one."""
     if duration_s is not None and not math.isfinite(duration_s):
         raise fail(f"--duration: {duration_s} is no length in seconds")
     body: dict[str, Any] = {"prompt": prompt, "model": model, "duration_s": duration_s, "seed": seed}
+    route = path("audio", "generations")
     if output is not None:
         body["format"] = format_of(output)
         refuse_unwritable(output)
+        if body["format"] in _PICTURES:
+            route = path("images", "generations")
     with client(url) as http:
         sent = {name: value for name, value in body.items() if value is not None}
-        answer = http.post(path("audio", "generations"), json=sent, headers={"Prefer": "respond-async"})
+        answer = http.post(route, json=sent, headers={"Prefer": "respond-async"})
         job = follow(http, checked(answer, "id", "status"))
     if job["status"] != "succeeded":
         reason = job["error"] or {"code": job["status"], "detail": "the job was canceled"}
         raise fail(f"{reason['code']}: {reason['detail']}")
-    sound = job["outputs"][0]
+    made = job["outputs"][0]
     if output is not None:
-        save(sound["url"], output)
-    print_line(str(output) if output else sound["url"])
-    quality = sound["quality"]
+        save(made["url"], output)
+    print_line(str(output) if output else made["url"])
+    note(f"{measured(made)}, seed {job['seed']}, {job['model_used']}")
+
+
+def measured(output: dict[str, Any]) -> str:
+    """What was made, in a few figures."""
+    if output.get("kind") == "image":
+        return f"{output['width']} x {output['height']}"
+    quality = output["quality"]
     loudness = "" if quality["loudness_lufs"] is None else f"{quality['loudness_lufs']:.1f} LUFS, "
-    made = f"{sound['duration_s']:g} s, {loudness}{quality['true_peak_dbtp']:.1f} dBTP"
-    note(f"{made}, seed {job['seed']}, {job['model_used']}")
+    return f"{output['duration_s']:g} s, {loudness}{quality['true_peak_dbtp']:.1f} dBTP"
 
 
 def format_of(output: Path) -> str:
     """The format that the ending of a file stands for. Raises ConfigError."""
     ending = output.suffix.lower().lstrip(".")
-    known = get_args(Format)
+    known = (*get_args(Format), *_PICTURES)
     found = _OTHER_ENDINGS.get(ending, ending)
     if found not in known:
         raise ConfigError(f"'{output}': the ending .{ending} is none of a format; use .{', .'.join(known)}")

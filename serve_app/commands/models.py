@@ -1,5 +1,7 @@
 """`continuo models ...`: what the service serves, and the weights that it wants on this machine."""
 
+from typing import Any
+
 import typer
 
 from serve_app.commands.client import LOCAL_URL, UrlOption, checked, client, path
@@ -25,12 +27,19 @@ def models(context: typer.Context, as_json: JsonOption = False, url: UrlOption =
             item["task"],
             item["status"] + (f": {item['reason']}" if item["reason"] else ""),
             str(item["replicas"]),
-            f"{item['max_duration_s']:g} s" if "max_duration_s" in item else "",
+            most(item),
             item["licence"]["weights"],
         )
         for item in found["data"]
     )
-    print_table(("name", "task", "status", "replicas", "longest", "weights"), rows)
+    print_table(("name", "task", "status", "replicas", "most", "weights"), rows)
+
+
+def most(card: dict[str, Any]) -> str:
+    """The longest sound or the largest picture that a model makes; nothing for one that makes none."""
+    if (longest_s := card.get("max_duration_s")) is not None:
+        return f"{longest_s:g} s"
+    return f"{pixels / 1e6:.1f} MP" if (pixels := card.get("max_pixels")) else ""
 
 
 @models_app.command("show", hidden=True)

@@ -26,8 +26,10 @@ from serve_app.errors import (
 )
 from serve_app.http.doors import Doors
 from serve_app.http.forwarded import Forwarded, PublicUrl
-from serve_app.http.middleware import Guard, RequestEnvelope, problem_response
-from serve_app.http.routes import audio, files, health, jobs, models, presets, status, webhooks
+from serve_app.http.middleware import Guard, RequestEnvelope
+from serve_app.http.problems import error_response
+from serve_app.http.routes import audio, files, health, images, jobs, models, presets, status, webhooks
+from serve_app.http.routes.common import OpenAIRoute
 from serve_app.http.routes.events import OpenStreams
 from serve_app.runtime import Runtime
 
@@ -61,8 +63,10 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
     )
     app.state.runtime = runtime
     app.state.event_streams = OpenStreams()
-    for module in (audio, jobs, models, presets, webhooks, files, health, status):
-        app.include_router(module.router)
+    routers = [module.router for module in (audio, images, jobs, models, presets, webhooks, files, health, status)]
+    for router in routers:
+        app.include_router(router)
+    app.state.openai_routes = [route for router in routers for route in router.routes if isinstance(route, OpenAIRoute)]
     app.add_exception_handler(ContinuoError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
@@ -99,7 +103,7 @@ def _matches(app: FastAPI, scope: Scope) -> bool:
 
 async def _on_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ContinuoError)
-    return problem_response(error, request.url.path)
+    return error_response(error, request.scope)
 
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
@@ -107,10 +111,10 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     details = error.errors()
     if any(item["type"] == "json_invalid" for item in details):
         where = details[0].get("ctx", {}).get("error", "")
-        return problem_response(Malformed(f"the body is not JSON: {where}"), request.url.path)
+        return error_response(Malformed(f"the body is not JSON: {where}"), request.scope)
     without_place: Any = [{**item, "loc": tuple(item["loc"])[1:]} for item in details]  # "query", "header"
     found = field_errors(without_place, "", None, _query_of(request))
-    return problem_response(Invalid(f"{found[0]['pointer']}: {found[0]['detail']}", found), request.url.path)
+    return error_response(Invalid(f"{found[0]['pointer']}: {found[0]['detail']}", found), request.scope)
 
 
 def _query_of(request: Request) -> list[str]:
@@ -122,7 +126,7 @@ def _query_of(request: Request) -> list[str]:
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kind = _BY_STATUS.get(error.status_code, RequestError)
-    response = problem_response(kind(str(error.detail)), request.url.path)
+    response = error_response(kind(str(error.detail)), request.scope)
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     if error.status_code == 405:

@@ -1,20 +1,18 @@
 """What every request passes, whatever its route: request id, doors, bounds of its body, the last net for errors."""
 
 import asyncio
-import json
 import re
 import time
 from collections.abc import Callable
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve_app import logs
-from serve_app.errors import ContinuoError, Malformed, NotFound, RequestTimeout, TooLarge, problem
+from serve_app.errors import ContinuoError, Malformed, NotFound, RequestTimeout, TooLarge
 from serve_app.http.doors import Doors, is_host
+from serve_app.http.problems import error_response
 from serve_app.records.job_rows import new_id
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -28,16 +26,6 @@ _SINGLE = {
 DRAIN_BYTES = 64 << 20  # an over-long body is read this far, so that its sender hears the answer
 PART_WITHIN_S = 10.0
 SLOWEST_BYTES_PER_S = 1024  # on average, after the first PART_WITHIN_S
-
-
-class ProblemResponse(JSONResponse):
-    """RFC 9457. In ASCII, because a problem may quote names that no UTF-8 can hold (half of a surrogate pair)."""
-
-    media_type = "application/problem+json"
-
-    def render(self, content: Any) -> bytes:
-        """The body."""
-        return json.dumps(content, separators=(",", ":")).encode()
 
 
 def refuse_nul(scope: Scope) -> None:
@@ -64,19 +52,6 @@ def refuse_ambiguous(scope: Scope) -> None:
         raise Malformed("the header Host is missing; HTTP/1.1 asks for it")
     if host is not None and not is_host(host.decode("latin-1")):
         raise Malformed("the header Host is not a name or an address with or without a port")
-
-
-def problem_response(error: ContinuoError, path: str, **more: Any) -> JSONResponse:
-    """An error as application/problem+json."""
-    body = problem(error, instance=path, request_id=logs.request_id.get()) | more
-    headers = {}
-    if error.retry_after_s is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
-    elif error.status in (429, 503):
-        headers["Retry-After"] = "5"
-    if error.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return ProblemResponse(body, error.status, headers)
 
 
 class RequestEnvelope:
@@ -143,13 +118,13 @@ class Guard:
             else:
                 await self.app(scope, receive, noting)
         except ContinuoError as error:
-            await problem_response(error, scope["path"])(scope, receive, noting)
+            await error_response(error, scope)(scope, receive, noting)
         except ClientDisconnect:
             pass  # nobody is left to be answered
         except Exception:  # noqa: BLE001  (the edge of the ingress)
             logs.log.error("request failed", exc_info=True, extra={"path": scope["path"]})
             if not answered:
-                await problem_response(ContinuoError(), scope["path"])(scope, receive, noting)
+                await error_response(ContinuoError(), scope)(scope, receive, noting)
 
 
 class BoundedBody:

@@ -20,7 +20,14 @@ Urls = Mapping[str, SignedUrl]
 
 def signed_urls(rows: Iterable[Row], storage: Storage, url_ttl_s: int) -> dict[str, SignedUrl]:
     """A URL for each object of these jobs, by key; this may wait for the network."""
-    return {key: storage.url(key, url_ttl_s) for key in {output["key"] for row in rows for output in row["outputs"]}}
+    keys = {key for row in rows for output in row["outputs"] for key in (output["key"], *_companions(output).values())}
+    return {key: storage.url(key, url_ttl_s) for key in keys}
+
+
+def _companions(output: Row) -> Mapping[str, str]:
+    """The keys of what is stored beside an output, by name."""
+    found: Mapping[str, str] = output.get("companions", {})
+    return found
 
 
 def job_view(row: Row, urls: Urls, base_url: str) -> dict[str, Any]:
@@ -55,11 +62,25 @@ def job_view(row: Row, urls: Urls, base_url: str) -> dict[str, Any]:
 
 
 def output_view(facts: Row, urls: Urls, base_url: str) -> dict[str, Any]:
-    """An output with a URL that a plain GET can fetch until `expires_at`; null when that has no end."""
+    """An output with URLs that a plain GET can fetch until `expires_at`; null when that has no end.
+
+    What is stored beside it has its URL under its name. Outputs without a kind are older than kinds.
+    """
     signed = urls[facts["key"]]
-    url = base_url + signed.url if signed.url.startswith("/") else signed.url
     ends = None if signed.expires_at is None else signed.expires_at.timestamp()
-    return {"url": url, "expires_at": rfc3339(ends), **facts}
+    shown = {name: value for name, value in facts.items() if name != "companions"}
+    beside = {f"{name}_url": _absolute(urls[key], base_url) for name, key in _companions(facts).items()}
+    return {
+        "kind": "audio",
+        "url": _absolute(signed, base_url),
+        "expires_at": rfc3339(ends),
+        **shown,
+        **beside,
+    }
+
+
+def _absolute(signed: SignedUrl, base_url: str) -> str:
+    return base_url + signed.url if signed.url.startswith("/") else signed.url
 
 
 def _attempt(item: Row) -> dict[str, Any]:

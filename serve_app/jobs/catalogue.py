@@ -13,7 +13,16 @@ from deployments.moved import address_name
 from serve_app.config import Limits, ModelEntry
 from serve_app.deliver.delivery import Delivery, Finding, Settings
 from serve_app.deliver.media import DELIVERIES
-from serve_app.errors import MOST_FINDINGS, ConfigError, Invalid, NotFound, field_errors, pointer, unknown_name
+from serve_app.errors import (
+    MOST_FINDINGS,
+    ConfigError,
+    Invalid,
+    NotFound,
+    UnknownModel,
+    field_errors,
+    pointer,
+    unknown_name,
+)
 from serve_app.importing import load_class
 from serve_app.jobs.plan import Candidate, Plan, address, parse_input, resolve_aliases
 
@@ -156,7 +165,7 @@ class Catalogue:
             entry = self._entries[model]
         else:
             detail = unknown_name("model", model, [*self._entries, "auto"])
-            raise Invalid(detail, [_at("/model", detail)])
+            raise UnknownModel(detail, [_at("/model", detail)])
         if wanted and entry.info.task not in wanted:
             having = ", ".join(item.name for item in self if item.info.task in wanted)
             detail = f"model '{model}' does {entry.info.task}; models for {_listed(wanted)}: {having or 'none'}"

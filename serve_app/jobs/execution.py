@@ -368,6 +368,7 @@ class Execution:
             candidate.request,
             candidate.settings,
             seconds_left=max(0.0, row["deadline"] - self.lease.time()),
+            companions={name: object_key(at, row["id"]) for name, at in candidate.companions.items()},
         )
         stream = self.handles[plan.model].run(work)
         try:

@@ -109,7 +109,7 @@ def used_by(row: Row, made: Sequence[Made], now: float) -> Row:
         "model": row["model_used"],
         "jobs": 1,
         "sound_s": sum(float(item.output.get("duration_s", 0.0)) for item in made),
-        "images": 0,
+        "images": sum(item.output.get("kind") == "image" for item in made),
         "device_s": sum(float(item.metrics.get("run_s", 0.0)) for item in fresh),
         "bytes": sum(int(item.output["bytes"]) for item in fresh),
         "cost_micro": sum(int(item.facts.get("cost_micro", 0)) for item in fresh),
@@ -162,8 +162,8 @@ def timings(row: Row, made: Sequence[Made], now: float) -> dict[str, float]:
     for item in made:
         for name, seconds in item.metrics.items():
             total[name] = total.get(name, 0.0) + seconds
-    sound_s = sum(item.output["duration_s"] for item in made if not item.cached)
-    if total.get("run_s"):
+    sound_s = sum(item.output.get("duration_s", 0.0) for item in made if not item.cached)
+    if sound_s and total.get("run_s"):
         total["real_time_factor"] = sound_s / total["run_s"]
     total["queue_s"] = (row["started_at"] or now) - row["created_at"]
     total["total_s"] = now - row["created_at"]

@@ -33,6 +33,19 @@ def test_the_ending_sets_the_format(url: str, tmp_path: Path, name: str) -> None
     assert file.stat().st_size > 100
 
 
+@pytest.mark.parametrize(("name", "magic"), [("out.png", b"\x89PNG"), ("out.jpg", b"\xff\xd8"), ("o.webp", b"RIFF")])
+def test_the_ending_of_a_picture_asks_for_one(url: str, tmp_path: Path, name: str, magic: bytes) -> None:
+    file = tmp_path / name
+    words = ("generate", "a lighthouse", "--seed", "7", "--url", url, "-o", str(file))
+    for _ in range(2):  # made, then found
+        shown = run(*words)
+        assert (shown.exit_code, shown.stdout.strip()) == (0, str(file)), shown.output
+        assert file.read_bytes().startswith(magic)
+        assert "512 x 512, seed 7, canvas" in shown.stderr
+    assert "did you mean 'canvas'" in refused(*words, "--model", "canvass")
+    assert "does text-to-audio; models for image: canvas" in refused(*words, "--model", "tone")
+
+
 @pytest.mark.parametrize(
     "name", ["take [final].wav", "[red]x[bold].wav", ":smile:.wav", "a\tb \x1b[31m.wav", "pad \udcff.wav"]
 )
@@ -54,6 +67,7 @@ def test_a_name_is_never_markup(url: str, tmp_path: Path, name: str) -> None:
         (("x", "--duration", "-1"), "/duration_s"),
         ((" ",), "the prompt is empty"),
         (("x", "--model", "broken"), "no weights here"),
+        (("x", "--model", "canvas"), "model 'canvas' does image"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(url: str, words: tuple[str, ...], says: str) -> None:

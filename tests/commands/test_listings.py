@@ -38,6 +38,7 @@ def test_models_and_jobs_are_listed(url: str) -> None:
     assert shown.exit_code == 0
     assert re.search(r"tone\t.*ready", shown.stdout)
     assert re.search(r"broken\t.*failed: no weights here", shown.stdout)
+    assert re.search(r"canvas\timage\t\w+\t1\t4\.2 MP\t", shown.stdout)
     assert '"sample_rate_hz": 44100' in run("models", "tone", "--url", url).stdout
     run("generate", "in the list", "--duration", "0.2", "--url", url)
     listed = run("jobs", "--url", url).stdout
@@ -55,12 +56,18 @@ def test_a_model_is_shown_with_its_health(url: str) -> None:
     assert all("health" not in item for item in printed("models", "--json", "--url", url)["data"])
 
 
-def test_models_of_other_media_have_no_longest_sound() -> None:
-    item = {"task": "image", "status": "ready", "reason": None, "replicas": 1, "licence": {"weights": "MIT"}}
-    body = json.dumps({"object": "list", "data": [{"id": "painter", **item}]}).encode()
-    with answering(lambda _: (200, {}, body)) as (base, _):
-        shown = run("models", "--url", base)
-    assert shown.stdout.splitlines()[1].split("\t") == ["painter", "image", "ready", "1", "", "MIT"]
+def test_jobs_that_made_pictures_are_listed(url: str, tmp_path: Path) -> None:
+    run("generate", "a lighthouse", "--url", url, "-o", str(tmp_path / "x.png"))
+    job_id = re.search(r"job_\w+(?=\tsucceeded\tcanvas\t.*a lighthouse)", run("jobs", "--url", url).stdout)
+    assert job_id is not None
+    assert printed("jobs", job_id[0], "--url", url)["outputs"][0]["kind"] == "image"
+
+
+def test_a_model_that_makes_nothing_itself_is_listed() -> None:
+    card = {"id": "minilm", "task": "embedding", "status": "ready", "reason": None, "replicas": 1}
+    told = json.dumps({"data": [{**card, "licence": {"weights": "Apache-2.0"}}]}).encode()
+    with answering(lambda _: (200, {}, told)) as (base, _):
+        assert "minilm\tembedding\tready\t1\t\tApache-2.0" in run("models", "--url", base).stdout
 
 
 def test_every_listing_has_the_json_of_the_api(url: str) -> None:
@@ -69,7 +76,8 @@ def test_every_listing_has_the_json_of_the_api(url: str) -> None:
     assert jobs["results"][0]["input"]["prompt"] == HOSTILE
     job_id = jobs["results"][0]["id"]
     assert printed("jobs", job_id, "--json", "--url", url)["id"] == job_id
-    assert {item["id"] for item in printed("models", "--json", "--url", url)["data"]} == {"tone", "broken", "synth"}
+    names = {item["id"] for item in printed("models", "--json", "--url", url)["data"]}
+    assert names == {"tone", "broken", "synth", "canvas"}
     for words in (("models", "tone", "--json"), ("models", "--json", "tone"), ("models", "show", "tone")):
         assert printed(*words, "--url", url)["id"] == "tone"
     for words in (("presets", "--json"), ("presets", "list", "--json")):

@@ -123,7 +123,7 @@ def test_docs_health_and_models(service: Service) -> None:
             assert path in described["paths"]
         wait_for(lambda: service.model("synth")["status"], lambda status: status == "ready")
         cards = {card["id"]: card for card in http.get("/v1/models").json()["data"]}
-        assert set(cards) == {"synth", "tone"}
+        assert set(cards) == {"synth", "tone", "canvas"}
         assert (cards["synth"]["status"], cards["synth"]["replicas"]) == ("ready", 1)
         assert cards["tone"]["status"] in ("cold", "loading", "ready")  # it comes when it is asked for
         assert http.get("/v1/models/synth").json() | {"memory_bytes": 0} == cards["synth"] | {"memory_bytes": 0}

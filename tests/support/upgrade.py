@@ -76,9 +76,13 @@ def restore_postgres(folder: Path, server: Postgres, receiver: str = "") -> Rest
 
 
 def lasting(job: Json) -> Json:
-    """A job without what is made anew at each read, and without deliveries, which may go on."""
+    """A job without what is made anew at each read, and without deliveries, which may go on.
+
+    What was shown before there were kinds was a sound.
+    """
     made_anew = ("urls", "queue_position", "waiting_for", "deliveries", "url", "expires_at")
-    outputs = [{name: value for name, value in item.items() if name not in made_anew} for item in job["outputs"]]
+    shown = [{"kind": "audio", **item} for item in job["outputs"]]
+    outputs = [{name: value for name, value in item.items() if name not in made_anew} for item in shown]
     return {name: value for name, value in job.items() if name not in made_anew} | {"outputs": outputs}
 
 

@@ -14,8 +14,8 @@ from serve_app import logs
 from serve_app.errors import Invalid, JobCanceled, UnsupportedMediaType, from_code
 from serve_app.http.bodies import parse
 from serve_app.http.keys import Principal
-from serve_app.http.middleware import problem_response
-from serve_app.http.schemas import FINISHED, Job, Problem, WebhookRequest
+from serve_app.http.problems import problem_response
+from serve_app.http.schemas import FINISHED, Job, OpenAIError, Problem, WebhookRequest
 from serve_app.jobs.acceptance import Asked
 from serve_app.jobs.plan import Plan
 from serve_app.records.job_rows import Row
@@ -167,6 +167,20 @@ def json_route(method: str, body: type[BaseModel], answer: type[BaseModel]) -> d
     }
 
 
+class OpenAIRoute(PlainRoute):
+    """A route of OpenAI's API: its errors have that shape, wherever on the way to it they are met."""
+
+
+def openai_route(body: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]:
+    """As `job_route`, of a route that takes and gives what OpenAI's does, and errors in its shape."""
+    errors: dict[int | str, dict[str, Any]] = {
+        "4XX": {"model": OpenAIError, "description": "The request is wrong, or cannot be served now"},
+        "5XX": {"model": OpenAIError, "description": "The job failed, or the service cannot serve it now"},
+    }
+    responses = {200: {"model": answer, "description": "Done"}, 202: JOB_RESPONSES[202], **errors}
+    return {**job_route(body), "responses": responses, "route_class_override": OpenAIRoute}
+
+
 async def read_json(request: Request, kind: type[B], also_known: Iterable[str] = (), *, or_empty: bool = False) -> B:
     """The body as `kind`; none is an empty object where it may be (`or_empty`).
 
@@ -190,8 +204,30 @@ class Terms:
     webhook: WebhookRequest | None
 
 
+@dataclass(frozen=True)
+class Submitted:
+    """An accepted job, after the wait that the caller prefers."""
+
+    row: Row
+    replayed: bool
+    preference: Preference
+
+    def told(self, response: Response) -> Response:
+        """The answer with what was done about the caller's headers."""
+        response.headers["Preference-Applied"] = self.preference.applied
+        if self.replayed:
+            response.headers["Idempotency-Replayed"] = "true"
+        return response
+
+
 async def answer(request: Request, principal: Principal, terms: Terms, plan: Plan, wait_s: float) -> Response:
-    """Accept the job, wait as long as the caller prefers, answer."""
+    """Accept the job, wait as long as the caller prefers, answer with it."""
+    job = await submitted(request, principal, terms, plan, wait_s)
+    return job.told(await job_response(request, job.row, waited=job.preference.wait_s > 0, replayed=job.replayed))
+
+
+async def submitted(request: Request, principal: Principal, terms: Terms, plan: Plan, wait_s: float) -> Submitted:
+    """Accept the job and wait as long as the caller prefers, by default `wait_s`."""
     runtime = runtime_of(request)
     wanted = preference(request.headers.getlist("prefer"), wait_s)
     if terms.webhook is not None:
@@ -211,11 +247,7 @@ async def answer(request: Request, principal: Principal, terms: Terms, plan: Pla
     row = accepted.row
     if wanted.wait_s and row["status"] not in FINISHED:
         row = await runtime.jobs.wait(row, wanted.wait_s)
-    response = await job_response(request, row, waited=wanted.wait_s > 0, replayed=accepted.replayed)
-    response.headers["Preference-Applied"] = wanted.applied
-    if accepted.replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    return response
+    return Submitted(row, accepted.replayed, wanted)
 
 
 def key_of(header: str | None) -> str | None:

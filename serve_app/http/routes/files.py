@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from serve_app.errors import NotFound, RangeNotSatisfiable
-from serve_app.http.middleware import problem_response
+from serve_app.http.problems import problem_response
 from serve_app.http.routes.common import bounded
 from serve_app.storage import Stat, filename
 from serve_app.storage.local import LocalStorage

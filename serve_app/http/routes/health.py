@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from serve_app.errors import ContinuoError, Draining
-from serve_app.http.middleware import problem_response
+from serve_app.http.problems import problem_response
 from serve_app.http.routes.common import Caller, RuntimeDep
 
 router = APIRouter(tags=["health"])
