@@ -199,14 +199,15 @@ class Lease:
         self.settings, self._new_id = settings, new_id
         self.holder = new_id()
         self.on_lost: Callable[[], object] = lambda: None
+        self._shared = database
         self._database = Database(database.url, patience_s=max(1, int(settings.lease_s / 4)))
         self._renewed_at, self._offset_s, self._steady_since = -1e9, 0.0, 0.0
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to hold; blocks for a write. Raises DatabaseUnavailable."""
-        self._renewal(enter)
+        """Begin to hold; blocks for a write, as long as any write may wait. Raises DatabaseUnavailable."""
+        self._renewal(enter, self._shared)  # there is no lease yet that would be over meanwhile
         self._thread = threading.Thread(target=self._go_on, name="lease", daemon=True)
         self._thread.start()
 
@@ -248,9 +249,9 @@ class Lease:
         """Whether the thread lives; a service without it loses what it runs."""
         return self._thread is not None and self._thread.is_alive()
 
-    def _renewal(self, how: Callable[[sa.Connection, str, float], float | None]) -> bool:
+    def _renewal(self, how: Callable[[sa.Connection, str, float], float | None], database: Database) -> bool:
         begun, wall = _moment(), time.time()
-        found = self._database.write_now(how, self.holder, self.settings.lease_s)
+        found = database.write_now(how, self.holder, self.settings.lease_s)
         if found is None:
             return False
         if begun - self._renewed_at > self.settings.lease_s / 2:
@@ -264,11 +265,11 @@ class Lease:
         wait_s = self.settings.renew_s
         while not self._ended.wait(wait_s):
             try:
-                if not self._renewal(renew):
+                if not self._renewal(renew, self._database):
                     log.warning("lease lost: others have taken up what this process ran", extra={"holder": self.holder})
                     self.holder = self._new_id()
                     self.on_lost()  # before: the answer of the next statement may be lost
-                    self._renewal(enter)
+                    self._renewal(enter, self._database)
                 wait_s = self.settings.renew_s
             except ContinuoError as error:
                 log.warning("lease not renewed", extra={"code": error.code, "left_s": round(self.left_s, 1)})

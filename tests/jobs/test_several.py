@@ -30,7 +30,8 @@ def shared_args(folder: Path, database_url: str) -> Json:
     """What two ingresses share; on SQLite they overlap as they do while a service is replaced."""
     models = [
         entry("tone", at_once=2),
-        entry("broken", options={"fail_load": "no weights"}, fallback=["tone"]),
+        entry("held", "tests.support.models:HeldTone", at_once=2),
+        entry("broken", options={"fail_load": "no weights"}, fallback=["held"]),
         entry("narrow", at_once=1),
     ]
     storage = {"kind": "local", "path": str(folder / "store")}
@@ -41,6 +42,14 @@ def shared_args(folder: Path, database_url: str) -> Json:
 def args(tmp_path: Path, database_url: str) -> Json:
     """For a test that ends one of the two."""
     return shared_args(tmp_path, database_url)
+
+
+@pytest.fixture
+def hold(tmp_path: Path) -> Path:
+    """A file that holds the jobs of the model `held` whose prompt names it, until it is removed."""
+    file = tmp_path / "hold"
+    file.touch()
+    return file
 
 
 @pytest.fixture
@@ -99,25 +108,29 @@ def check_rows(database_url: str) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_what_a_killed_one_ran_and_kept_is_finished_by_the_other(mortal: Both, args: Json) -> None:
+def test_what_a_killed_one_ran_and_kept_is_finished_by_the_other(mortal: Both, args: Json, hold: Path) -> None:
     one, two = mortal
-    running = [one.job(f"runs {index}", seed=index, steps=160, step_s=0.05) for index in range(2)]
-    waiting = [one.job(f"waits {index}", seed=10 + index) for index in range(10)]
+    running = [one.job(str(hold), model="held", seed=index) for index in range(2)]
+    waiting = [one.job(f"waits {index}", model="held", seed=10 + index) for index in range(10)]
     for job in running:
         started(two, job)
     one.kill()
+    hold.unlink()
     found = [ended(two, job) for job in (*running, *waiting)]
     assert Counter(job["status"] for job in found) == {"succeeded": 12}
     assert [item["outcome"] for item in found[0]["attempt_log"]] == ["ingress_lost", "succeeded"]
     check_rows(args["database_url"])
 
 
-def test_one_that_stood_still_beyond_its_lease_changes_nothing_when_it_goes_on(mortal: Both, args: Json) -> None:
+def test_one_that_stood_still_beyond_its_lease_changes_nothing_when_it_goes_on(
+    mortal: Both, args: Json, hold: Path
+) -> None:
     one, two = mortal
-    job = one.job("stops", seed=1, steps=200, step_s=0.05)
+    job = one.job(str(hold), model="held", seed=1)
     started(two, job)
     one.stop()
     until(lambda: two.get(job)["attempts"] == 2)
+    hold.unlink()
     one.go_on()
     found = ended(two, job)
     assert found["status"] == "succeeded"
@@ -159,14 +172,15 @@ def stored(folder: Path) -> list[Path]:
     return list((folder / "store").glob("objects/audio/*/*@"))
 
 
-def test_a_job_goes_on_in_its_chain_of_fallbacks(mortal: Both) -> None:
+def test_a_job_goes_on_in_its_chain_of_fallbacks(mortal: Both, hold: Path) -> None:
     one, two = mortal
-    job = one.job("falls back", model="broken", steps=20, step_s=0.1)
-    until(lambda: two.get(job)["model_used"] == "tone" and bool(two.get(job)["progress"]))
+    job = one.job(str(hold), model="broken")
+    until(lambda: two.get(job)["model_used"] == "held" and bool(two.get(job)["progress"]))
     one.kill()
+    hold.unlink()
     found = ended(two, job)
-    assert (found["status"], found["model"], found["model_used"]) == ("succeeded", "broken", "tone")
-    assert [item["model"] for item in found["attempt_log"]] == ["broken", "tone", "tone"]
+    assert (found["status"], found["model"], found["model_used"]) == ("succeeded", "broken", "held")
+    assert [item["model"] for item in found["attempt_log"]] == ["broken", "held", "held"]
     assert found["fallback"]["from"] == "broken"
 
 
@@ -199,17 +213,18 @@ def test_free_places_of_one_take_what_waits_at_the_other(both: Both) -> None:
 @pytest.mark.parametrize("fault", ["cut", "silent"])
 @pytest.mark.postgres
 def test_one_that_is_cut_off_from_the_database_loses_its_jobs_and_comes_back(
-    tmp_path: Path, postgres: Postgres, fault: str
+    tmp_path: Path, postgres: Postgres, fault: str, hold: Path
 ) -> None:
     url = postgres.new_database("cut_off")
     with Pipe(postgres.socket) as pipe:
         far = url.partition("?")[0] + f"?host=127.0.0.1&port={pipe.port}"
         args = shared_args(tmp_path, url)
         with ingress({**args, "database_url": far}) as one, ingress(args) as two:
-            job = one.job("cut off", seed=1, steps=200, step_s=0.05)
+            job = one.job(str(hold), model="held", seed=1)
             started(two, job)
             getattr(pipe, fault)()
             until(lambda: two.get(job)["attempts"] == 2)
+            hold.unlink()
             found = ended(two, job)
             pipe.mend()
             assert found["status"] == "succeeded"

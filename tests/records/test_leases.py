@@ -4,8 +4,10 @@ import ctypes
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -208,6 +210,24 @@ def test_a_lease_is_renewed_by_itself_and_tells_what_is_left(database: Database)
         assert abs(lease.time() - time.time()) < 5
     assert not lease.is_renewing
     assert database.read_now(lambda c: c.execute(until_of).first()) is None
+
+
+def test_who_begins_waits_for_another_writer_longer_than_who_renews(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/continuo.db")
+    database.migrate()
+    writes = threading.Event()
+
+    def slow(c: sa.Connection) -> None:
+        writes.set()
+        time.sleep(2.5)  # a renewal would have given up, and so would the process that begins
+
+    with ThreadPoolExecutor(1) as other:
+        written = other.submit(database.write_now, slow)
+        assert writes.wait(HANGS_S)
+        with lease_of(database) as lease:
+            written.result(HANGS_S)
+            assert database.read_now(queue_records.look, lease.holder).processes == 1
+    database.close()
 
 
 @pytest.mark.slow

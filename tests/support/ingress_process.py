@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import psutil
 
 from serve_app.config import parse_args
 from tests.support.service import HANGS_S, running
@@ -29,7 +30,9 @@ class IngressProcess:
     http: httpx.Client
 
     def stop(self) -> None:
-        """Let it stand still (SIGSTOP) until `go_on`."""
+        """Let it stand still (SIGSTOP) until `go_on`, from when nobody else has stopped it (who would resume it)."""
+        while psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED:
+            time.sleep(0.01)
         self.process.send_signal(signal.SIGSTOP)
 
     def go_on(self) -> None:

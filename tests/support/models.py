@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,6 +34,18 @@ class CountingTone(Tone):
         except Cancelled:
             self.cancelled.append(request.prompt)
             raise
+
+
+class HeldTone(Tone):
+    """A tone that is at work, in whatever process, while the file that its prompt names is there."""
+
+    info: ClassVar[ModelInfo] = Tone.info.model_copy(update={"revision": "held-1"})
+
+    def generate(self, request: ToneRequest, context: Context) -> Audio:
+        while Path(request.prompt).exists():
+            context.step(1, 2)
+            context.cancelled.wait(0.05)
+        return super().generate(request, context)
 
 
 class ChunkTone(Tone):

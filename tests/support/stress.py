@@ -29,11 +29,13 @@ def stand_still(pid: int, longest_s: float, over: threading.Event, seed: int) ->
         with suppress(psutil.NoSuchProcess):
             main = psutil.Process(pid)
             family = [main, *main.children(recursive=True)]
-            stopped = family if draw.random() < 0.3 else [draw.choice(family)]
+            stopped: list[psutil.Process] = []
             try:
-                for member in stopped:
+                for member in family if draw.random() < 0.3 else [draw.choice(family)]:
                     with suppress(psutil.NoSuchProcess):
-                        member.suspend()
+                        if member.status() != psutil.STATUS_STOPPED:  # what a test has stopped is not ours to resume
+                            stopped.append(member)
+                            member.suspend()
                 over.wait(draw.uniform(0.2, longest_s))
             finally:
                 for member in stopped:
