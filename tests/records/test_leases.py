@@ -226,7 +226,7 @@ def test_who_begins_waits_for_another_writer_longer_than_who_renews(tmp_path: Pa
         assert writes.wait(HANGS_S)
         with lease_of(database) as lease:
             written.result(HANGS_S)
-            assert database.read_now(queue_records.look, lease.holder).processes == 1
+            assert database.read_now(queue_rows.look, lease.holder).processes == 1
     database.close()
 
 
