@@ -5,6 +5,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace sweep {
 namespace {
 
 enum { kRate, kDepth, kDelay, kFeedback, kMix };
@@ -165,15 +166,20 @@ class Phaser final : public Node {
 };
 
 }  // namespace
+}  // namespace sweep
 
-const NodeType kFlangerType{"flanger",      "a comb of notches that moves",
-                            true,           false,
-                            kFlangerSpec,   make_node<Flanger>,
-                            false,          Role::audio,
-                            kFlangerNeutral};
-const NodeType kPhaserType{"phaser",      "a few notches that move", true,  false,
-                           kPhaserSpec,   make_node<Phaser>,         false, Role::audio,
-                           kPhaserNeutral};
+const NodeType kFlangerType{"flanger",
+                            "a comb of notches that moves",
+                            true,
+                            false,
+                            sweep::kFlangerSpec,
+                            make_node<sweep::Flanger>,
+                            false,
+                            Role::audio,
+                            sweep::kFlangerNeutral};
+const NodeType kPhaserType{
+    "phaser",    "a few notches that move", true, false, sweep::kPhaserSpec, make_node<sweep::Phaser>, false,
+    Role::audio, sweep::kPhaserNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth
