@@ -136,7 +136,7 @@ class Phaser final : public Node {
   [[nodiscard]] float heard(int frame) const noexcept {
     const float length = static_cast<float>(length_);
     const auto share = [&](int frames) {
-      return rounded(std::min(1.0f, static_cast<float>(frames) / length));
+      return smoothstep(std::min(1.0f, static_cast<float>(frames) / length));
     };
     return until_turn_ > 0 ? share(until_turn_ - frame - 1) : share(since_turn_ + frame + 1);
   }
