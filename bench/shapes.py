@@ -4,25 +4,19 @@ AudioLDM2's sizes are those of cvssp/audioldm2 (UNet of 347 M parameters), Tango
 their configurations (517 M and 1.06 B). Tokenizers are the tiny ones of the tests: every text is one to a letter.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import save_file
-
-from tests.support.checkpoints import roberta_tokenizer, save_pipeline, t5_tokenizer, write_json
-
-_COSINE = {
-    "_class_name": "CosineDPMSolverMultistepScheduler",
-    "prediction_type": "v_prediction",
-    "sigma_data": 1.0,
-    "sigma_max": 500,
-    "sigma_min": 0.3,
-    "sigma_schedule": "exponential",
-    "solver_order": 2,
-}
+from tests.support.checkpoints import (
+    DDIM,
+    OOBLECK,
+    roberta_tokenizer,
+    save_pipeline,
+    save_stable_audio,
+    save_tangoflux,
+    t5_tokenizer,
+)
 
 
 def t5_large() -> Any:
@@ -41,13 +35,11 @@ def oobleck() -> Any:
     from diffusers import AutoencoderOobleck
 
     return AutoencoderOobleck(
+        **OOBLECK,
         encoder_hidden_size=128,
-        downsampling_ratios=[2, 4, 4, 8, 8],
         channel_multiples=[1, 2, 4, 8, 16],
         decoder_channels=128,
         decoder_input_channels=64,
-        audio_channels=2,
-        sampling_rate=44_100,
     )
 
 
@@ -110,13 +102,7 @@ def audioldm2(folder: Path) -> None:
         tokenizer_2=t5_tokenizer(512),
         feature_extractor=ClapFeatureExtractor(),
         unet=unet,
-        scheduler=DDIMScheduler(
-            beta_start=0.0015,
-            beta_end=0.0195,
-            beta_schedule="scaled_linear",
-            clip_sample=False,
-            set_alpha_to_one=False,
-        ),
+        scheduler=DDIMScheduler(**DDIM),
         vocoder=SpeechT5HifiGan(vocoder),
     )
 
@@ -125,9 +111,8 @@ def stable_audio(folder: Path) -> None:
     """stabilityai/stable-audio-open-1.0: T5-base and the transformer over 1024 latents."""
     from diffusers import StableAudioDiTModel, StableAudioProjectionModel
 
-    save_pipeline(
+    save_stable_audio(
         folder,
-        "StableAudioPipeline",
         vae=oobleck(),
         text_encoder=_t5(d_model=768, d_ff=3072, num_layers=12, num_heads=12),
         projection_model=StableAudioProjectionModel(
@@ -136,16 +121,12 @@ def stable_audio(folder: Path) -> None:
         tokenizer=t5_tokenizer(128),
         transformer=StableAudioDiTModel(sample_size=1024),
     )
-    write_json(folder / "scheduler" / "scheduler_config.json", _COSINE)
-    index = json.loads((folder / "model_index.json").read_text())
-    write_json(folder / "model_index.json", index | {"scheduler": ["diffusers", _COSINE["_class_name"]]})
 
 
 def tangoflux(folder: Path) -> None:
     """declare-lab/TangoFlux: FLAN-T5-large and the transformer of 6 + 18 blocks over 645 latents."""
     from diffusers import FluxTransformer2DModel
 
-    tokenizer, encoder = t5_tokenizer(512), t5_large()
     transformer = FluxTransformer2DModel(
         in_channels=64,
         num_layers=6,
@@ -156,20 +137,9 @@ def tangoflux(folder: Path) -> None:
         pooled_projection_dim=1024,
         guidance_embeds=False,
     )
-    state = {f"transformer.{name}": value for name, value in transformer.state_dict().items()}
-    projection = torch.nn.Linear(1024, 1024)
-    state |= {"fc.0.weight": projection.weight.detach(), "fc.0.bias": projection.bias.detach()}
-    embedder = "duration_emebdder.time_positional_embedding"
-    state |= {f"{embedder}.0.weights": torch.randn(128), f"{embedder}.1.weight": torch.randn(1024, 257) / 16}
-    state[f"{embedder}.1.bias"] = torch.zeros(1024)
-    words = {name: value for name, value in encoder.state_dict().items() if "embed_tokens" not in name}
-    state |= {f"text_encoder.{name}": value for name, value in words.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in state.items()}, folder / "tangoflux.safetensors")
-    save_file(oobleck().state_dict(), folder / "vae.safetensors")
-    write_json(folder / "config.json", {"audio_seq_len": 645, "max_duration": 30, "text_encoder_name": "t5"})
-    encoder.save_pretrained(folder / "t5")
-    tokenizer.save_pretrained(folder / "t5")
+    config = {"audio_seq_len": 645, "max_duration": 30, "text_encoder_name": "t5"}
+    save_tangoflux(folder, config, transformer, t5_large(), oobleck)
+    t5_tokenizer(512).save_pretrained(folder / "t5")
 
 
 PUBLISHED: dict[str, Callable[[Path], None]] = {

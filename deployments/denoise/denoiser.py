@@ -57,6 +57,11 @@ class Row:
     condition: Any
     negative: bool
 
+    @property
+    def branch(self) -> int:
+        """Where a condition of one or two parts, the negative one first, has the part of this row."""
+        return 0 if self.negative else -1
+
 
 class Sampler(Protocol):
     """The schedule and the history of one request; see samplers.py. `step` counts the steps done, up to `steps`."""

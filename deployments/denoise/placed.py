@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from deployments.contract import Request
+from deployments.denoise.denoiser import Plan
 from deployments.denoise.graphs import Graphed
 from deployments.denoise.model import DiffusionModel, DiffusionOptions
+from deployments.denoise.samplers import LinearSampler, from_config
 from deployments.weights.checkpoint import Checkpoint, WeightOptions
 from deployments.weights.find import Pulled
 from deployments.weights.memory import Budget, weight_bytes
@@ -43,6 +45,16 @@ class PlacedDenoiser:
     def step(self, latents: "torch.Tensor", times: "torch.Tensor", *told: Any) -> "torch.Tensor":
         """One forward as a function of tensors alone, for CUDA graphs."""
         return self.run(self.modules[self.network], latents, times, *told)
+
+    def start(
+        self, schedule: Mapping[str, Any], plan: Plan, generator: "torch.Generator"
+    ) -> "tuple[torch.Tensor, LinearSampler]":
+        """Noise of the schedule's first level, and the solver that the schedule names."""
+        import torch
+
+        sampler = from_config(schedule, plan.steps, generator)
+        noise = torch.randn(plan.shape, generator=generator)
+        return noise.to(self.placement.device) * sampler.initial_scale, sampler
 
     def forward(
         self, latents: "Sequence[torch.Tensor]", timesteps: Sequence[float], packed: Any

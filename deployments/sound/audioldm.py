@@ -77,7 +77,7 @@ class _Denoiser(MelDenoiser):
     def pack(self, rows: Sequence[Row]) -> "tuple[torch.Tensor, ...]":
         import torch
 
-        return (torch.stack([row.condition[0 if row.negative else -1] for row in rows]),)
+        return (torch.stack([row.condition[row.branch] for row in rows]),)
 
     def blank(self, rows: int, device: str) -> "tuple[torch.Tensor, ...]":
         import torch

@@ -138,7 +138,7 @@ class _Denoiser(MelDenoiser):
         from torch.nn.functional import pad
         from torch.nn.utils.rnn import pad_sequence
 
-        words = [row.condition[0 if row.negative else -1] for row in rows]
+        words = [row.condition[row.branch] for row in rows]
         spoken = pad_sequence([item.spoken for item in words], batch_first=True)
         mask = pad_sequence([item.mask for item in words], batch_first=True)
         if self.graphed is not None:  # few graphs shall serve all prompts

@@ -16,7 +16,7 @@ from pydantic import Field
 from deployments.contract import Capability, SoundRequest
 from deployments.denoise.denoiser import Plan, Row
 from deployments.denoise.placed import PlacedDenoiser, PlacedModel, PlacedOptions
-from deployments.denoise.samplers import LinearSampler, from_config
+from deployments.denoise.samplers import LinearSampler
 from deployments.weights.memory import first_that_fits, peak_bytes
 from deployments.weights.modules import load_component
 from deployments.weights.placement import Placement
@@ -145,13 +145,8 @@ class MelDenoiser(PlacedDenoiser):
 
     def begin(self, plan: Plan, generator: "torch.Generator") -> "tuple[torch.Tensor, LinearSampler]":
         """Unit noise and the checkpoint's solver, or the one that the request chose."""
-        import torch
-
         assert isinstance(plan, MelPlan)
-        config = self.schedule | _SOLVERS.get(plan.scheduler or "", {})
-        sampler = from_config(config, plan.steps, generator)
-        noise = torch.randn(plan.shape, generator=generator)
-        return noise.to(self.placement.device) * sampler.initial_scale, sampler
+        return self.start(self.schedule | _SOLVERS.get(plan.scheduler or "", {}), plan, generator)
 
     def needed(self, plan: Plan, latent: "torch.Tensor") -> "torch.Tensor":
         """All of it: the VAE attends over the whole length."""

@@ -16,7 +16,7 @@ from pydantic import Field
 from deployments.contract import Capability, InvalidInput, Licence, ModelInfo, SoundInfo, SoundRequest
 from deployments.denoise.denoiser import Denoiser, Plan, Row
 from deployments.denoise.placed import PlacedDenoiser, PlacedModel, PlacedOptions
-from deployments.denoise.samplers import LinearSampler, from_config
+from deployments.denoise.samplers import LinearSampler
 from deployments.sound import oobleck
 from deployments.weights.checkpoint import Checkpoint
 from deployments.weights.find import find
@@ -181,13 +181,10 @@ class _Denoiser(PlacedDenoiser):
 
     def begin(self, plan: Plan, generator: "torch.Generator") -> "tuple[torch.Tensor, LinearSampler]":
         """Noise of the schedule's first level, and the checkpoint's solver; its noise is a path of Brownian motion."""
-        import torch
-
-        sampler = from_config(self.schedule, plan.steps, generator)
-        noise = torch.randn(plan.shape, generator=generator)
+        latent, sampler = self.start(self.schedule, plan, generator)
         if self.schedule["_class_name"] == "CosineDPMSolverMultistepScheduler":
             sampler.noise = brownian(self.schedule, plan, generator.initial_seed())
-        return noise.to(self.placement.device) * sampler.initial_scale, sampler
+        return latent, sampler
 
     def pack(self, rows: Sequence[Row]) -> "tuple[torch.Tensor, torch.Tensor]":
         """Words and times for the cross-attention (rows, words + 2, width), times again as (rows, 1, 2 width)."""
@@ -198,7 +195,7 @@ class _Denoiser(PlacedDenoiser):
         with self.modules.using("projection_model") as projection:
             times = projection(start_seconds=torch.zeros_like(ends), end_seconds=ends)
         start, end = times.seconds_start_hidden_states.to(network), times.seconds_end_hidden_states.to(network)
-        words = torch.stack([row.condition[0 if row.negative else -1] for row in rows])
+        words = torch.stack([row.condition[row.branch] for row in rows])
         told = torch.cat([words, start, end], dim=1)
         for index, row in enumerate(rows):
             if row.negative and len(row.condition) == 1:

@@ -7,7 +7,7 @@
 
 namespace synth {
 
-namespace isa_baseline {
+inline namespace SYNTH_ISA {  // isa_baseline, as in the headers of kernels
 extern const Isa kIsa;
 }
 #ifdef SYNTH_HAS_V3

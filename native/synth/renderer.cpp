@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "synth/denormals.h"
+#include "synth/smoothstep.h"
 #include "synth/values.h"
 
 namespace synth {
@@ -177,8 +178,7 @@ void Renderer::mix(Layer& layer, const StereoView& in, float* left, float* right
     float gain = 1.0f;
     if (layer.step != 0.0) {
       layer.gain_turn = std::clamp(layer.gain_turn + layer.step, 0.0, 1.0);
-      const double u = layer.gain_turn, turn = u * u * u * (u * (6.0 * u - 15.0) + 10.0);
-      gain = static_cast<float>(std::sin(1.5707963267948966 * turn));
+      gain = static_cast<float>(std::sin(1.5707963267948966 * smoothstep(layer.gain_turn)));
     }
     left[i] += gain * in.left[i];
     right[i] += gain * in.right[i];

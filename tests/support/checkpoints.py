@@ -15,21 +15,36 @@ from typing import Any
 
 import torch
 
-_DDIM = {
+DDIM = {
     "beta_start": 0.0015,
     "beta_end": 0.0195,
     "beta_schedule": "scaled_linear",
     "clip_sample": False,
     "set_alpha_to_one": False,
 }
-_OOBLECK = {
+OOBLECK = {"downsampling_ratios": [2, 4, 4, 8, 8], "audio_channels": 2, "sampling_rate": 44_100}
+TINY_OOBLECK = OOBLECK | {
     "encoder_hidden_size": 6,
-    "downsampling_ratios": [2, 4, 4, 8, 8],
     "channel_multiples": [1, 1, 1, 1, 1],
     "decoder_channels": 6,
     "decoder_input_channels": 4,
-    "audio_channels": 2,
-    "sampling_rate": 44_100,
+}
+_COSINE = {
+    "_class_name": "CosineDPMSolverMultistepScheduler",
+    "_diffusers_version": "0.30.0",
+    "euler_at_final": False,
+    "final_sigmas_type": "zero",
+    "lower_order_final": True,
+    "num_train_timesteps": 1000,
+    "prediction_type": "v_prediction",
+    "rho": 7.0,
+    "s_noise": 1.0,
+    "sigma_data": 1.0,
+    "sigma_max": 500,
+    "sigma_min": 0.3,
+    "sigma_schedule": "exponential",
+    "solver_order": 2,
+    "solver_type": "midpoint",
 }
 
 
@@ -68,7 +83,7 @@ def audioldm(folder: Path) -> None:
         text_encoder=ClapTextModelWithProjection(ClapTextConfig(**_clap_text(len(tokenizer)))),
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=DDIMScheduler(**_DDIM),
+        scheduler=DDIMScheduler(**DDIM),
         vocoder=hifigan(),
     )
 
@@ -96,7 +111,7 @@ def audioldm2(folder: Path) -> None:
         tokenizer_2=t5,
         feature_extractor=clap_features(),
         unet=AudioLDM2UNet2DConditionModel(**_unet(), cross_attention_dim=((None, 16, 32), (None, 16, 32))),
-        scheduler=DDIMScheduler(**_DDIM),
+        scheduler=DDIMScheduler(**DDIM),
         vocoder=hifigan(),
     )
 
@@ -120,10 +135,9 @@ def stable_audio(folder: Path) -> None:
         global_states_input_dim=32,
         cross_attention_input_dim=16,
     )
-    save_pipeline(
+    save_stable_audio(
         folder,
-        "StableAudioPipeline",
-        vae=AutoencoderOobleck(**_OOBLECK),
+        vae=AutoencoderOobleck(**TINY_OOBLECK),
         text_encoder=t5_encoder(len(tokenizer)),
         projection_model=StableAudioProjectionModel(
             text_encoder_dim=32, conditioning_dim=16, min_value=0, max_value=32
@@ -131,35 +145,12 @@ def stable_audio(folder: Path) -> None:
         tokenizer=tokenizer,
         transformer=transformer,
     )
-    # Written by hand: constructing this scheduler needs torchsde, which nothing else of a checkpoint does.
-    scheduler = {
-        "_class_name": "CosineDPMSolverMultistepScheduler",
-        "_diffusers_version": "0.30.0",
-        "euler_at_final": False,
-        "final_sigmas_type": "zero",
-        "lower_order_final": True,
-        "num_train_timesteps": 1000,
-        "prediction_type": "v_prediction",
-        "rho": 7.0,
-        "s_noise": 1.0,
-        "sigma_data": 1.0,
-        "sigma_max": 500,
-        "sigma_min": 0.3,
-        "sigma_schedule": "exponential",
-        "solver_order": 2,
-        "solver_type": "midpoint",
-    }
-    write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
-    index = json.loads((folder / "model_index.json").read_text())
-    index["scheduler"] = ["diffusers", "CosineDPMSolverMultistepScheduler"]
-    write_json(folder / "model_index.json", index)
 
 
 @seeded
 def tangoflux(folder: Path) -> None:
     """The layout of declare-lab/TangoFlux, its misspelt key included, with the text encoder in `t5/` beside it."""
     from diffusers import AutoencoderOobleck, FluxTransformer2DModel
-    from safetensors.torch import save_file
 
     tokenizer = t5_tokenizer()
     text_encoder = t5_encoder(len(tokenizer))
@@ -174,16 +165,6 @@ def tangoflux(folder: Path) -> None:
         guidance_embeds=False,
         axes_dims_rope=(8, 12, 12),
     )
-    state = {f"transformer.{name}": value for name, value in transformer.state_dict().items()}
-    projection = torch.nn.Linear(32, 32)
-    state |= {"fc.0.weight": projection.weight, "fc.0.bias": projection.bias}
-    encoder = {name: value for name, value in text_encoder.state_dict().items() if "embed_tokens" not in name}
-    state |= {f"text_encoder.{name}": value.clone() for name, value in encoder.items()}
-    embedder = "duration_emebdder.time_positional_embedding"
-    state |= {f"{embedder}.0.weights": torch.randn(128), f"{embedder}.1.weight": torch.randn(32, 257) / 16}
-    state[f"{embedder}.1.bias"] = torch.zeros(32)
-    save_file({name: value.detach().contiguous() for name, value in state.items()}, folder / "tangoflux.safetensors")
-    save_file(AutoencoderOobleck(**_OOBLECK).state_dict(), folder / "vae.safetensors")
     config = {
         "num_layers": 1,
         "num_single_layers": 2,
@@ -196,8 +177,7 @@ def tangoflux(folder: Path) -> None:
         "uncondition": False,
         "text_encoder_name": "t5",
     }
-    write_json(folder / "config.json", config)
-    text_encoder.save_pretrained(folder / "t5")
+    save_tangoflux(folder, config, transformer, text_encoder, lambda: AutoencoderOobleck(**TINY_OOBLECK))
     tokenizer.save_pretrained(folder / "t5")
 
 
@@ -219,6 +199,37 @@ def save_pipeline(folder: Path, pipeline: str, **components: Any) -> None:
         library = module[2] if module[1] == "pipelines" else module[0]
         index[name] = [library, type(component).__name__]
     write_json(folder / "model_index.json", index)
+
+
+def save_stable_audio(folder: Path, **components: Any) -> None:
+    """Write the repository of Stable Audio Open with these components and the published schedule."""
+    save_pipeline(folder, "StableAudioPipeline", **components)
+    # Written by hand: constructing this scheduler needs torchsde, which nothing else of a checkpoint does.
+    write_json(folder / "scheduler" / "scheduler_config.json", _COSINE)
+    index = json.loads((folder / "model_index.json").read_text())
+    write_json(folder / "model_index.json", index | {"scheduler": ["diffusers", _COSINE["_class_name"]]})
+
+
+def save_tangoflux(
+    folder: Path, config: dict[str, Any], transformer: Any, text_encoder: Any, autoencoder: Callable[[], Any]
+) -> None:
+    """Write TangoFlux's repository but for the tokenizer in `t5/`; the layers that it has itself are random."""
+    from safetensors.torch import save_file
+
+    width = transformer.config.joint_attention_dim
+    state = {f"transformer.{name}": value for name, value in transformer.state_dict().items()}
+    projection = torch.nn.Linear(width, width)
+    state |= {"fc.0.weight": projection.weight, "fc.0.bias": projection.bias}
+    encoder = {name: value for name, value in text_encoder.state_dict().items() if "embed_tokens" not in name}
+    state |= {f"text_encoder.{name}": value.clone() for name, value in encoder.items()}
+    embedder = "duration_emebdder.time_positional_embedding"
+    state |= {f"{embedder}.0.weights": torch.randn(128), f"{embedder}.1.weight": torch.randn(width, 257) / 16}
+    state[f"{embedder}.1.bias"] = torch.zeros(width)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.detach().contiguous() for name, value in state.items()}, folder / "tangoflux.safetensors")
+    save_file(autoencoder().state_dict(), folder / "vae.safetensors")
+    write_json(folder / "config.json", config)
+    text_encoder.save_pretrained(folder / "t5")
 
 
 def write_json(file: Path, data: Any) -> None:

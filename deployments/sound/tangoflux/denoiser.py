@@ -133,7 +133,7 @@ class TangoFluxDenoiser(PlacedDenoiser):
         seconds = torch.tensor([row.plan.duration_s for row in rows], device=place.device)  # type: ignore[attr-defined]
         with self.modules.using("duration") as duration:
             last = duration(seconds).to(place.network)
-        told = [(row.condition, 0 if row.negative else -1) for row in rows]
+        told = [(row.condition, row.branch) for row in rows]
         lengths = torch.tensor([condition.words.shape[1] for condition, _ in told], device=place.device)
         longest = int(lengths.max())
         if self.graphed is not None:

@@ -139,12 +139,7 @@ class LaneAdsr {
   static constexpr int kSettleFrames = 64;           // most between two calls of settle()
   static constexpr std::int32_t kLongAgo = 1 << 22;  // more than any bend
 
-  // 6 u^5 - 15 u^4 + 10 u^3 goes from 0 to 1 with neither slope nor curvature at its ends; 1/2 u^4 times
-  // 2 u^2 - 6 u + 5 is the area under it.
-  static SYNTH_INLINE F8 rounded(const F8& u) noexcept {
-    return u * u * u * fma(u, fma(splat(6.0f), u, splat(-15.0f)), splat(10.0f));
-  }
-  // A slope that sets in over the first `bend` frames.
+  // A slope that sets in over the first `bend` frames: the area under smoothstep, 1/2 u^4 (2 u^2 - 6 u + 5).
   static SYNTH_INLINE F8 ramp(const F8& frames, float bend, float per_bend) noexcept {
     const F8 u = clamp(frames * splat(per_bend), 0.0f, 1.0f), square = u * u;
     const F8 area =
@@ -188,7 +183,7 @@ class LaneAdsr {
       age_ += each;
       way_ *= keep_;
       const F8 age = to_float(age_), after = goal_ + way_;
-      const F8 into = rounded(min(age * splat(per_bend), one));
+      const F8 into = smoothstep(min(age * splat(per_bend), one));
       const F8 before = fma(slope_, min(age, length), from_);
       const I8 rises = stage_ == kAttack;
       F8 level = age >= length ? after : fma(into, after - before, before);
@@ -211,11 +206,11 @@ class LaneAdsr {
       now_ = level;
       shown_ += each;
       const F8 shown = to_float(shown_);
-      out[i] = shown >= length ? level : level * rounded(shown * splat(per_bend));
+      out[i] = shown >= length ? level : level * smoothstep(shown * splat(per_bend));
       if (hidden_ >= 0) {
         ++hidden_;
         const F8 hidden = splat(std::min(static_cast<float>(hidden_) * per_bend, 1.0f));
-        out[i] *= one - rounded(hidden);
+        out[i] *= one - smoothstep(hidden);
       }
     }
   }

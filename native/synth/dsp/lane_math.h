@@ -29,6 +29,11 @@ SYNTH_INLINE F8 floor(const F8& x) noexcept {
   return cut - (x < cut ? splat(1.0f) : splat(0.0f));
 }
 
+// As in smoothstep.h.
+SYNTH_INLINE F8 smoothstep(const F8& u) noexcept {
+  return u * u * u * fma(u, fma(splat(6.0f), u, splat(-15.0f)), splat(10.0f));
+}
+
 // sin(2 pi t) for t within a quarter turn of 0; error 7e-9.
 SYNTH_INLINE F8 sine_of_quarter(const F8& t) noexcept {
   const F8 s = t * t;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "synth/smoothstep.h"
+
 namespace synth {
 inline namespace SYNTH_ISA {
 
@@ -59,9 +61,6 @@ class FadeIn : public Smooth {
   }
 };
 
-// From 0 to 1 with neither slope nor curvature at the ends.
-inline float rounded(float u) noexcept { return u * u * u * (u * (6.0f * u - 15.0f) + 10.0f); }
-
 // What a word chooses among kCount parts of a sound, as weights that go to those of the next word in 5 ms.
 template <int kCount>
 class Blend {
@@ -80,7 +79,7 @@ class Blend {
   // Frames in which it still moves.
   [[nodiscard]] int left() const noexcept { return length_ - age_; }
   [[nodiscard]] float share(int frame) const noexcept {
-    return rounded(std::min(1.0f, static_cast<float>(age_ + frame + 1) / static_cast<float>(length_)));
+    return smoothstep(std::min(1.0f, static_cast<float>(age_ + frame + 1) / static_cast<float>(length_)));
   }
   [[nodiscard]] float at(int which, float share) const noexcept {
     return from_[which] + share * (goal_[which] - from_[which]);

@@ -8,9 +8,9 @@ namespace {
 
 // One group of voices, or two in one vector.
 #if defined(__AVX512F__)
-constexpr bool kWide = true;
+constexpr bool kInPairs = true;
 #else
-constexpr bool kWide = false;
+constexpr bool kInPairs = false;
 #endif
 struct OneGroup {
   static constexpr int kCount = 1;
@@ -36,16 +36,16 @@ struct TwoGroups {
 };
 
 template <class Lanes>
-struct Line {
+struct Straight {
   Lanes from, step;
   [[nodiscard]] SYNTH_INLINE Lanes at(const Lanes& frame) const noexcept { return fma(step, frame, from); }
 };
 
 // What a kind of filter takes of its input, its band and its low-pass output.
-struct Blend {
+struct Response {
   float input, band, low;
 };
-constexpr Blend kBlends[] = {{0, 0, 1}, {1, -1, -1}, {0, 1, 0}, {1, -1, 0}};
+constexpr Response kResponses[] = {{0, 0, 1}, {1, -1, -1}, {0, 1, 0}, {1, -1, 0}};
 
 // x / sqrt(1 + x^2) would need a root; this rational curve is within 0.02 of tanh and flat beyond +-3.
 SYNTH_INLINE F8 saturated(const F8& x) noexcept {
@@ -58,18 +58,18 @@ SYNTH_INLINE F8 saturated(const F8& x) noexcept {
 // Every frame waits for the one before, so the mixing is done in that time.
 template <VoiceFilter::Path kPath, bool kStereo, int kGroups>
 void VoiceFilter::run(const Voices* voices, Envelopes envelopes, F8* left, F8* right, int frames) noexcept {
-  using Shape = std::conditional_t<kGroups == 1 || !kWide, OneGroup, TwoGroups>;
+  using Shape = std::conditional_t<kGroups == 1 || !kInPairs, OneGroup, TwoGroups>;
   using Lanes = typename Shape::Lanes;
   constexpr int kCount = kGroups / Shape::kCount, kSides = kStereo ? 2 : 1;
-  constexpr bool kFilters = kPath != Path::through, kStill = kPath == Path::still,
+  constexpr bool kFiltering = kPath != Path::through, kStill = kPath == Path::still,
                  kFalls = kPath == Path::falling;
   const auto group = [&](int n, int k) -> const Voices& { return voices[n * Shape::kCount + k]; };
   const auto line = [&](auto of) {
-    return Line<Lanes>{Shape::gather([&](int k) { return of(k).from; }),
-                       Shape::gather([&](int k) { return of(k).step; })};
+    return Straight<Lanes>{Shape::gather([&](int k) { return of(k).from; }),
+                           Shape::gather([&](int k) { return of(k).step; })};
   };
   Lanes s1[kCount][kSides], s2[kCount][kSides], frame[kCount], level_frame[kCount];
-  Line<Lanes> c[kCount][4], levels[kCount][2];
+  Straight<Lanes> c[kCount][4], levels[kCount][2];
   Lanes goal[kCount], way[kCount], keep[kCount];
   for (int n = 0; n < kCount; ++n) {
     for (int side = 0; side < kSides; ++side) {
@@ -85,8 +85,8 @@ void VoiceFilter::run(const Voices* voices, Envelopes envelopes, F8* left, F8* r
     level_frame[n] = Shape::gather([&](int k) { return done(*group(n, k).left_level); });
     if constexpr (kStill) {
       const Lanes envelope = Shape::gather([&](int k) { return group(n, k).envelope->level(); });
-      for (Line<Lanes>& level : levels[n]) level.from = envelope * level.at(level_frame[n]);
-      for (Line<Lanes>& of : c[n]) of.from = of.at(frame[n]);
+      for (Straight<Lanes>& level : levels[n]) level.from = envelope * level.at(level_frame[n]);
+      for (Straight<Lanes>& of : c[n]) of.from = of.at(frame[n]);
     }
   }
   if constexpr (kFalls)
@@ -95,15 +95,15 @@ void VoiceFilter::run(const Voices* voices, Envelopes envelopes, F8* left, F8* r
       way[n] = Shape::gather([&](int k) { return group(n, k).envelope->fall().way; });
       keep[n] = Shape::gather([&](int k) { return group(n, k).envelope->fall().keep; });
     }
-  const Blend blend = kBlends[kPath == Path::any ? static_cast<int>(voices[0].filter->kind_) : 0];
-  const Lanes half = Shape::all(0.5f), one = Shape::all(1.0f), of_input = Shape::all(blend.input),
-              of_band = Shape::all(blend.band), of_low = Shape::all(blend.low);
+  const Response response = kResponses[kPath == Path::any ? static_cast<int>(voices[0].filter->kind_) : 0];
+  const Lanes half = Shape::all(0.5f), one = Shape::all(1.0f), of_input = Shape::all(response.input),
+              of_band = Shape::all(response.band), of_low = Shape::all(response.low);
   for (int i = 0; i < frames; ++i) {
     Lanes to_left, to_right;
     for (int n = 0; n < kCount; ++n) {
       Lanes y[kSides];
       Lanes c1 = c[n][0].from, c2 = c[n][1].from, c3 = c[n][2].from, k3 = c[n][3].from;
-      if constexpr (kFilters && !kStill) {
+      if constexpr (kFiltering && !kStill) {
         c1 = c[n][0].at(frame[n]), c2 = c[n][1].at(frame[n]), c3 = c[n][2].at(frame[n]);
         if constexpr (kPath == Path::any) k3 = c[n][3].at(frame[n]);
         frame[n] = frame[n] + one;
@@ -112,7 +112,7 @@ void VoiceFilter::run(const Voices* voices, Envelopes envelopes, F8* left, F8* r
         const Lanes x =
             Shape::gather([&](int k) { return (side == 0 ? group(n, k).x : group(n, k).right)[i]; });
         y[side] = x;
-        if constexpr (!kFilters) continue;
+        if constexpr (!kFiltering) continue;
         Lanes &a = s1[n][side], &b = s2[n][side];
         const Lanes d = x - b, to1 = fma(c1, a, c2 * d), to2 = fma(c3, d, fma(c2, a, b));
         const Lanes band = half * (a + to1), low = half * (b + to2);
@@ -141,7 +141,7 @@ void VoiceFilter::run(const Voices* voices, Envelopes envelopes, F8* left, F8* r
   }
   for (int n = 0; n < kCount; ++n)
     for (int k = 0; k < Shape::kCount; ++k) {
-      for (int side = 0; side < kSides && kFilters; ++side) {
+      for (int side = 0; side < kSides && kFiltering; ++side) {
         group(n, k).filter->state_[side][0] = Shape::part(s1[n][side], k);
         group(n, k).filter->state_[side][1] = Shape::part(s2[n][side], k);
       }

@@ -34,10 +34,10 @@ struct Edge {
 };
 static_assert(Edge::kReach + Edge::kDifference <= kNear * kHop);
 
-constexpr int kGroup = 4;  // hops at a time
+constexpr int kHopsAtOnce = 4;  // hops at a time
 
 SYNTH_INLINE void take_edge(const Edge& edge, const float* x, float* out) noexcept {
-  constexpr int kRows = 4, kAll = kGroup * kHop + 2 * Edge::kReach;
+  constexpr int kRows = 4, kAll = kHopsAtOnce * kHop + 2 * Edge::kReach;
   float high[kAll + kWide];
   for (int n = 0; n < kAll; n += kWide) {
     const float* at = x + n - Edge::kReach;
@@ -45,7 +45,7 @@ SYNTH_INLINE void take_edge(const Edge& edge, const float* x, float* out) noexce
     keep(fuse(splat_wide(0.0625f), far, fuse(splat_wide(-0.25f), near, splat_wide(0.375f) * wide(at))),
          high + n);
   }
-  for (int n = 0; n < kGroup * kHop; n += kRows * kWide) {
+  for (int n = 0; n < kHopsAtOnce * kHop; n += kRows * kWide) {
     const float* middle = high + Edge::kReach + n;
     Wide sums[kRows];
     for (int r = 0; r < kRows; ++r) sums[r] = splat_wide(edge.taps[0]) * wide(middle + r * kWide);
@@ -82,9 +82,9 @@ SYNTH_INLINE float take_away(const float* x, const float* top, float from, float
 
 void soften(const float* x, const float* shares, int hops, float floor, float* out, float* lost) {
   const Edge& edge = Edge::instance();
-  float top[kGroup * kHop];
-  for (int first = 0; first < hops; first += kGroup) {
-    const int end = std::min(first + kGroup, hops);
+  float top[kHopsAtOnce * kHop];
+  for (int first = 0; first < hops; first += kHopsAtOnce) {
+    const int end = std::min(first + kHopsAtOnce, hops);
     bool wanted = shares[end] > 0.0f;
     for (int j = first; j < end; ++j) wanted |= shares[j] > 0.0f;
     if (wanted) take_edge(edge, x + first * kHop, top);

@@ -5,19 +5,19 @@ namespace synth {
 inline namespace SYNTH_ISA {
 namespace {
 
-constexpr int kHopsPerSpan = 6, kSpan = kHopsPerSpan * kHop;  // what is interpolated at a time
+constexpr int kMeterHops = 6, kMeterSpan = kMeterHops * kHop;  // what is interpolated at a time
 
 // The points at 1/4, 1/2 and 3/4 after each frame of a span.
-struct Points {
-  alignas(64) float first[kSpan], second[kSpan], third[kSpan];
+struct MeterPoints {
+  alignas(64) float first[kMeterSpan], second[kMeterSpan], third[kMeterSpan];
 };
 
 // Not inlined, so that the sums get all registers. The samples are loaded once, which the compiler would not
 // do.
 __attribute__((noinline)) void interpolate(const MeterFilter& filter, const float* x,
-                                           Points& points) noexcept {
+                                           MeterPoints& points) noexcept {
   constexpr int kRows = kWide == 16 ? 6 : kWide == 8 ? 3 : 2, kGroup = kRows * kWide;
-  for (int n = 0; n < kSpan; n += kGroup) {
+  for (int n = 0; n < kMeterSpan; n += kGroup) {
     Wide even[kRows] = {}, odd[kRows] = {}, half[kRows] = {};
     const float* left = x + n - (MeterFilter::kPairs - 1);
     const float* right = x + n + MeterFilter::kPairs;
@@ -40,7 +40,7 @@ __attribute__((noinline)) void interpolate(const MeterFilter& filter, const floa
 }
 
 // Of the hop at frame n of the span.
-float highest_point(const float* x, const Points& points, int n) noexcept {
+float highest_point(const float* x, const MeterPoints& points, int n) noexcept {
   Wide top{};
   for (const int end = n + kHop; n < end; n += kWide) {
     top = higher(higher(top, magnitude(wide(x + n))), magnitude(wide(points.first + n)));
@@ -58,8 +58,8 @@ void sample_peaks(const float* x, int hops, float* peaks) {
 void meter_peaks(const float* x, int hops, float floor, const float* samples, float* peaks) {
   std::copy_n(samples, hops, peaks);
   const MeterFilter& filter = MeterFilter::instance();
-  Points points;
-  spans(x, hops, kHopsPerSpan, filter.reach, floor, samples, [&](int begin, int end, float) {
+  MeterPoints points;
+  spans(x, hops, kMeterHops, filter.reach, floor, samples, [&](int begin, int end, float) {
     const float* at = x + begin * kHop;
     interpolate(filter, at, points);
     for (int j = begin; j < end; ++j) peaks[j] = highest_point(at, points, (j - begin) * kHop);

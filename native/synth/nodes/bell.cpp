@@ -4,6 +4,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace bell {
 namespace {
 
 constexpr int kPartials = 8;
@@ -66,8 +67,10 @@ class Bell final : public StruckInstrument {
 };
 
 }  // namespace
+}  // namespace bell
 
-const NodeType kBellType{"bell", "struck bell, bar, bowl or skin", false, true, kSpec, make_node<Bell>};
+const NodeType kBellType{
+    "bell", "struck bell, bar, bowl or skin", false, true, bell::kSpec, make_node<bell::Bell>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -5,6 +5,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace chorus {
 namespace {
 
 enum { kRate, kDepth, kMix, kDelay };
@@ -63,10 +64,17 @@ class Chorus final : public Node {
 };
 
 }  // namespace
+}  // namespace chorus
 
-const NodeType kChorusType{
-    "chorus", "one moving copy per channel", true, false, kChorusSpec, make_node<Chorus>, false, Role::audio,
-    kNeutral};
+const NodeType kChorusType{"chorus",
+                           "one moving copy per channel",
+                           true,
+                           false,
+                           chorus::kChorusSpec,
+                           make_node<chorus::Chorus>,
+                           false,
+                           Role::audio,
+                           chorus::kNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

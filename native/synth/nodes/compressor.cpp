@@ -4,6 +4,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace compressor {
 namespace {
 
 constexpr int kSpan = 64;  // frames at a time
@@ -87,16 +88,17 @@ class Compressor final : public Node {
 };
 
 }  // namespace
+}  // namespace compressor
 
 const NodeType kCompressorType{
     .name = "compressor",
     .summary = "turns down what is loud, here or in its side chain",
     .takes_input = true,
     .takes_notes = false,
-    .params = kSpec,
-    .make = make_node<Compressor>,
+    .params = compressor::kSpec,
+    .make = make_node<compressor::Compressor>,
     .takes_sidechain = true,
-    .neutral = kNeutral,
+    .neutral = compressor::kNeutral,
 };
 
 }  // namespace SYNTH_ISA

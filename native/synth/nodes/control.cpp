@@ -4,6 +4,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace control {
 namespace {
 
 // Turns per second: the beat's when there is one, else the rate's.
@@ -187,14 +188,15 @@ class FollowerNode final : public Node {
 };
 
 }  // namespace
+}  // namespace control
 
 const NodeType kLfoType{
     .name = "lfo",
     .summary = "periodic movement, -1 to 1",
     .takes_input = false,
     .takes_notes = false,
-    .params = lfo::kSpec,
-    .make = make_node<LfoNode>,
+    .params = control::lfo::kSpec,
+    .make = make_node<control::LfoNode>,
     .role = Role::control,
 };
 const NodeType kRandomType{
@@ -202,8 +204,8 @@ const NodeType kRandomType{
     .summary = "seeded random movement, -1 to 1",
     .takes_input = false,
     .takes_notes = false,
-    .params = kRandomSpec,
-    .make = make_node<RandomNode>,
+    .params = control::kRandomSpec,
+    .make = make_node<control::RandomNode>,
     .role = Role::control,
 };
 const NodeType kCurveType{
@@ -211,8 +213,8 @@ const NodeType kCurveType{
     .summary = "envelope of up to six segments",
     .takes_input = false,
     .takes_notes = true,
-    .params = kCurveSpec,
-    .make = make_node<CurveNode>,
+    .params = control::kCurveSpec,
+    .make = make_node<control::CurveNode>,
     .role = Role::control,
 };
 const NodeType kFollowerType{
@@ -220,8 +222,8 @@ const NodeType kFollowerType{
     .summary = "level of its input, 0 to 1",
     .takes_input = true,
     .takes_notes = false,
-    .params = kFollowerSpec,
-    .make = make_node<FollowerNode>,
+    .params = control::kFollowerSpec,
+    .make = make_node<control::FollowerNode>,
     .role = Role::control,
 };
 

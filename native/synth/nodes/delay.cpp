@@ -6,6 +6,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace delay {
 namespace {
 
 constexpr float kLongestS = 4.0f;
@@ -126,9 +127,10 @@ class Delay final : public Node {
 };
 
 }  // namespace
+}  // namespace delay
 
-const NodeType kDelayType{"delay",          "echoes", true,        false,   kSpec,
-                          make_node<Delay>, false,    Role::audio, kNeutral};
+const NodeType kDelayType{"delay", "echoes",    true,           false, delay::kSpec, make_node<delay::Delay>,
+                          false,   Role::audio, delay::kNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -4,6 +4,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace drum {
 namespace {
 
 enum { kKind, kTune, kDecay, kGain };
@@ -104,8 +105,9 @@ class Drum final : public Node {
 };
 
 }  // namespace
+}  // namespace drum
 
-const NodeType kDrumType{"drum", "kick, snare or hat", false, true, kSpec, make_node<Drum>};
+const NodeType kDrumType{"drum", "kick, snare or hat", false, true, drum::kSpec, make_node<drum::Drum>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

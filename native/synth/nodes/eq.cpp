@@ -7,6 +7,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace eq {
 namespace {
 
 constexpr int kBands = 5;
@@ -244,9 +245,11 @@ class Eq final : public Node {
 };
 
 }  // namespace
+}  // namespace eq
 
-const NodeType kEqType{"eq",    "parametric equalizer", true, false, kSpec, make_node<Eq>, false, Role::audio,
-                       kNeutral};
+const NodeType kEqType{"eq",        "parametric equalizer", true,  false,
+                       eq::kSpec,   make_node<eq::Eq>,      false, Role::audio,
+                       eq::kNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

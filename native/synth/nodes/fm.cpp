@@ -4,6 +4,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace fm {
 namespace {
 
 enum {
@@ -176,9 +177,10 @@ class Fm final : public Instrument {
 };
 
 }  // namespace
+}  // namespace fm
 
-const NodeType kFmType{"fm",         "two pairs of sines in frequency modulation", false, true, kSpec.at,
-                       make_node<Fm>};
+const NodeType kFmType{
+    "fm", "two pairs of sines in frequency modulation", false, true, fm::kSpec.at, make_node<fm::Fm>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -5,6 +5,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace formant {
 namespace {
 
 constexpr int kFormants = 5;
@@ -107,10 +108,11 @@ class Formant final : public Node {
 };
 
 }  // namespace
+}  // namespace formant
 
-const NodeType kFormantType{"formant", "the resonances of a mouth", true,  false,
-                            kSpec,     make_node<Formant>,          false, Role::audio,
-                            kNeutral};
+const NodeType kFormantType{"formant",        "the resonances of a mouth", true,  false,
+                            formant::kSpec,   make_node<formant::Formant>, false, Role::audio,
+                            formant::kNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

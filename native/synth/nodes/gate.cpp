@@ -3,6 +3,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace gate {
 namespace {
 
 enum { kThreshold, kRange, kAttack, kHold, kRelease };
@@ -49,10 +50,11 @@ class Gate final : public Node {
 };
 
 }  // namespace
+}  // namespace gate
 
-const NodeType kGateType{
-    "gate",  "silence for what is too quiet", true, false, kSpec, make_node<Gate>, false, Role::audio,
-    kNeutral};
+const NodeType kGateType{"gate",        "silence for what is too quiet", true,  false,
+                         gate::kSpec,   make_node<gate::Gate>,           false, Role::audio,
+                         gate::kNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

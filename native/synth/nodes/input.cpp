@@ -3,6 +3,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace input {
 namespace {
 
 constexpr ParamSpec kSpec[] = {{"gain_db", "dB", -60, 24, 0, "level"}};
@@ -25,14 +26,15 @@ class Input final : public Node {
 };
 
 }  // namespace
+}  // namespace input
 
 const NodeType kInputType{
     .name = "input",
     .summary = "audio from outside",
     .takes_input = false,
     .takes_notes = false,
-    .params = kSpec,
-    .make = make_node<Input>,
+    .params = input::kSpec,
+    .make = make_node<input::Input>,
     .role = Role::external,
 };
 

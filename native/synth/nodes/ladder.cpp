@@ -6,6 +6,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace ladder {
 namespace {
 
 enum { kMode, kCutoff, kResonance, kDrive };
@@ -97,8 +98,10 @@ class Ladder final : public Node {
 };
 
 }  // namespace
+}  // namespace ladder
 
-const NodeType kLadderType{"ladder", "saturating ladder filter", true, false, kSpec, make_node<Ladder>};
+const NodeType kLadderType{"ladder",      "saturating ladder filter", true, false,
+                           ladder::kSpec, make_node<ladder::Ladder>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -7,6 +7,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace limiter {
 namespace {
 
 constexpr int kReach = 4;  // hops in which the gain may move before a peak
@@ -153,9 +154,11 @@ class Limiter final : public Node {
 };
 
 }  // namespace
+}  // namespace limiter
 
-const NodeType kLimiterType{
-    "limiter", "look-ahead true-peak limiter, 144 frames late", true, false, kSpec, make_node<Limiter>};
+const NodeType kLimiterType{"limiter",      "look-ahead true-peak limiter, 144 frames late",
+                            true,           false,
+                            limiter::kSpec, make_node<limiter::Limiter>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

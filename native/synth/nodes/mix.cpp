@@ -3,6 +3,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace mix {
 namespace {
 
 constexpr ParamSpec kGainSpec[] = {{"gain_db", "dB", -60, 24, 0, "level"}};
@@ -126,18 +127,22 @@ class Envelope final : public Node {
 };
 
 }  // namespace
+}  // namespace mix
 
-const NodeType kGainType{"gain",          "level", true,        false,       kGainSpec,
-                         make_node<Gain>, false,   Role::audio, kGainNeutral};
-const NodeType kMixType{"mix", "sum of its inputs", true,        false, kGainSpec, make_node<Gain>,
-                        false, Role::audio,         kGainNeutral};
-const NodeType kPanType{"pan", "place and width", true,       false, kPanSpec, make_node<Pan>,
-                        false, Role::audio,       kPanNeutral};
-const NodeType kTremoloType{"tremolo", "periodic level", true,
-                            false,     kTremoloSpec,     make_node<Tremolo>,
-                            false,     Role::audio,      kTremoloNeutral};
-const NodeType kEnvelopeType{"envelope",    "fade in and out of a layer", true, false,
-                             kEnvelopeSpec, make_node<Envelope>};
+const NodeType kGainType{"gain", "level",        true,
+                         false,  mix::kGainSpec, make_node<mix::Gain>,
+                         false,  Role::audio,    mix::kGainNeutral};
+const NodeType kMixType{"mix", "sum of its inputs", true,
+                        false, mix::kGainSpec,      make_node<mix::Gain>,
+                        false, Role::audio,         mix::kGainNeutral};
+const NodeType kPanType{"pan", "place and width", true,
+                        false, mix::kPanSpec,     make_node<mix::Pan>,
+                        false, Role::audio,       mix::kPanNeutral};
+const NodeType kTremoloType{"tremolo", "periodic level",  true,
+                            false,     mix::kTremoloSpec, make_node<mix::Tremolo>,
+                            false,     Role::audio,       mix::kTremoloNeutral};
+const NodeType kEnvelopeType{"envelope", "fade in and out of a layer", true,
+                             false,      mix::kEnvelopeSpec,           make_node<mix::Envelope>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -6,6 +6,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace nature {
 namespace {
 
 // Band-passed or low-passed stereo noise with a moving filter: the common part of these sounds.
@@ -260,11 +261,14 @@ class Stream final : public NoiseNode {
 };
 
 }  // namespace
+}  // namespace nature
 
-const NodeType kWindType{"wind", "wind in gusts", false, false, kWindSpec, make_node<Wind>};
-const NodeType kSurfType{"surf", "waves on a beach", false, false, kSurfSpec, make_node<Surf>};
-const NodeType kFireType{"fire", "a wood fire", false, false, kFireSpec, make_node<Fire>};
-const NodeType kStreamType{"stream", "running water", false, false, kStreamSpec, make_node<Stream>};
+const NodeType kWindType{"wind", "wind in gusts", false, false, nature::kWindSpec, make_node<nature::Wind>};
+const NodeType kSurfType{"surf", "waves on a beach", false,
+                         false,  nature::kSurfSpec,  make_node<nature::Surf>};
+const NodeType kFireType{"fire", "a wood fire", false, false, nature::kFireSpec, make_node<nature::Fire>};
+const NodeType kStreamType{"stream", "running water",     false,
+                           false,    nature::kStreamSpec, make_node<nature::Stream>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

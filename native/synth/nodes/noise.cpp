@@ -6,6 +6,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace noise {
 namespace {
 
 enum { kColor, kWidth, kGain };
@@ -71,8 +72,10 @@ class Noise final : public Node {
 };
 
 }  // namespace
+}  // namespace noise
 
-const NodeType kNoiseType{"noise", "white, pink or brown noise", false, false, kSpec, make_node<Noise>};
+const NodeType kNoiseType{"noise",      "white, pink or brown noise", false, false,
+                          noise::kSpec, make_node<noise::Noise>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

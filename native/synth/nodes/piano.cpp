@@ -4,6 +4,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace piano {
 namespace {
 
 enum { kVoices, kDecay, kBrightness, kHardness, kStretch, kDetune, kRelease, kSpread, kGain };
@@ -62,8 +63,10 @@ class Piano final : public StruckInstrument {
 };
 
 }  // namespace
+}  // namespace piano
 
-const NodeType kPianoType{"piano", "strings struck by soft hammers", false, true, kSpec, make_node<Piano>};
+const NodeType kPianoType{"piano",      "strings struck by soft hammers", false, true,
+                          piano::kSpec, make_node<piano::Piano>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

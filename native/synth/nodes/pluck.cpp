@@ -5,6 +5,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace pluck {
 namespace {
 
 constexpr int kMaxVoices = 32;
@@ -145,8 +146,9 @@ class Pluck final : public Node {
 };
 
 }  // namespace
+}  // namespace pluck
 
-const NodeType kPluckType{"pluck", "plucked strings", false, true, kSpec, make_node<Pluck>};
+const NodeType kPluckType{"pluck", "plucked strings", false, true, pluck::kSpec, make_node<pluck::Pluck>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -5,6 +5,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace poly {
 namespace {
 
 constexpr int kMaxUnison = 7;
@@ -363,8 +364,10 @@ class Poly final : public Instrument {
 };
 
 }  // namespace
+}  // namespace poly
 
-const NodeType kPolyType{"poly", "polyphonic subtractive instrument", false, true, kSpec.at, make_node<Poly>};
+const NodeType kPolyType{
+    "poly", "polyphonic subtractive instrument", false, true, poly::kSpec.at, make_node<poly::Poly>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -6,6 +6,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace rain {
 namespace {
 
 enum { kDensity, kDrop, kBody, kGain };
@@ -80,8 +81,10 @@ class Rain final : public Node {
 };
 
 }  // namespace
+}  // namespace rain
 
-const NodeType kRainType{"rain", "rain: hiss and single drops", false, false, kSpec, make_node<Rain>};
+const NodeType kRainType{"rain",      "rain: hiss and single drops", false, false,
+                         rain::kSpec, make_node<rain::Rain>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -4,6 +4,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace reverb {
 namespace {
 
 using namespace room;
@@ -344,12 +345,17 @@ class Reverb final : public Node {
 };
 
 }  // namespace
+}  // namespace reverb
 
-const NodeType kReverbType{"reverb", "a room: feedback delay network of 16 lines",
-                           true,     false,
-                           kSpec,    make_node<Reverb>,
-                           false,    Role::audio,
-                           kNeutral};
+const NodeType kReverbType{"reverb",
+                           "a room: feedback delay network of 16 lines",
+                           true,
+                           false,
+                           reverb::kSpec,
+                           make_node<reverb::Reverb>,
+                           false,
+                           Role::audio,
+                           reverb::kNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -4,6 +4,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace saturate {
 namespace {
 
 constexpr ParamSpec kSpec[] = {{"drive_db", "dB", 0, 48, 6, "gain into the curve; the level is held"}};
@@ -47,9 +48,10 @@ class Saturate final : public Node {
 };
 
 }  // namespace
+}  // namespace saturate
 
-const NodeType kSaturateType{"saturate",         "soft saturation, 35 frames late", true, false, kSpec,
-                             make_node<Saturate>};
+const NodeType kSaturateType{"saturate",      "soft saturation, 35 frames late", true, false,
+                             saturate::kSpec, make_node<saturate::Saturate>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

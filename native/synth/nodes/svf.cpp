@@ -5,6 +5,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace svf {
 namespace {
 
 enum { kMode, kCutoff, kResonance };
@@ -82,9 +83,10 @@ class SvfNode final : public Node {
 };
 
 }  // namespace
+}  // namespace svf
 
 const NodeType kSvfType{
-    "svf", "state variable filter, 12 dB per octave", true, false, kSpec, make_node<SvfNode>};
+    "svf", "state variable filter, 12 dB per octave", true, false, svf::kSpec, make_node<svf::SvfNode>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

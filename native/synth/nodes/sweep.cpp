@@ -5,6 +5,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace sweep {
 namespace {
 
 enum { kRate, kDepth, kDelay, kFeedback, kMix };
@@ -135,7 +136,7 @@ class Phaser final : public Node {
   [[nodiscard]] float heard(int frame) const noexcept {
     const float length = static_cast<float>(length_);
     const auto share = [&](int frames) {
-      return rounded(std::min(1.0f, static_cast<float>(frames) / length));
+      return smoothstep(std::min(1.0f, static_cast<float>(frames) / length));
     };
     return until_turn_ > 0 ? share(until_turn_ - frame - 1) : share(since_turn_ + frame + 1);
   }
@@ -165,15 +166,20 @@ class Phaser final : public Node {
 };
 
 }  // namespace
+}  // namespace sweep
 
-const NodeType kFlangerType{"flanger",      "a comb of notches that moves",
-                            true,           false,
-                            kFlangerSpec,   make_node<Flanger>,
-                            false,          Role::audio,
-                            kFlangerNeutral};
-const NodeType kPhaserType{"phaser",      "a few notches that move", true,  false,
-                           kPhaserSpec,   make_node<Phaser>,         false, Role::audio,
-                           kPhaserNeutral};
+const NodeType kFlangerType{"flanger",
+                            "a comb of notches that moves",
+                            true,
+                            false,
+                            sweep::kFlangerSpec,
+                            make_node<sweep::Flanger>,
+                            false,
+                            Role::audio,
+                            sweep::kFlangerNeutral};
+const NodeType kPhaserType{
+    "phaser",    "a few notches that move", true, false, sweep::kPhaserSpec, make_node<sweep::Phaser>, false,
+    Role::audio, sweep::kPhaserNeutral};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

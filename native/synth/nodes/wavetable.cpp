@@ -8,6 +8,7 @@
 
 namespace synth {
 inline namespace SYNTH_ISA {
+namespace wavetable {
 namespace {
 
 constexpr int kOwnHarmonics = 16, kMaxUnison = 4;
@@ -210,8 +211,10 @@ class Wavetable final : public Instrument {
 };
 
 }  // namespace
+}  // namespace wavetable
 
-const NodeType kWavetableType{"wavetable", "cycles that morph", false, true, kSpec.at, make_node<Wavetable>};
+const NodeType kWavetableType{"wavetable", "cycles that morph", false,
+                              true,        wavetable::kSpec.at, make_node<wavetable::Wavetable>};
 
 }  // namespace SYNTH_ISA
 }  // namespace synth
