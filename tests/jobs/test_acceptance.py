@@ -22,9 +22,9 @@ from serve_app.http import keys
 from serve_app.notify import webhooks
 from serve_app.notify.webhooks import secret_of
 from serve_app.records import job_rows, object_rows, tables
+from tests.notify.test_outbound import Receiver, answer
 from tests.support.models import CountingTone
 from tests.support.service import HANGS_S, LONG, Collector, Json, Mortal, Service, args_in, entry, running, until
-from tests.test_outbound import Receiver, answer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
 

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from serve_app.records import tables
 from serve_app.records.database import Database
+from tests.records.test_leases import until
 from tests.support.ingress_process import IngressProcess, ingress
 from tests.support.pipe import Pipe
 from tests.support.postgres import Postgres
 from tests.support.service import HANGS_S, LONG, entry
-from tests.test_leases import until
 
 pytestmark = [pytest.mark.timeout(300)]
 

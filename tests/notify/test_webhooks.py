@@ -24,7 +24,7 @@ from serve_app.notify.webhooks import (
 from serve_app.records.database import Database
 from serve_app.records.leases import enter, free
 from serve_app.records.tables import deliveries
-from tests.test_outbound import Receiver, answer, answers_in_turn
+from tests.notify.test_outbound import Receiver, answer, answers_in_turn
 
 pytestmark = pytest.mark.anyio
 

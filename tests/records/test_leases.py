@@ -19,8 +19,8 @@ from serve_app.records import job_rows, leases, queue_rows, tables
 from serve_app.records.database import Database
 from serve_app.records.job_rows import Row
 from serve_app.records.leases import ClaimLost, Lease, enter, leave, now, reap, renew
+from tests.records.test_job_rows import job
 from tests.support.service import HANGS_S
-from tests.test_records import job
 
 SHORT = Leases(lease_s=1.5, renew_s=0.1)
 

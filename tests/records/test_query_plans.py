@@ -12,7 +12,7 @@ from serve_app.records import job_rows, object_rows, queue_rows
 from serve_app.records.database import Database
 from serve_app.records.job_rows import Row
 from serve_app.records.leases import enter, reap
-from tests.test_records import ME, job
+from tests.records.test_job_rows import ME, job
 
 QUEUED, FINISHED = 10_000, 100_000
 BIG = {"jobs", "events", "outputs", "objects", "deliveries"}

@@ -26,9 +26,9 @@ from serve_app.records import tables
 from serve_app.records.database import Database
 from serve_app.records.migrations import NEWEST
 from serve_app.runtime import LONGEST_RUN_S, TOMBSTONE_S
+from tests.notify.test_outbound import Receiver, answer
 from tests.support.service import HANGS_S, Collector, Service, running
 from tests.support.upgrade import CONFIG, Restored, lasting, restore_home, restore_postgres, tables_of
-from tests.test_outbound import Receiver, answer
 
 pytestmark = pytest.mark.anyio
 

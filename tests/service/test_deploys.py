@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from serve_app.launch.service import free_port
+from tests.jobs.test_several import check_rows
 from tests.service.test_production import new_key
 from tests.service.test_settings import deploying, rendered
 from tests.support.live import wait_for
-from tests.test_several import check_rows
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.jobs.test_several import check_rows
 from tests.service.test_production import new_key
 from tests.service.test_storage_faults import S3_KEYS
 from tests.support.live import TONE, Service, config_file, running, wait_for
 from tests.support.postgres import Postgres
 from tests.support.s3_servers import S3Server
 from tests.support.soak import at_length
-from tests.test_several import check_rows
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.postgres]
 

@@ -23,7 +23,7 @@ async def service(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) 
     models = (
         entry("tone", fallback=["chime"]),
         entry("chime", "tests.support.models:Chime"),
-        entry("slow", "tests.routes.test_models:Slow"),
+        entry("slow", "tests.http.routes.test_models:Slow"),
         entry("broken", options={"fail_load": "no weights in /models"}),
     )
     async with running(args_in(tmp_path_factory.mktemp("service"), *models)) as service:
