@@ -21,8 +21,7 @@ from serve_app.errors import GenerationFailed, ModelNotReady
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.logs import log, set_up_logging
 from serve_app.memory import give_back_later
-from serve_app.replica.parts import Answer
-from serve_app.replica.work import LAST, Event, ReplicaGone, Work
+from serve_app.replica.work import LAST, Answer, Event, ReplicaGone, Work
 
 INGRESS = "ingress"
 LINGER_S = 0.5

@@ -17,7 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from serve_app.commands.client import LOCAL_URL, UrlOption, checked, client, connect, path
 from serve_app.commands.terminal import err, fail, note, print_line
 from serve_app.config import ConfigError
-from serve_app.http.schemas import FINISHED, Format
+from serve_app.http.schemas import Format
+from serve_app.records.states import FINISHED
 
 RECONNECT_S = 1.0
 _OTHER_ENDINGS = {"ogg": "opus", "": "flac"}

@@ -5,11 +5,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.contract import Frozen
+from serve_app.records.states import Status
 
 Format = Literal["wav", "flac", "opus", "mp3"]
-Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
-FINISHED = frozenset({"succeeded", "failed", "canceled"})
-PRIORITY = {"high": 0, "normal": 1, "low": 2}
 
 # Names that other services use for our fields.
 ALIASES = {

@@ -17,7 +17,6 @@ from sqlalchemy.exc import IntegrityError
 
 from serve_app.config import Limits, Retention
 from serve_app.errors import ContinuoError, Draining, IdempotencyMismatch, NotFound, Overloaded
-from serve_app.http.schemas import FINISHED, PRIORITY
 from serve_app.jobs.catalogue import Plan
 from serve_app.jobs.execution import Execution, success
 from serve_app.jobs.running import Made, Running, ranked
@@ -28,6 +27,7 @@ from serve_app.records.database import Database
 from serve_app.records.job_rows import Room, Row
 from serve_app.records.leases import ClaimLost
 from serve_app.records.object_rows import ObjectGone
+from serve_app.records.states import FINISHED, PRIORITY
 from serve_app.storage import Storage
 
 POLL_S = 0.25  # how often a job of another ingress replica is looked at

@@ -13,8 +13,7 @@ from serve_app.logs import log
 from serve_app.records.job_rows import Row
 from serve_app.records.leases import Claim
 from serve_app.records.object_rows import Stored
-from serve_app.replica.parts import Answer
-from serve_app.replica.work import Event, Work
+from serve_app.replica.work import Answer, Event, Work
 
 
 class Handle(Protocol):

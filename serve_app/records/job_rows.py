@@ -14,17 +14,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from serve_app.errors import Overloaded
-from serve_app.http.schemas import FINISHED
 from serve_app.records import tables
 from serve_app.records.database import Prepared
 from serve_app.records.leases import Claim, ClaimLost, check_holding, now
 from serve_app.records.object_rows import Stored, bury, delete_unused, hand_out, plan_objects
+from serve_app.records.states import FINISHED, UNFINISHED
 from serve_app.records.tables import deliveries, events, idempotency, jobs, objects, outputs, owners, usage
 
 Row = dict[str, Any]
 Event = tuple[int, str, Row]  # number in the job, type, data
 Also = Callable[[sa.Connection], str]  # what belongs to the same moment; returns the id of a planned delivery
-UNFINISHED = ("queued", "running")
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 
 

@@ -9,12 +9,10 @@ from typing import Any
 
 from serve_app.deliver.finish import Finished
 from serve_app.logs import log
+from serve_app.replica.work import Answer
 
 SCORER = "scorer"
 PATIENCE_S = 60.0
-
-# ("answer", it) or ("error", why): errors of a part are an answer too, so that they cross processes as text
-Answer = tuple[str, Any]
 
 
 class PartFailed(RuntimeError):

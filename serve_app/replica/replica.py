@@ -25,9 +25,9 @@ from serve_app.jobs.catalogue import load_class
 from serve_app.logs import log, set_up_logging
 from serve_app.memory import give_back_later
 from serve_app.replica.batching import Batcher
-from serve_app.replica.parts import PATIENCE_S, Answer, RemotePart, connected, scored
+from serve_app.replica.parts import PATIENCE_S, RemotePart, connected, scored
 from serve_app.replica.translation import describe, first_line, translate
-from serve_app.replica.work import LAST, Event, Work
+from serve_app.replica.work import LAST, Answer, Event, Work
 from serve_app.storage import open_storage
 
 TAKEN_AFTER_S = 0.02  # most calls have something to tell before, and each event is a hop

@@ -10,6 +10,9 @@ from typing import Any
 Event = tuple[str, dict[str, Any]]
 LAST = ("output", "error")
 
+# ("answer", it) or ("error", why): errors of a part are an answer too, so that they cross processes as text
+Answer = tuple[str, Any]
+
 
 @dataclass(frozen=True)
 class Work:

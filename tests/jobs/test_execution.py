@@ -11,8 +11,7 @@ import sqlalchemy as sa
 
 from serve_app.records import tables
 from serve_app.records.database import Database
-from serve_app.replica.parts import Answer
-from serve_app.replica.work import Event, Work
+from serve_app.replica.work import Answer, Event, Work
 from tests.support.models import CountingTone
 from tests.support.service import HANGS_S, LONG, Json, Mortal, Service, args_in, entry, running, until
 

@@ -16,9 +16,9 @@ from serve_app.http.application import create_app
 from serve_app.http.listener import Listener
 from serve_app.jobs.running import Handle
 from serve_app.logs import JsonLines
-from serve_app.replica.parts import Answer, PartFailed
+from serve_app.replica.parts import PartFailed
 from serve_app.replica.replica import Replica
-from serve_app.replica.work import Event, ReplicaGone, Work
+from serve_app.replica.work import Answer, Event, ReplicaGone, Work
 from serve_app.runtime import Runtime
 
 Json = dict[str, Any]

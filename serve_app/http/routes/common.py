@@ -15,10 +15,11 @@ from serve_app.errors import Invalid, JobCanceled, UnsupportedMediaType, from_co
 from serve_app.http.bodies import parse
 from serve_app.http.keys import Principal
 from serve_app.http.middleware import problem_response
-from serve_app.http.schemas import FINISHED, Job, Problem, WebhookRequest
+from serve_app.http.schemas import Job, Problem, WebhookRequest
 from serve_app.jobs.acceptance import Asked
 from serve_app.jobs.catalogue import Plan
 from serve_app.records.job_rows import Row
+from serve_app.records.states import FINISHED
 from serve_app.runtime import Runtime
 
 B = TypeVar("B", bound=BaseModel)

@@ -21,9 +21,10 @@ from serve_app.http.routes.common import (
     runtime_of,
 )
 from serve_app.http.routes.events import STILL_HERE, EventStream, event_bytes, last_seen
-from serve_app.http.schemas import FINISHED, Job, JobList, JobRequest, Status
+from serve_app.http.schemas import Job, JobList, JobRequest
 from serve_app.http.views import rfc3339
 from serve_app.records import job_rows
+from serve_app.records.states import FINISHED, Status
 from serve_app.runtime import Runtime
 
 router = APIRouter(tags=["jobs"])
