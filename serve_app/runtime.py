@@ -28,8 +28,8 @@ from serve_app.notify import webhooks
 from serve_app.notify.webhooks import Webhooks
 from serve_app.records import job_rows, object_rows, queue_rows
 from serve_app.records.database import Database
-from serve_app.records.job_rows import Row
 from serve_app.records.leases import ClaimLost, Lease, reap, release
+from serve_app.records.rows import JobRow
 from serve_app.replica.work import ReplicaGone
 from serve_app.storage import Storage, open_storage
 
@@ -219,9 +219,8 @@ class Runtime:
                 return await self.keys.authenticate(authorization)
         return LOCAL
 
-    async def views(self, rows: Sequence[Row], base_url: str) -> list[dict[str, Any]]:
+    async def views(self, rows: Sequence[JobRow], base_url: str) -> list[dict[str, Any]]:
         """Jobs as JSON, with freshly signed URLs; those of a bucket are signed off the event loop."""
-        rows = [{**row, "outputs": list(row["outputs"])} for row in rows]  # a running job's may change meanwhile
         sign = partial(signed_urls, rows, self.storage, self.args.storage.url_ttl_s)
         urls = sign() if self.args.storage.kind == "local" else await asyncio.to_thread(sign)
         base = self.public_url or base_url
@@ -234,7 +233,7 @@ class Runtime:
             for row in rows
         ]
 
-    async def view(self, row: Row, base_url: str) -> dict[str, Any]:
+    async def view(self, row: JobRow, base_url: str) -> dict[str, Any]:
         """A job as JSON."""
         [view] = await self.views([row], base_url)
         return view
@@ -294,9 +293,7 @@ class Runtime:
         now = self.lease.time()
         self.metrics.processes.set(self.jobs.processes)
         for name, slots in self.execution.slots.items():
-            ages = [
-                now - job.row["created_at"] for job in self.execution.running.values() if job.row["model_used"] == name
-            ]
+            ages = [now - job.row.created_at for job in self.execution.running.values() if job.row.model_used == name]
             self.metrics.depth.labels(name).set(len(slots.waiting))
             self.metrics.busy.labels(name).set(slots.busy)
             self.metrics.age_s.labels(name).set(max(ages, default=0.0))
@@ -325,8 +322,8 @@ class Runtime:
                 await self.database.write(webhooks.drop, due)
                 return
             row, event = found
-            view = await self.view(row, self.public_url or row["base_url"] or "")
-            body = {"type": event, "timestamp": rfc3339(row["completed_at"] or self.lease.time()), "data": view}
+            view = await self.view(row, self.public_url or row.base_url or "")
+            body = {"type": event, "timestamp": rfc3339(row.completed_at or self.lease.time()), "data": view}
             await self.webhooks.attempt(due, json.dumps(body).encode())
         except Exception as error:  # noqa: BLE001  (one delivery's trouble is not another's; it is tried again)
             known = isinstance(error, ContinuoError)
@@ -382,9 +379,7 @@ class Runtime:
                 await self.database.write(queue_rows.drain_all)
         until = time.monotonic() + grace_s
         while time.monotonic() < until:
-            started = [
-                job.task for job in self.execution.running.values() if job.row["status"] == "running" and job.task
-            ]
+            started = [job.task for job in self.execution.running.values() if job.row.status == "running" and job.task]
             wait_s = max(0.05, min(0.5, until - time.monotonic()))
             if started:
                 await asyncio.wait(started, timeout=wait_s)
@@ -436,9 +431,9 @@ class Runtime:
         await asyncio.to_thread(self.lease.close)
 
 
-def plan_webhook(row: Row, event: str) -> job_rows.Also | None:
+def plan_webhook(row: JobRow, event: str) -> job_rows.Also | None:
     """What to write beside an event of a job whose caller wants to be told of it."""
-    wanted = row["webhook"]
+    wanted = row.webhook
     if not wanted or event not in wanted["events"]:
         return None
-    return lambda c: Webhooks.plan(c, row["id"], row["owner"], f"job.{event}", wanted["url"])
+    return lambda c: Webhooks.plan(c, row.id, row.owner, f"job.{event}", wanted["url"])

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,15 +18,16 @@ from sqlalchemy.exc import IntegrityError
 from serve_app.config import Limits, Retention
 from serve_app.errors import ContinuoError, Draining, IdempotencyMismatch, NotFound, Overloaded
 from serve_app.jobs.catalogue import Plan
-from serve_app.jobs.execution import Execution, success
-from serve_app.jobs.running import Made, Running, ranked
+from serve_app.jobs.execution import Execution
+from serve_app.jobs.running import Made, Running, ranked, success
 from serve_app.jobs.watching import happens
 from serve_app.logs import log
 from serve_app.records import job_rows, object_rows, queue_rows
 from serve_app.records.database import Database
-from serve_app.records.job_rows import Room, Row
+from serve_app.records.job_rows import Room
 from serve_app.records.leases import ClaimLost
 from serve_app.records.object_rows import ObjectGone
+from serve_app.records.rows import EventRow, IdempotencyRow, JobRow
 from serve_app.records.states import FINISHED, PRIORITY
 from serve_app.storage import Storage
 
@@ -54,7 +55,7 @@ class Asked:
 class Accepted:
     """An accepted job. `replayed`: it was accepted before under the same Idempotency-Key."""
 
-    row: Row
+    row: JobRow
     replayed: bool = False
 
 
@@ -81,26 +82,28 @@ class Jobs:
         row = self._row(asked, plan)
         key = self._key(asked, fingerprint, row)
         found = await self._from_cache(plan, asked.owner)
-        self.entering[row["id"]] = asked.owner
-        entering = asyncio.create_task(self._enter(row, plan, key, room, found))
-        entering.add_done_callback(partial(self._entered, row["id"]))
+        job = Running(row, self.lease.claim(), plan=plan, fresh=not plan.seed_given)
+        self.entering[row.id] = asked.owner
+        entering = asyncio.create_task(self._enter(job, plan, key, room, found))
+        entering.add_done_callback(partial(self._entered, row.id))
         taken = await asyncio.shield(entering)  # a caller who hangs up now leaves no row without its task
-        return Accepted(row) if taken is None else await self._replay(taken, fingerprint)
+        return Accepted(job.row) if taken is None else await self._replay(taken, fingerprint)
 
-    def _entered(self, job_id: str, task: "asyncio.Task[Row | None]") -> None:
+    def _entered(self, job_id: str, task: "asyncio.Task[IdempotencyRow | None]") -> None:
         del self.entering[job_id]
         if not task.cancelled():
             task.exception()  # told to whoever waits; nobody may
 
-    async def _enter(self, row: Row, plan: Plan, key: Row | None, room: Room | None, found: list[Made]) -> Row | None:
+    async def _enter(
+        self, job: Running, plan: Plan, key: IdempotencyRow | None, room: Room | None, found: list[Made]
+    ) -> IdempotencyRow | None:
         """Write a job and begin to run it; returns the idempotency row that was there before, if one was."""
         if found:
             with suppress(ObjectGone):
-                return await self._enter_ended(row, key, room, found)
-        job = Running(row, self.lease.claim(), plan=plan, fresh=not plan.seed_given)
-        noted = () if row["webhook"] else self.execution.begin_at_once(job, plan)
+                return await self._enter_ended(job, key, room, found)
+        noted = () if job.row.webhook else self.execution.begin_at_once(job, plan)
         try:
-            written = partial(self.database.write, job_rows.accept_job, row, key, makes=noted, room=room)
+            written = partial(self.database.write, job_rows.accept_job, job.row, key, makes=noted, room=room)
             taken = await self._unless_taken(written, key)
         except BaseException:
             self.execution.give_back(job)
@@ -111,22 +114,23 @@ class Jobs:
             self.execution.give_back(job)
         return taken
 
-    async def _enter_ended(self, row: Row, key: Row | None, room: Room | None, found: list[Made]) -> Row | None:
+    async def _enter_ended(
+        self, job: Running, key: IdempotencyRow | None, room: Room | None, found: list[Made]
+    ) -> IdempotencyRow | None:
         """Write a job whose outputs are all there already, with its end."""
-        job = Running(row, self.lease.claim())
-        ending = self.execution.persistence.ending(job, success(row, found), found)
+        ended = Running(job.row, job.claim)
+        ending = self.execution.persistence.ending(ended, success(job.row, found), found)
         delivery: list[str | None] = []
 
         async def write() -> None:
-            entered = {name: value for name, value in row.items() if name != "outputs"}
-            delivery.append(await self.database.write(job_rows.accept_job, entered, key, room=room, ending=ending))
+            delivery.append(await self.database.write(job_rows.accept_job, job.row, key, room=room, ending=ending))
 
         taken = await self._unless_taken(write, key)
         if taken is None:
-            self.execution.ended(row, ending, delivery[0])
+            job.change(self.execution.ended(ended, ending, delivery[0]))
         return taken
 
-    async def _unless_taken(self, write: Any, key: Row | None) -> Row | None:
+    async def _unless_taken(self, write: Any, key: IdempotencyRow | None) -> IdempotencyRow | None:
         try:
             await write()
         except job_rows.KeyTaken as taken_meanwhile:
@@ -134,7 +138,7 @@ class Jobs:
         except ClaimLost:
             raise Draining("this process is being replaced; ask again", retry_after_s=1) from None
         except IntegrityError:  # PostgreSQL: two transactions met at the same key
-            taken = await self.database.read(job_rows.find_key, key["owner"], key["key"]) if key else None
+            taken = await self.database.read(job_rows.find_key, key.owner, key.key) if key else None
             if taken is None:
                 raise
             return taken
@@ -147,7 +151,7 @@ class Jobs:
         retry_after_s = self.execution.metrics.expected_wait_s()
         if self.processes > 1:
             return Room(self.limits.queued_jobs, self.limits.queued_jobs_per_owner, retry_after_s)
-        owners = self.entering | {job_id: job.row["owner"] for job_id, job in self.execution.running.items()}
+        owners = self.entering | {job_id: job.row.owner for job_id, job in self.execution.running.items()}
         total, mine = len(owners), sum(other == owner for other in owners.values())
         if total >= self.limits.queued_jobs or mine >= self.limits.queued_jobs_per_owner:
             text = f"{total} jobs are accepted and unfinished (limit {self.limits.queued_jobs})"
@@ -161,87 +165,66 @@ class Jobs:
         found = [await self.execution.cached(item.key, owner) for item in plan.candidates]
         return ranked([item for item in found if item is not None]) if None not in found else []
 
-    def _row(self, asked: Asked, plan: Plan) -> Row:
+    def _row(self, asked: Asked, plan: Plan) -> JobRow:
         now = self.lease.time()
         deadline_s = min(asked.deadline_s or self.limits.deadline_s, self.limits.deadline_s)
-        return {
-            "id": job_rows.new_id("job"),
-            "owner": asked.owner,
-            "key_id": asked.key_id,
-            "base_url": asked.base_url,
-            "version": 2,
-            "task": plan.task,
-            "model": asked.model,
-            "model_used": plan.model,
-            "planned_model": plan.model,
-            "status": "queued",
-            "priority": PRIORITY[asked.priority],
-            "input": plan.input,
-            "seed": plan.seed,
-            "attempts": [],
-            "progress": None,
-            "error": None,
-            "cached": False,
-            "facts": {},
-            "metrics": {},
-            "webhook": asked.webhook,
-            "deadline": now + deadline_s,
-            "created_at": now,
-            "started_at": None,
-            "completed_at": None,
-            "cancel_requested": False,
-            "delete_requested": False,
-            "holder": None,
-            "queue_holder": self.lease.holder,
-            "claim": 0,
-            "request_id": asked.request_id,
-            "executor": "",
-            "outputs": [],
-            "deliveries": [],
-        }
+        return JobRow(
+            id=job_rows.new_id("job"),
+            owner=asked.owner,
+            key_id=asked.key_id,
+            base_url=asked.base_url,
+            task=plan.task,
+            model=asked.model,
+            model_used=plan.model,
+            planned_model=plan.model,
+            status="queued",
+            priority=PRIORITY[asked.priority],
+            input=plan.input,
+            seed=plan.seed,
+            webhook=asked.webhook,
+            deadline=now + deadline_s,
+            created_at=now,
+            queue_holder=self.lease.holder,
+            request_id=asked.request_id,
+        )
 
-    def _key(self, asked: Asked, fingerprint: str, row: Row) -> Row | None:
+    def _key(self, asked: Asked, fingerprint: str, row: JobRow) -> IdempotencyRow | None:
         if asked.idempotency_key is None:
             return None
-        return {
-            "owner": asked.owner,
-            "key": asked.idempotency_key,
-            "fingerprint": fingerprint,
-            "job_id": row["id"],
-            "expires_at": row["created_at"] + self.retention.idempotency_s,
-        }
+        expires_at = row.created_at + self.retention.idempotency_s
+        return IdempotencyRow(asked.owner, asked.idempotency_key, fingerprint, row.id, expires_at)
 
-    async def _replay(self, taken: Row, fingerprint: str) -> Accepted:
-        if taken["fingerprint"] != fingerprint:
+    async def _replay(self, taken: IdempotencyRow, fingerprint: str) -> Accepted:
+        if taken.fingerprint != fingerprint:
             text = "this Idempotency-Key was used with another request; use a new key"
             raise IdempotencyMismatch(text, [{"pointer": "", "detail": text}])
-        row = await self.database.read(job_rows.get_job, taken["job_id"])
+        row = await self.database.read(job_rows.get_job, taken.job_id)
         if row is None:
             raise NotFound("the job of this Idempotency-Key was deleted")
         return Accepted(row, replayed=True)
 
-    async def get(self, owner: str, job_id: str) -> Row:
+    async def get(self, owner: str, job_id: str) -> JobRow:
         """A job. Raises NotFound, also for another owner's."""
         job = self.execution.running.get(job_id)
         row = await self.database.read(job_rows.get_job, job_id, owner)
         if row is None:
             raise NotFound(f"there is no job '{job_id[:60]}'")
-        if job is not None and row["status"] not in FINISHED:
-            row["progress"] = job.row["progress"]
+        if job is not None and row.status not in FINISHED:
+            row = replace(row, progress=job.row.progress)
         return row
 
     async def list(
         self, owner: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
-    ) -> tuple[list[Row], str | None]:
+    ) -> tuple[list[JobRow], str | None]:
         """A page of jobs, newest first, and the cursor of the next."""
         rows = await self.database.read(
             job_rows.list_jobs, owner, status=status, model=model, limit=limit + 1, before=cursor
         )
-        return rows[:limit], rows[limit - 1]["id"] if len(rows) > limit else None
+        return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
-    async def wait(self, row: Row, timeout_s: float) -> Row:
+    async def wait(self, row: JobRow, timeout_s: float) -> JobRow:
         """The job when it has ended, or as it is after `timeout_s` or when the service stops."""
-        job = self.execution.running.get(row["id"])
+        job = self.execution.running.get(row.id)
         until = time.monotonic() + timeout_s
         if job is not None and job.task is not None:
             stopping = asyncio.create_task(self.grace_over.wait())
@@ -249,21 +232,21 @@ class Jobs:
                 await asyncio.wait({job.task, stopping}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 stopping.cancel()
-            if job.row["status"] in FINISHED and not job.row["webhook"]:
+            if job.row.status in FINISHED and not job.row.webhook:
                 return job.row
-        with self.execution.watchers.watching(row["id"]) as changed:
+        with self.execution.watchers.watching(row.id) as changed:
             while True:
                 changed.clear()
-                row = await self.get(row["owner"], row["id"])
+                row = await self.get(row.owner, row.id)
                 left_s = until - time.monotonic()
-                if row["status"] in FINISHED or left_s <= 0 or self.grace_over.is_set():
+                if row.status in FINISHED or left_s <= 0 or self.grace_over.is_set():
                     return row
                 await happens(changed, min(left_s, 1.0))
 
-    async def cancel(self, owner: str, job_id: str) -> Row:
+    async def cancel(self, owner: str, job_id: str) -> JobRow:
         """Stop a job, whoever runs it; one that has ended stays as it is."""
         row = await self.get(owner, job_id)
-        if row["status"] in FINISHED:
+        if row.status in FINISHED:
             return row
         await self.database.write(job_rows.request_cancel, job_id)
         await self._stop(job_id)
@@ -293,7 +276,7 @@ class Jobs:
         row = await self.get(owner, job_id)
         await self.database.write(job_rows.request_delete, job_id)
         with self.execution.watchers.watching(job_id) as changed:
-            if row["status"] not in FINISHED:
+            if row.status not in FINISHED:
                 await self._stop(job_id)
             until = time.monotonic() + CANCEL_WITHIN_S
             while await self.database.read(job_rows.is_unfinished, job_id):
@@ -321,7 +304,7 @@ class Jobs:
             raise
         await self.database.write(object_rows.forget_object if last else object_rows.note_deleted, key)
 
-    async def events(self, owner: str, job_id: str, after: int, idle_s: float = 15.0) -> AsyncIterator[Row | None]:
+    async def events(self, owner: str, job_id: str, after: int, idle_s: float = 15.0) -> AsyncIterator[EventRow | None]:
         """The job's events from number `after` + 1 on, ending with `completed`; None after `idle_s` of quiet."""
         await self.get(owner, job_id)
         quiet_since = time.monotonic()
@@ -330,10 +313,10 @@ class Jobs:
                 changed.clear()
                 found = await self.database.read(job_rows.events_after, job_id, after)
                 for event in found:
-                    after = event["seq"]
+                    after = event.seq
                     quiet_since = time.monotonic()
                     yield event
-                    if event["type"] == "completed":
+                    if event.type == "completed":
                         return
                 if self.grace_over.is_set():
                     return  # whoever follows asks the next process

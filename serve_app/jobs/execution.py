@@ -11,6 +11,7 @@ import contextvars
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -35,18 +36,18 @@ from serve_app.jobs.running import (
     Handle,
     Made,
     Running,
-    close_attempt,
     failure,
     log_end,
     object_key,
-    outcomes,
     ranked,
+    success,
 )
 from serve_app.metrics import Metrics
 from serve_app.records import job_rows, object_rows
-from serve_app.records.job_rows import Ending, Row
+from serve_app.records.job_rows import Ending
 from serve_app.records.leases import LOST, ClaimLost
 from serve_app.records.object_rows import ObjectGone, Stored
+from serve_app.records.rows import Event, JobRow, Json
 from serve_app.replica.work import ReplicaGone, Work
 from serve_app.storage import Storage
 
@@ -90,32 +91,32 @@ class Execution:
         for model, slots in self.slots.items():
             slots.resize(self._places(model, processes))
 
-    def start(self, job: Running) -> "asyncio.Task[Row]":
+    def start(self, job: Running) -> "asyncio.Task[JobRow]":
         """Run a job unless it runs here already."""
-        job = self.running.setdefault(job.row["id"], job)
+        job = self.running.setdefault(job.row.id, job)
         if job.task is None:
-            job.losses = outcomes(job.row, "replica_lost")
-            job.task = _apart(self._run(job), job.row["id"])
+            job.losses = job.row.outcomes("replica_lost")
+            job.task = _apart(self._run(job), job.row.id)
             job.task.add_done_callback(partial(self._never_ran, job))
         return job.task
 
-    def _never_ran(self, job: Running, task: "asyncio.Task[Row]") -> None:
+    def _never_ran(self, job: Running, task: "asyncio.Task[JobRow]") -> None:
         """A task that is cancelled before its first step never sees it: the job is ended by another one."""
         if not task.cancelled() or job.ending:
             return
         if job.cancel_asked:
-            job.task = _apart(self._end(job, failure(JobCanceled("cancelled")), []), job.row["id"])
+            job.task = _apart(self._end(job, failure(job.row, JobCanceled("cancelled")), []), job.row.id)
         elif job.lost:
             self._forget(job)
 
-    async def take_up(self, row: Row) -> None:
+    async def take_up(self, row: JobRow) -> None:
         """Run a job that was accepted before: by another process, or in another life of this one."""
-        while (known := self.running.get(row["id"])) is not None:
+        while (known := self.running.get(row.id)) is not None:
             if known.task is None or not (known.lost or known.ending):
                 return
             await asyncio.wait({known.task})
-        seq = await self.database.read(job_rows.last_seq, row["id"])
-        made = await self.database.read(object_rows.made_by, row["id"])
+        seq = await self.database.read(job_rows.last_seq, row.id)
+        made = await self.database.read(object_rows.made_by, row.id)
         earlier = {
             address: Made(address, told["output"], told["facts"], {}, cached=False) for address, told in made.items()
         }
@@ -127,20 +128,19 @@ class Execution:
         That place is reserved until the job takes it. Returns what the job will store.
         """
         row = job.row
-        joins = any(self._flight_name(item.key, row["owner"]) in self.flights for item in plan.candidates)
-        if joins or not self.slots[plan.model].reserve(row["id"], row["owner"]):
+        joins = any(self._flight_name(item.key, row.owner) in self.flights for item in plan.candidates)
+        if joins or not self.slots[plan.model].reserve(row.id, row.owner):
             return ()
         job.hold(job.claim.taken())
-        row["attempts"] = [attempt_of(plan.model, row["created_at"])]
-        row["status"], row["started_at"] = "running", row["created_at"]
+        job.change(job.row.begin_attempt(plan.model, row.created_at))
         job.place, job.seq = plan.model, 2
-        job.noted[plan.model] = makes(row, plan)
+        job.noted[plan.model] = makes(row.id, plan)
         return job.noted[plan.model]
 
     def give_back(self, job: Running) -> None:
         """Give back a reserved place that was not taken."""
         if job.place is not None:
-            self.slots[job.place].release(job.row["id"], job.row["owner"])
+            self.slots[job.place].release(job.row.id, job.row.owner)
             job.place = None
 
     def cancel(self, job_id: str) -> None:
@@ -150,102 +150,103 @@ class Execution:
             job.cancel_asked = True
             job.task.cancel()
 
-    def position(self, row: Row) -> int | None:
+    def position(self, row: JobRow) -> int | None:
         """Place of a job in its model's queue."""
-        slots = self.slots.get(row["model_used"] or "")
-        if slots is None or row["status"] != "queued":
+        slots = self.slots.get(row.model_used)
+        if slots is None or row.status != "queued":
             return None
-        on_its_way = row["id"] in self.running  # it looks into the cache before it queues
-        return slots.position(row["id"]) or (len(slots.waiting) + 1 if on_its_way else None)
+        on_its_way = row.id in self.running  # it looks into the cache before it queues
+        return slots.position(row.id) or (len(slots.waiting) + 1 if on_its_way else None)
 
-    def waiting_for(self, row: Row) -> str | None:
+    def waiting_for(self, row: JobRow) -> str | None:
         """What keeps a job from being made: a `place` at its model, a `replica` that takes its call; None: nothing."""
-        if row["status"] == "queued":
+        if row.status == "queued":
             return "place"
-        job = self.running.get(row["id"])
-        return "replica" if row["status"] == "running" and job is not None and not job.taken else None
+        job = self.running.get(row.id)
+        return "replica" if row.status == "running" and job is not None and not job.taken else None
 
-    async def _run(self, job: Running) -> Row:
-        row = job.row
-        logs.job_id.set(row["id"])
-        logs.request_id.set(row["request_id"])
+    async def _run(self, job: Running) -> JobRow:
+        logs.job_id.set(job.row.id)
+        logs.request_id.set(job.row.request_id)
+        made: list[Made] = []
         try:
-            check_worth(row)
-            async with asyncio.timeout(max(0.0, row["deadline"] - self.lease.time())):
+            check_worth(job.row)
+            async with asyncio.timeout(max(0.0, job.row.deadline - self.lease.time())):
                 made = ranked(await self._serve(job))
-            values = success(row, made)
+            last = success(job.row, made)
         except TimeoutError:
-            made, values = [], failure(DeadlineExceeded("the deadline passed before the job was done"))
+            last = failure(job.row, DeadlineExceeded("the deadline passed before the job was done"))
         except asyncio.CancelledError:
             if not job.cancel_asked and not job.lost:
                 if not self.closing:  # by nobody that should: its row is found without a task, and freed
-                    self.running.pop(row["id"], None)
+                    self.running.pop(job.row.id, None)
                 raise
-            made, values = [], failure(JobCanceled("cancelled"))
+            last = failure(job.row, JobCanceled("cancelled"))
         except ClaimLost:
             job.lost = True
         except ContinuoError as error:
-            made, values = [], failure(error)
+            last = failure(job.row, error)
         except Exception:  # noqa: BLE001  (the edge of the ingress: a defect of ours must not leave a job without an end)
             logs.log.error("job failed by a defect", exc_info=True)
-            made, values = [], failure(ContinuoError(_DEFECT))
-        return self._forget(job) if job.lost else await self._end(job, values, made)
+            last = failure(job.row, ContinuoError(_DEFECT))
+        return self._forget(job) if job.lost else await self._end(job, last, made)
 
-    def _forget(self, job: Running) -> Row:
+    def _forget(self, job: Running) -> JobRow:
         """Another process runs the job: it is not ours to end."""
         self.give_back(job)
-        self.running.pop(job.row["id"], None)
+        self.running.pop(job.row.id, None)
         logs.log.info("job left to another process", extra={"holder": job.claim.holder})
-        self.watchers.notify(job.row["id"])
+        self.watchers.notify(job.row.id)
         return job.row
 
-    async def _end(self, job: Running, values: Row, made: list[Made]) -> Row:
+    async def _end(self, job: Running, last: JobRow, made: list[Made]) -> JobRow:
         job.ending = True
         self.give_back(job)
-        ending = self.persistence.ending(job, values, made)
+        ending = self.persistence.ending(job, last, made)
         try:
             delivery = await self.persistence.end(job, ending)
         except ClaimLost:
             return self._forget(job)
         except ObjectGone:  # what it found was deleted since: it makes its own
-            self.running.pop(job.row["id"], None)
-            return await self.start(Running(job.row, job.claim, job.seq, noted=job.noted, tried=job.tried))
+            self.running.pop(job.row.id, None)
+            row = replace(job.row, attempts=ending.row.attempts)
+            return await self.start(Running(row, job.claim, job.seq, noted=job.noted, tried=job.tried))
         except ContinuoError:
             raise
         except Exception:  # the edge of the ingress: a defect of ours must not leave a job without an end
             logs.log.error("the end of a job could not be written, by a defect", exc_info=True)
             if not made:
                 raise
-            return await self._end(job, failure(ContinuoError(_DEFECT)), [])
+            return await self._end(job, failure(job.row, ContinuoError(_DEFECT)), [])
         finally:
-            self.running.pop(job.row["id"], None)
-        self.ended(job.row, ending, delivery)
-        return job.row
+            self.running.pop(job.row.id, None)
+        return self.ended(job, ending, delivery)
 
-    def ended(self, row: Row, ending: Ending, delivery_id: str | None) -> None:
+    def ended(self, job: Running, ending: Ending, delivery_id: str | None) -> JobRow:
         """Tell of an end that has been written."""
-        outputs = [item.made["output"] for item in ending.made if item.made is not None]
-        row |= dict(ending.values) | {"outputs": outputs, "holder": None, "queue_holder": None}
+        outputs = tuple(item.made["output"] for item in ending.made if item.made is not None)
+        row = job.change(replace(ending.row, outputs=outputs, holder=None, queue_holder=None))
         self.metrics.finished(row)
-        log_end(row, ending.values)
-        self.persistence.announce(row["id"], delivery_id)
+        log_end(row)
+        self.persistence.announce(row.id, delivery_id)
+        return row
 
     async def _serve(self, job: Running) -> list[Made]:
         """Ask the model, then its fallbacks; a job that is taken up goes on where it was in that chain."""
-        row = job.row
-        planned = row["planned_model"] or row["model_used"]
+        planned = job.row.planned_model
         chain = (planned, *self.catalogue[planned].entry.fallback)
-        begun = chain.index(row["model_used"]) if row["model_used"] in chain else 0
-        errors: list[str] = list(row["facts"].get("fallback", {}).get("because", ()))
+        begun = chain.index(job.row.model_used) if job.row.model_used in chain else 0
+        errors: list[str] = list(job.row.facts.get("fallback", {}).get("because", ()))
         for name in chain[begun:]:
             try:
-                plan = job.plan if job.plan is not None and name == planned else self._plan(name, row)
-                row["model_used"] = name
+                plan = job.plan if job.plan is not None and name == planned else self._plan(name, job.row)
+                job.change(replace(job.row, model_used=name))
                 if errors:
-                    row["facts"] = {**row["facts"], "fallback": {"from": planned, "because": list(errors)}}
+                    fallback = {"from": planned, "because": list(errors)}
+                    job.change(replace(job.row, facts={**job.row.facts, "fallback": fallback}))
                 return list(await gather([self._candidate(job, plan, item) for item in plan.candidates]))
             except (ModelNotReady, ReplicaLost, ResourceExhausted) as error:
-                close_attempt(row, error.code, self.lease.time())
+                job.change(job.row.end_attempt(error.code, self.lease.time()))
                 errors.append(f"{name}: {error.detail}")
                 last: ContinuoError = error
             except Invalid as error:
@@ -255,16 +256,16 @@ class Execution:
                 last = error
         raise last
 
-    def _plan(self, name: str, row: Row) -> Plan:
+    def _plan(self, name: str, row: JobRow) -> Plan:
         """The job for this model; a fallback serves what it understands of the request."""
-        given = row["input"]
-        if name != (row["planned_model"] or row["model_used"]):
+        given = row.input
+        if name != row.planned_model:
             given = {field: value for field, value in given.items() if field in self.catalogue[name].fields}
         return self.catalogue.plan_for(name, given, prefix="/input")
 
     async def _candidate(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
         """Find the sound in storage, join whoever is making it, or make it."""
-        name = self._flight_name(candidate.key, job.row["owner"])
+        name = self._flight_name(candidate.key, job.row.owner)
         while True:
             found = await self.persistence.insist(partial(self._found, job, candidate.key))
             if found is not None:
@@ -293,7 +294,7 @@ class Execution:
         earlier = job.earlier.get(address)
         if earlier is not None and await asyncio.to_thread(self.storage.stat, earlier.output["key"]) is not None:
             return earlier
-        return None if job.fresh else await self.cached(address, job.row["owner"])
+        return None if job.fresh else await self.cached(address, job.row.owner)
 
     async def cached(self, address: str, owner: str) -> Made | None:
         """A sound that was made before, after a look that its object is still there."""
@@ -315,7 +316,7 @@ class Execution:
         row = job.row
         if reserved := job.place == plan.model:
             job.place = None
-        async with self.slots[plan.model].take(row["id"], row["owner"], row["priority"], reserved=reserved):
+        async with self.slots[plan.model].take(row.id, row.owner, row.priority, reserved=reserved):
             while True:
                 losses = job.losses
                 await self._begin(job, plan)
@@ -324,8 +325,8 @@ class Execution:
                 except ReplicaGone:
                     if job.losses == losses:
                         job.losses += 1
-                        close_attempt(row, "replica_lost", self.lease.time())
-                        self.persistence.save(job, {"attempts": row["attempts"]})
+                        job.change(job.row.end_attempt("replica_lost", self.lease.time()))
+                        self.persistence.save(job, ("attempts",))
                         logs.log.warning("replica lost", extra={"model": plan.model, "losses": job.losses})
                     if job.losses >= MAX_LOSSES:
                         text = f"the process of model '{plan.model}' died {MAX_LOSSES} times under this job"
@@ -337,36 +338,32 @@ class Execution:
 
     async def _begin(self, job: Running, plan: Plan) -> None:
         """Record an attempt: with the claim and what will be stored, before the call; later ones beside it."""
-        row, model = job.row, plan.model
+        model = plan.model
         async with job.beginning:
-            if row["attempts"] and row["attempts"][-1]["ended_at"] is None and row["attempts"][-1]["model"] == model:
+            if job.row.is_attempted and job.row.attempts[-1].model == model:
                 return
             await self.lease.fresh()
-            now = self.lease.time()
-            row["attempts"] = [*row["attempts"], attempt_of(model, now)]
-            row["status"], row["started_at"], row["progress"] = "running", row["started_at"] or now, None
+            row = job.change(job.row.begin_attempt(model, self.lease.time()))
             job.taken = False
-            names = ("progress", "status", "started_at", "attempts", "model_used", "facts")
-            values = {name: row[name] for name in names}
-            event = (job.next_seq(), "started", {"attempt": len(row["attempts"]), "model": model})
-            if job.claim.held and model in job.noted and not row["webhook"]:
-                self.persistence.save(job, values, event)
+            event = Event(job.next_seq(), "started", {"attempt": len(row.attempts), "model": model})
+            if job.claim.held and model in job.noted and not row.webhook:
+                self.persistence.save(job, job_rows.BEGUN, event)
                 return
-            job.noted[model] = makes(row, plan)
-            await self.persistence.begin(job, values, event, job.noted[model])
+            job.noted[model] = makes(row.id, plan)
+            await self.persistence.begin(job, event, job.noted[model])
 
     async def _attempt(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
         row = job.row
-        key = object_key(candidate.key, row["id"])
+        key = object_key(candidate.key, row.id)
         job.tried.add(key)
         work = Work(
-            row["id"],
-            row["request_id"],
+            row.id,
+            row.request_id,
             key,
             candidate.seed,
             candidate.request,
             candidate.settings,
-            seconds_left=max(0.0, row["deadline"] - self.lease.time()),
+            seconds_left=max(0.0, row.deadline - self.lease.time()),
         )
         stream = self.handles[plan.model].run(work)
         try:
@@ -423,14 +420,14 @@ class Execution:
             logs.log.warning("replicas could not be counted", extra={"model": model}, exc_info=True)
             return True
 
-    def _progress(self, job: Running, data: Row) -> None:
+    def _progress(self, job: Running, data: Json) -> None:
         now = time.monotonic()
-        job.row["progress"] = data
+        job.change(replace(job.row, progress=data))
         late = sum(not write.done() for write in job.writes) >= LATE_WRITES  # the database is away or slow
         if now - job.last_progress < PROGRESS_EVERY_S or late:
             return
         job.last_progress = now
-        self.persistence.save(job, {"progress": data}, (job.next_seq(), "progress", data))
+        self.persistence.save(job, ("progress",), Event(job.next_seq(), "progress", data))
 
     async def abandon_all(self) -> None:
         """Stop everything that runs here without a word about it: others have it, or will."""
@@ -443,34 +440,23 @@ class Execution:
                     await job.task
 
 
-def makes(row: Row, plan: Plan) -> Sequence[Stored]:
+def makes(job_id: str, plan: Plan) -> Sequence[Stored]:
     """What a job may store by this plan."""
-    return [Stored(object_key(item.key, row["id"]), item.key) for item in plan.candidates]
+    return [Stored(object_key(item.key, job_id), item.key) for item in plan.candidates]
 
 
-def check_worth(row: Row) -> None:
+def check_worth(row: JobRow) -> None:
     """Raise why a job is not to be run (again): somebody asked to stop it, or it has ended too many processes."""
-    if row["cancel_requested"]:
+    if row.cancel_requested:
         raise JobCanceled("cancelled")
     for outcome in (LOST, "replica_lost"):
-        if outcomes(row, outcome) >= MAX_LOSSES:
+        if row.outcomes(outcome) >= MAX_LOSSES:
             raise ReplicaLost(f"a process that ran this job died {MAX_LOSSES} times under it ({outcome})")
 
 
-def _apart(work: Coroutine[Any, Any, Row], name: str) -> "asyncio.Task[Row]":
+def _apart(work: Coroutine[Any, Any, JobRow], name: str) -> "asyncio.Task[JobRow]":
     """A task that belongs to no request: Ray cancels what was called in the context of one whose client hangs up."""
     return asyncio.create_task(work, name=name, context=contextvars.Context())
-
-
-def attempt_of(model: str, at: float) -> Row:
-    """The record of an attempt that begins."""
-    return {"model": model, "started_at": at, "ended_at": None, "outcome": None}
-
-
-def success(row: Row, made: Sequence[Made]) -> Row:
-    """The last state of a job whose candidates are all there."""
-    facts = {**made[0].facts, **row["facts"]}
-    return {"status": "succeeded", "facts": facts, "cached": all(item.cached for item in made)}
 
 
 async def gather(work: list[Any]) -> list[Any]:

@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from serve_app import logs
 from serve_app.errors import DatabaseUnavailable, StorageFull
-from serve_app.jobs.running import Made, Running, close_attempt, timings, used_by
+from serve_app.jobs.running import Made, Running, timings, used_by
 from serve_app.jobs.watching import Watchers
 from serve_app.records import job_rows
 from serve_app.records.database import Database
-from serve_app.records.job_rows import Beginning, Ending, Row
-from serve_app.records.leases import Claim, ClaimLost, Lease
+from serve_app.records.job_rows import Beginning, Change, Ending
+from serve_app.records.leases import ClaimLost, Lease
 from serve_app.records.object_rows import Stored
+from serve_app.records.rows import Column, Event, JobRow
 
 T = TypeVar("T")
 
@@ -29,7 +31,7 @@ class Persistence:
         database: Database,
         lease: Lease,
         watchers: Watchers,
-        plan_webhook: Callable[[Row, str], job_rows.Also | None],
+        plan_webhook: Callable[[JobRow, str], job_rows.Also | None],
         told: Callable[[], None],
     ) -> None:
         self.database, self.lease, self.watchers = database, lease, watchers
@@ -44,20 +46,20 @@ class Persistence:
                 logs.log.warning("a job waits for the database", extra={"code": error.code})
                 await asyncio.sleep(1.0)
 
-    async def begin(self, job: Running, values: Row, event: job_rows.Event, makes: Sequence[Stored]) -> None:
+    async def begin(self, job: Running, event: Event, makes: Sequence[Stored]) -> None:
         """Claim a job that waited, or note that it begins with another model. Raises ClaimLost."""
         if job.writes:
             await asyncio.wait(job.writes)
-        beginning = Beginning(values, event, makes, self.plan_webhook(job.row, "started"))
-        begin = partial(self.database.write, job_rows.begin_job, job.row, job.claim, beginning)
+        beginning = Beginning(job.row, event, makes, self.plan_webhook(job.row, "started"))
+        begin = partial(self.database.write, job_rows.begin_job, job.claim, beginning)
         delivery = await self.insist(begin)
         job.hold(job.claim if job.claim.held else job.claim.taken())
-        self.announce(job.row["id"], delivery)
+        self.announce(job.row.id, delivery)
 
-    def save(self, job: Running, values: Row, event: job_rows.Event | None = None) -> None:
-        """Begin to write what happened."""
-        at = self.lease.time()
-        self.write(job, partial(_update, row=job.row, claim=job.claim, values=values, event=event, at=at))
+    def save(self, job: Running, columns: tuple[Column, ...], event: Event | None = None) -> None:
+        """Begin to write columns of the row as it is now, and what happened."""
+        claim, change = job.claim, Change(job.row, columns, event, self.lease.time())
+        self.write(job, lambda c: job_rows.update_job(c, claim, change))
 
     def write(self, job: Running, statement: Callable[[Any], object]) -> None:
         """Writes of a job follow each other, or a late one would undo a newer state; its end waits for them."""
@@ -70,40 +72,32 @@ class Persistence:
                 await self.insist(partial(self.database.write, statement))
             except ClaimLost:
                 job.lose()
-            self.watchers.notify(job.row["id"])
+            self.watchers.notify(job.row.id)
 
         job.writes = [*(task for task in job.writes if not task.done()), asyncio.create_task(write())]
 
     async def end(self, job: Running, ending: Ending) -> str | None:
         """Write the end of a job; returns the id of a planned delivery. Raises ClaimLost, ObjectGone."""
         await asyncio.gather(*job.writes, return_exceptions=True)
-        return await self.insist(partial(self.database.write, job_rows.finish_job, job.row["id"], job.claim, ending))
+        return await self.insist(partial(self.database.write, job_rows.finish_job, job.claim, ending))
 
-    def ending(self, job: Running, values: Row, made: Sequence[Made]) -> Ending:
-        """How a job ends, as its row, its events and its owner's usage tell it."""
-        row, now = job.row, self.lease.time()
-        close_attempt(row, values["status"] if values["status"] != "failed" else values["error"]["code"], now)
-        values |= {
-            "completed_at": now,
-            "attempts": row["attempts"],
-            "model_used": row["model_used"],
-            "started_at": row["started_at"],
-            "metrics": timings(row, made, now),
-        }
-        if values["status"] == "succeeded":
-            values["progress"] = row["progress"]  # the last report, which came too soon for an event of its own
-        log: list[job_rows.Event] = [
-            (job.next_seq(), "output", {"index": place, "key": item.output["key"]}) for place, item in enumerate(made)
+    def ending(self, job: Running, row: JobRow, made: Sequence[Made]) -> Ending:
+        """How a job ends whose last state is `row`, as its events and its owner's usage tell it."""
+        now = self.lease.time()
+        row = replace(row, completed_at=now, metrics=timings(row, made, now))
+        row = row.end_attempt(row.error["code"] if row.error else row.status, now)
+        log = [
+            Event(job.next_seq(), "output", {"index": place, "key": item.output["key"]})
+            for place, item in enumerate(made)
         ]
-        log.append((job.next_seq(), "completed", {}))
+        log.append(Event(job.next_seq(), "completed", {}))
         noted = {item.key for makes in job.noted.values() for item in makes}
         handed_out = {item.output["key"] for item in made}
         return Ending(
-            row["owner"],
-            values,
+            row,
             [item.stored() for item in made],
             log,
-            used=used_by(row, made, now) if made else {},
+            used=used_by(row, made, now) if made else None,
             untried=sorted(noted - job.tried),
             leftovers=job.claim.number > int(job.claim.held) or not noted <= handed_out,  # or of an earlier life
             also=self.plan_webhook(row, "completed"),
@@ -114,7 +108,3 @@ class Persistence:
         self.watchers.notify(job_id)
         if delivery_id is not None:
             self.told()
-
-
-def _update(c: Any, *, row: Row, claim: Claim, values: Row, event: job_rows.Event | None, at: float) -> None:
-    job_rows.update_job(c, row, claim, values, event, at=at)

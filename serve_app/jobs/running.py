@@ -3,16 +3,16 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from serve_app.errors import ContinuoError, JobCanceled
 from serve_app.jobs.catalogue import Plan
 from serve_app.logs import log
-from serve_app.records.job_rows import Row
 from serve_app.records.leases import Claim
 from serve_app.records.object_rows import Stored
+from serve_app.records.rows import JobRow, Json, UsageRow
 from serve_app.replica.work import Answer, Event, Work
 
 
@@ -31,9 +31,13 @@ class Handle(Protocol):
 
 @dataclass
 class Running:
-    """A job in this process, waiting or at work."""
+    """A job in this process, waiting or at work.
 
-    row: Row
+    `row` is the newest state of the job while this process holds its claim, and `change` alone replaces it: whoever
+    read it before an await reads it again afterwards.
+    """
+
+    row: JobRow
     claim: Claim
     seq: int = 1
     plan: Plan | None = None  # its check against its model, if this process made it
@@ -43,7 +47,7 @@ class Running:
     noted: dict[str, Sequence[Stored]] = field(default_factory=dict)  # by model, what the database knows it may store
     tried: set[str] = field(default_factory=set)  # keys that a replica was asked to store
     taken: bool = False  # a replica has its attempt
-    task: "asyncio.Task[Row] | None" = None
+    task: "asyncio.Task[JobRow] | None" = None
     losses: int = 0
     last_progress: float = field(default_factory=time.monotonic)
     cancel_asked: bool = False
@@ -52,10 +56,15 @@ class Running:
     writes: list["asyncio.Task[None]"] = field(default_factory=list)
     beginning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def change(self, row: JobRow) -> JobRow:
+        """Replace the row by its next state."""
+        self.row = row
+        return row
+
     def hold(self, claim: Claim) -> None:
         """Run the job under this claim, as its row says from now on."""
         self.claim = claim
-        self.row.update(holder=claim.holder, queue_holder=None, claim=claim.number)
+        self.change(replace(self.row, holder=claim.holder, queue_holder=None, claim=claim.number))
 
     def lose(self) -> None:
         """Stop, because another process runs the job by now; nothing more of it is written here."""
@@ -74,9 +83,9 @@ class Made:
     """A candidate's result: facts of the stored object, what the model told, seconds spent, whether it was there."""
 
     address: str
-    output: Row
-    facts: Row
-    metrics: Row
+    output: Json
+    facts: Json
+    metrics: dict[str, float]
     cached: bool
     own: bool = True  # stored by the job itself
 
@@ -100,20 +109,20 @@ def object_key(address: str, job_id: str) -> str:
     return f"{stem}.{job_id.partition('_')[2]}.{suffix}"
 
 
-def used_by(row: Row, made: Sequence[Made], now: float) -> Row:
+def used_by(row: JobRow, made: Sequence[Made], now: float) -> UsageRow:
     """What a job that ended well is counted as; what was there already took no device."""
     fresh = [item for item in made if not item.cached]
-    return {
-        "owner": row["owner"],
-        "day": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d"),
-        "model": row["model_used"],
-        "jobs": 1,
-        "sound_s": sum(float(item.output.get("duration_s", 0.0)) for item in made),
-        "images": 0,
-        "device_s": sum(float(item.metrics.get("run_s", 0.0)) for item in fresh),
-        "bytes": sum(int(item.output["bytes"]) for item in fresh),
-        "cost_micro": sum(int(item.facts.get("cost_micro", 0)) for item in fresh),
-    }
+    return UsageRow(
+        owner=row.owner,
+        day=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d"),
+        model=row.model_used,
+        jobs=1,
+        sound_s=sum(float(item.output.get("duration_s", 0.0)) for item in made),
+        images=0,
+        device_s=sum(float(item.metrics.get("run_s", 0.0)) for item in fresh),
+        bytes=sum(int(item.output["bytes"]) for item in fresh),
+        cost_micro=sum(int(item.facts.get("cost_micro", 0)) for item in fresh),
+    )
 
 
 def ranked(made: Iterable[Made]) -> list[Made]:
@@ -125,38 +134,33 @@ def ranked(made: Iterable[Made]) -> list[Made]:
     return sorted(found, key=lambda item: -float(item.output["clap_score"]))
 
 
-def close_attempt(row: Row, outcome: str, at: float) -> None:
-    """Note how the attempt that is under way, if one is, ended."""
-    if row["attempts"] and row["attempts"][-1]["ended_at"] is None:
-        row["attempts"] = [*row["attempts"][:-1], {**row["attempts"][-1], "ended_at": at, "outcome": outcome}]
+def success(row: JobRow, made: Sequence[Made]) -> JobRow:
+    """The last state of a job whose candidates are all there."""
+    facts = {**made[0].facts, **row.facts}
+    return replace(row, status="succeeded", facts=facts, cached=all(item.cached for item in made))
 
 
-def outcomes(row: Row, outcome: str) -> int:
-    """How many attempts ended like this."""
-    return sum(item.get("outcome") == outcome for item in row["attempts"])
-
-
-def failure(error: ContinuoError) -> Row:
+def failure(row: JobRow, error: ContinuoError) -> JobRow:
     """The last state of a job that this error ended."""
-    status = "canceled" if isinstance(error, JobCanceled) else "failed"
+    if isinstance(error, JobCanceled):
+        return replace(row, status="canceled")
     shown = {
         "code": error.code,
         "detail": error.detail,
         "retryable": error.retryable,
         "errors": [dict(e) for e in error.errors],
     }
-    return {"status": status, "error": shown if status == "failed" else None}
+    return replace(row, status="failed", error=shown)
 
 
-def log_end(row: Row, values: Row) -> None:
+def log_end(row: JobRow) -> None:
     """One line about how a job ended."""
-    level = log.info if values["status"] != "failed" else log.warning
-    error = values.get("error")
-    why = {"code": error["code"], "detail": error["detail"]} if error else {}
-    level("job " + values["status"], extra={"model": row["model_used"], **values["metrics"], **why})
+    level = log.info if row.status != "failed" else log.warning
+    why = {"code": row.error["code"], "detail": row.error["detail"]} if row.error else {}
+    level("job " + row.status, extra={"model": row.model_used, **row.metrics, **why})
 
 
-def timings(row: Row, made: Sequence[Made], now: float) -> dict[str, float]:
+def timings(row: JobRow, made: Sequence[Made], now: float) -> dict[str, float]:
     """Seconds of each part, summed over candidates, and how many times faster than real time the model was."""
     total: dict[str, float] = {}
     for item in made:
@@ -165,6 +169,6 @@ def timings(row: Row, made: Sequence[Made], now: float) -> dict[str, float]:
     sound_s = sum(item.output["duration_s"] for item in made if not item.cached)
     if total.get("run_s"):
         total["real_time_factor"] = sound_s / total["run_s"]
-    total["queue_s"] = (row["started_at"] or now) - row["created_at"]
-    total["total_s"] = now - row["created_at"]
+    total["queue_s"] = (row.started_at or now) - row.created_at
+    total["total_s"] = now - row.created_at
     return {name: round(value, 6) for name, value in total.items()}

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
 from serve_app.records.database import Prepared
 from serve_app.records.leases import now
+from serve_app.records.rows import JobRow, Json
 from serve_app.records.tables import UNWANTED, objects, outputs
-
-Row = dict[str, Any]
 
 _OF_KEY = objects.c.key == sa.bindparam("of_key")
 _STATE = Prepared(lambda _insert: sa.select(objects.c.state).where(_OF_KEY).with_for_update())
@@ -52,16 +50,16 @@ class Stored:
 
     key: str
     address: str
-    made: Row | None = None
+    made: Json | None = None
     bytes: int | None = None
     own: bool = True  # made by the job itself, not found or shared
 
 
-def plan_objects(c: sa.Connection, row: Row, makes: Sequence[Stored]) -> None:
+def plan_objects(c: sa.Connection, row: JobRow, makes: Sequence[Stored]) -> None:
     """Note what a job may store from now on; what it noted before, in another life, stays as it is."""
     if not makes:
         return
-    common = {"job_id": row["id"], "owner": row["owner"]}
+    common = {"job_id": row.id, "owner": row.owner}
     _PLANNED(c, [{"key": item.key, "address": item.address, **common} for item in makes])
 
 
@@ -105,14 +103,14 @@ def delete_unused(c: sa.Connection, keys: Sequence[str]) -> list[str]:
     return unused
 
 
-def find_made(c: sa.Connection, address: str, owner: str | None = None) -> tuple[str, Row] | None:
+def find_made(c: sa.Connection, address: str, owner: str | None = None) -> tuple[str, Json] | None:
     """The newest object of this content address (of this owner): its key and what a job that finds it is told."""
     query, named = (_NEWEST, {}) if owner is None else (_NEWEST_OF, {"of_owner": owner})
     found = c.execute(query, {"at": address, **named}).first()
     return (found.key, found.made) if found else None
 
 
-def made_by(c: sa.Connection, job_id: str) -> dict[str, Row]:
+def made_by(c: sa.Connection, job_id: str) -> dict[str, Json]:
     """What a job has stored already, by content address: in an earlier life."""
     query = sa.select(objects).where(objects.c.job_id == job_id, objects.c.state == "stored")
     return {item.address: item.made for item in c.execute(query)}

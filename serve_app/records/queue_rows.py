@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from serve_app.records import tables
 from serve_app.records.database import Prepared
-from serve_app.records.job_rows import Row, complete
+from serve_app.records.job_rows import complete
 from serve_app.records.leases import check_holding, is_dead, now
+from serve_app.records.rows import JobRow
 from serve_app.records.tables import duties, events, holders, jobs
 
 _WAITING = (sa.text(tables.QUEUED),)  # in the words of their index
@@ -56,12 +57,12 @@ def newest(c: sa.Connection, job_ids: Sequence[str]) -> dict[str, int]:
     return {row[0]: row[1] for row in c.execute(query.group_by(events.c.job_id))}
 
 
-def adopt(c: sa.Connection, me: str, limit: int) -> list[Row]:
+def adopt(c: sa.Connection, me: str, limit: int) -> list[JobRow]:
     """Take queued jobs that are in nobody's memory into this process's queue, first come first."""
     return _move(c, me, sa.select(jobs.c.id).where(*_ABANDONED), limit)
 
 
-def steal(c: sa.Connection, me: str, model: str, limit: int) -> list[Row]:
+def steal(c: sa.Connection, me: str, model: str, limit: int) -> list[JobRow]:
     """Take queued jobs of a model out of another process's queue, for places that are free here."""
     others = sa.select(jobs.c.id).where(*_WAITING, jobs.c.queue_holder != me, jobs.c.model_used == model)
     return _move(c, me, others, limit)
@@ -73,20 +74,20 @@ def has_stealable(c: sa.Connection, me: str, model: str) -> bool:
     return c.execute(others.limit(1)).first() is not None
 
 
-def take(c: sa.Connection, me: str, job_id: str) -> Row | None:
+def take(c: sa.Connection, me: str, job_id: str) -> JobRow | None:
     """Take one queued job into this process's queue; None when it runs or has ended."""
     found = _move(c, me, sa.select(jobs.c.id).where(*_WAITING, jobs.c.id == job_id), 1)
     return found[0] if found else None
 
 
-def _move(c: sa.Connection, me: str, which: sa.Select[Any], limit: int) -> list[Row]:
+def _move(c: sa.Connection, me: str, which: sa.Select[Any], limit: int) -> list[JobRow]:
     check_holding(c, me)
     ids = list(
         c.execute(which.order_by(jobs.c.priority, jobs.c.id).limit(limit).with_for_update(skip_locked=True)).scalars()
     )
     c.execute(sa.update(jobs).where(jobs.c.id.in_(ids)).values(queue_holder=me))
     found = c.execute(sa.select(jobs).where(jobs.c.id.in_(ids)).order_by(jobs.c.priority, jobs.c.id))
-    return complete(c, [dict(row._mapping) for row in found])
+    return complete(c, found.fetchall())
 
 
 def drain_all(c: sa.Connection) -> None:

@@ -22,6 +22,7 @@ from serve_app.http import keys
 from serve_app.notify import webhooks
 from serve_app.notify.webhooks import secret_of
 from serve_app.records import job_rows, object_rows, tables
+from serve_app.records.leases import Claim
 from tests.notify.test_outbound import Receiver, answer
 from tests.support.models import CountingTone
 from tests.support.service import HANGS_S, LONG, Collector, Json, Mortal, Service, args_in, entry, running, until
@@ -315,13 +316,14 @@ async def test_what_happens_to_a_job_is_written_in_its_order(start: Start, monke
     refused: list[int] = []
     refused_at: list[float] = []
 
-    def away_at_first(c: sa.Connection, row: Json, claim: Any, values: Json, event: Any, **more: Any) -> Any:
+    def away_at_first(c: sa.Connection, claim: Claim, change: job_rows.Change) -> None:
+        assert change.event is not None
         if not refused:
-            refused.append(event[0])
+            refused.append(change.event.seq)
             refused_at.append(time.time())
             raise DatabaseUnavailable("the job database does not answer")
-        written.append(event[0])
-        return update_job(c, row, claim, values, event, **more)
+        written.append(change.event.seq)
+        update_job(c, claim, change)
 
     update_job = job_rows.update_job
     monkeypatch.setattr(job_rows, "update_job", away_at_first)

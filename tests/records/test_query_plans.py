@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from serve_app.notify import webhooks
 from serve_app.records import job_rows, object_rows, queue_rows
 from serve_app.records.database import Database
-from serve_app.records.job_rows import Row
 from serve_app.records.leases import enter, reap
 from tests.records.test_job_rows import ME, job
 
@@ -109,7 +108,7 @@ def _plan(c: sa.Connection, text: str, given: Any) -> list[str]:
     return list(_sequential((plan if isinstance(plan, list) else json.loads(plan))[0]["Plan"]))
 
 
-def _sequential(node: Row) -> Iterator[str]:
+def _sequential(node: dict[str, Any]) -> Iterator[str]:
     if node["Node Type"] == "Seq Scan" and node.get("Relation Name") in BIG:
         yield f"Seq Scan on {node['Relation Name']}"
     for inner in node.get("Plans", ()):

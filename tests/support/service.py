@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +128,15 @@ class Service:
         """The first event of this kind."""
         async with asyncio.timeout(HANGS_S):
             async for event in self.runtime.jobs.events(job["owner"], job["id"], 0):
-                if event is not None and event["type"] == kind:
-                    return event
+                if event is not None and event.type == kind:
+                    return asdict(event)
         raise AssertionError(f"no event '{kind}'")
 
     async def events(self, job: Json) -> list[Json]:
         """All events of a job, the last included."""
         async with asyncio.timeout(HANGS_S):
-            return [item async for item in self.runtime.jobs.events(job["owner"], job["id"], 0) if item is not None]
+            events = self.runtime.jobs.events(job["owner"], job["id"], 0)
+            return [asdict(item) async for item in events if item is not None]
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:

@@ -18,7 +18,7 @@ from serve_app.http.middleware import problem_response
 from serve_app.http.schemas import Job, Problem, WebhookRequest
 from serve_app.jobs.acceptance import Asked
 from serve_app.jobs.catalogue import Plan
-from serve_app.records.job_rows import Row
+from serve_app.records.rows import JobRow
 from serve_app.records.states import FINISHED
 from serve_app.runtime import Runtime
 
@@ -189,7 +189,7 @@ async def answer(request: Request, principal: Principal, terms: Terms, plan: Pla
     )
     accepted = await runtime.jobs.submit(asked, plan)
     row = accepted.row
-    if wanted.wait_s and row["status"] not in FINISHED:
+    if wanted.wait_s and row.status not in FINISHED:
         row = await runtime.jobs.wait(row, wanted.wait_s)
     response = await job_response(request, row, waited=wanted.wait_s > 0, replayed=accepted.replayed)
     response.headers["Preference-Applied"] = wanted.applied
@@ -211,17 +211,17 @@ def key_of(header: str | None) -> str | None:
     return key
 
 
-async def job_response(request: Request, row: Row, *, waited: bool, replayed: bool) -> JSONResponse:
+async def job_response(request: Request, row: JobRow, *, waited: bool, replayed: bool) -> JSONResponse:
     """The job, or its error's problem when a caller waited for a job that failed."""
     runtime = runtime_of(request)
     view = await runtime.view(row, base_url(request))
-    if waited and row["status"] in ("failed", "canceled"):
-        error = row["error"] or {"code": JobCanceled.code, "detail": "the job was canceled", "errors": []}
+    if waited and row.status in ("failed", "canceled"):
+        error = row.error or {"code": JobCanceled.code, "detail": "the job was canceled", "errors": []}
         failed = from_code(error["code"], error["detail"], error.get("errors", ()))
-        response = problem_response(failed, request.url.path, job_id=row["id"])
-    elif row["status"] in FINISHED and (row["cached"] or replayed):
+        response = problem_response(failed, request.url.path, job_id=row.id)
+    elif row.status in FINISHED and (row.cached or replayed):
         response = JSONResponse(view, 200)
-    elif row["status"] in FINISHED and waited:
+    elif row.status in FINISHED and waited:
         response = JSONResponse(view, 201)
     else:
         response = JSONResponse(view, 202)

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from serve_app.config import S3StorageConfig
+from serve_app.records.rows import JobRow
 from serve_app.storage import SignedUrl
 from tests.support.models import CountingTone
 from tests.support.service import HANGS_S, LONG, Json, Service, until
@@ -384,9 +386,9 @@ async def test_the_events_of_a_job_whose_output_was_lost_are_whole(
     job = await service.made(n=2)
     get = service.runtime.jobs.get
 
-    async def without_the_last(owner: str, job_id: str) -> Json:
+    async def without_the_last(owner: str, job_id: str) -> JobRow:
         row = await get(owner, job_id)
-        return {**row, "outputs": row["outputs"][:1]}
+        return replace(row, outputs=row.outputs[:1])
 
     monkeypatch.setattr(service.runtime.jobs, "get", without_the_last)
     events = await read_stream(f"{url}/v1/jobs/{job['id']}/events")
