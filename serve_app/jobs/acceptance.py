@@ -19,7 +19,8 @@ from serve_app.config import Limits, Retention
 from serve_app.errors import ContinuoError, Draining, IdempotencyMismatch, NotFound, Overloaded
 from serve_app.jobs.catalogue import Plan
 from serve_app.jobs.execution import Execution
-from serve_app.jobs.running import Made, Running, ranked, success
+from serve_app.jobs.results import Made, ranked, success
+from serve_app.jobs.running import Running
 from serve_app.jobs.watching import happens
 from serve_app.logs import log
 from serve_app.records import job_rows, object_rows, queue_rows

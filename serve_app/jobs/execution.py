@@ -32,16 +32,8 @@ from serve_app.errors import (
 from serve_app.jobs.catalogue import Candidate, Catalogue, Plan
 from serve_app.jobs.persistence import Persistence
 from serve_app.jobs.places import Slots
-from serve_app.jobs.running import (
-    Handle,
-    Made,
-    Running,
-    failure,
-    log_end,
-    object_key,
-    ranked,
-    success,
-)
+from serve_app.jobs.results import Made, failure, log_end, object_key, ranked, success
+from serve_app.jobs.running import Handle, Running
 from serve_app.metrics import Metrics
 from serve_app.records import job_rows, object_rows
 from serve_app.records.job_rows import Ending

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from serve_app import logs
 from serve_app.errors import DatabaseUnavailable, StorageFull
-from serve_app.jobs.running import Made, Running, timings, used_by
+from serve_app.jobs.results import Made, timings, used_by
+from serve_app.jobs.running import Running
 from serve_app.jobs.watching import Watchers
 from serve_app.records import job_rows
 from serve_app.records.database import Database
