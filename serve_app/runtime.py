@@ -16,9 +16,12 @@ from serve_app.http.keys import LOCAL, Keys, Principal
 from serve_app.http.readiness import SharedCheck
 from serve_app.http.views import job_view, rfc3339, signed_urls
 from serve_app.jobs.acceptance import FRESH_WITHIN_S, POLL_S, Jobs
+from serve_app.jobs.attempts import Attempts
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.jobs.execution import Execution
+from serve_app.jobs.flights import Flights
 from serve_app.jobs.persistence import Persistence
+from serve_app.jobs.places import Places
 from serve_app.jobs.running import Handle
 from serve_app.jobs.watching import Watchers
 from serve_app.logs import log
@@ -69,15 +72,10 @@ class Runtime:
         self.watchers = Watchers()
         wake = partial(self.loops.wake, "deliver")
         persistence = Persistence(self.database, self.lease, self.watchers, plan_webhook, wake)
-        self.execution = Execution(
-            persistence,
-            self.storage,
-            self.catalogue,
-            handles,
-            metrics=self.metrics,
-            cache=args.cache,
-            count_replicas=self._count_running,
-        )
+        places = Places(self.catalogue)
+        attempts = Attempts(persistence, places, self.catalogue, handles, self._count_running)
+        flights = Flights(persistence, self.storage, args.cache)
+        self.execution = Execution(persistence, flights, attempts, self.catalogue, self.metrics)
         self.jobs = Jobs(self.database, self.storage, self.execution)
         self.apply(args.limits, args.retention)
         self.keys = Keys(self.database)
@@ -121,9 +119,7 @@ class Runtime:
         if seen.reapable and (ended := await self._reap(me)):
             log.warning("leases are over", extra={"holders": ended})
             seen = await self.database.read(queue_rows.look, me)
-        if seen.processes != self.jobs.processes:
-            self.jobs.processes = max(1, seen.processes)
-            self.execution.share(self.jobs.processes)
+        self.execution.slots.share(max(1, seen.processes))
         for job_id in seen.cancels:
             self.execution.cancel(job_id)
         if seen.draining:
@@ -291,7 +287,7 @@ class Runtime:
             if (memory := state.get("memory_bytes")) is not None:
                 self.metrics.memory.labels(name).set(memory)
         now = self.lease.time()
-        self.metrics.processes.set(self.jobs.processes)
+        self.metrics.processes.set(self.execution.slots.processes)
         for name, slots in self.execution.slots.items():
             ages = [now - job.row.created_at for job in self.execution.running.values() if job.row.model_used == name]
             self.metrics.depth.labels(name).set(len(slots.waiting))
@@ -367,13 +363,12 @@ class Runtime:
 
     def _close_doors(self) -> None:
         self.jobs.draining.set()
-        for slots in self.execution.slots.values():
-            slots.close()
+        self.execution.slots.close()
 
     async def drain(self, grace_s: float) -> int:
         """Take no new jobs, in no process, and let the running ones end within `grace_s`; returns how many are left."""
         self._close_doors()
-        several = self.jobs.processes > 1
+        several = self.execution.slots.processes > 1
         if several:
             with suppress(ContinuoError):  # a database that is away must not cut the jobs off that run here
                 await self.database.write(queue_rows.drain_all)

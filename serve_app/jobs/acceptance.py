@@ -67,7 +67,6 @@ class Jobs:
         self.database, self.storage, self.execution = database, storage, execution
         self.lease = execution.lease
         self.limits, self.retention = Limits(), Retention()
-        self.processes = 1  # how many of them take jobs
         self.entering: dict[str, str] = {}  # owners of jobs that are being written
         self.draining = asyncio.Event()  # no new jobs
         self.grace_over = asyncio.Event()  # nobody waits for a job any longer
@@ -150,7 +149,7 @@ class Jobs:
         if self.draining.is_set():
             raise Draining("the service is stopping and takes no new jobs", retry_after_s=10)
         retry_after_s = self.execution.metrics.expected_wait_s()
-        if self.processes > 1:
+        if self.execution.slots.processes > 1:
             return Room(self.limits.queued_jobs, self.limits.queued_jobs_per_owner, retry_after_s)
         owners = self.entering | {job_id: job.row.owner for job_id, job in self.execution.running.items()}
         total, mine = len(owners), sum(other == owner for other in owners.values())
@@ -163,7 +162,7 @@ class Jobs:
         """Every candidate, if all of them are there already: then the job ends at once."""
         if not plan.seed_given:
             return []
-        found = [await self.execution.cached(item.key, owner) for item in plan.candidates]
+        found = [await self.execution.flights.cached(item.key, owner) for item in plan.candidates]
         return ranked([item for item in found if item is not None]) if None not in found else []
 
     def _row(self, asked: Asked, plan: Plan) -> JobRow:

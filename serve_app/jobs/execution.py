@@ -1,6 +1,6 @@
-"""How an accepted job runs: cache, single flight, a place at the model, attempts, fallback, its end.
+"""How an accepted job runs, from its start to its end.
 
-    run -> _serve (model, then its fallbacks) -> _candidate (made before? in flight?) -> _attempts (place, claim, call)
+    run -> _serve (model, then its fallbacks) -> Flights.result (made before? in flight?) -> Attempts.make (place, call)
 
 One task per job and process. The row of a job that waits for a place is claimed when it gets one; from then on every
 write names the claim (leases.py), and a write that does not hit ends the task here: another process runs the job.
@@ -8,80 +8,56 @@ write names the claim (leases.py), and a write that does not hit ends the task h
 
 import asyncio
 import contextvars
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from serve_app import logs
-from serve_app.config import Cache
 from serve_app.errors import (
     ContinuoError,
     DeadlineExceeded,
-    GenerationFailed,
     Invalid,
     JobCanceled,
     ModelNotReady,
     ReplicaLost,
     ResourceExhausted,
-    StorageUnavailable,
-    from_code,
 )
+from serve_app.jobs.attempts import MAX_LOSSES, Attempts, makes
 from serve_app.jobs.catalogue import Candidate, Catalogue, Plan
+from serve_app.jobs.flights import Flights
 from serve_app.jobs.persistence import Persistence
-from serve_app.jobs.places import Slots
-from serve_app.jobs.results import Made, failure, log_end, object_key, ranked, success
-from serve_app.jobs.running import Handle, Running
+from serve_app.jobs.results import Made, failure, log_end, ranked, success
+from serve_app.jobs.running import Running
 from serve_app.metrics import Metrics
 from serve_app.records import job_rows, object_rows
 from serve_app.records.job_rows import Ending
 from serve_app.records.leases import LOST, ClaimLost
 from serve_app.records.object_rows import ObjectGone, Stored
-from serve_app.records.rows import Event, JobRow, Json
-from serve_app.replica.work import ReplicaGone, Work
-from serve_app.storage import Storage
+from serve_app.records.rows import JobRow
 
 T = TypeVar("T")
 
-MAX_LOSSES = 3
-PROGRESS_EVERY_S = 0.25
-LOOK_FOR_REPLICAS_S = 5.0
-LATE_WRITES = 4
 _DEFECT = "the service met an error of its own; its log says more"
 
 
 class Execution:
-    """Runs the jobs of one ingress replica. `count_replicas` tells how many of a model run."""
+    """Runs the jobs of one ingress replica."""
 
-    def __init__(  # noqa: PLR0913  (what it works with)
+    def __init__(
         self,
         persistence: Persistence,
-        storage: Storage,
+        flights: Flights,
+        attempts: Attempts,
         catalogue: Catalogue,
-        handles: Mapping[str, Handle],
-        *,
         metrics: Metrics,
-        cache: Cache,
-        count_replicas: Callable[[str], Awaitable[int]],
     ) -> None:
-        self.persistence, self.storage, self.catalogue = persistence, storage, catalogue
+        self.persistence, self.flights, self.attempts = persistence, flights, attempts
         self.database, self.lease, self.watchers = persistence.database, persistence.lease, persistence.watchers
-        self.handles, self.metrics, self.cache, self.count_replicas = handles, metrics, cache, count_replicas
+        self.slots, self.catalogue, self.metrics = attempts.places, catalogue, metrics
         self.running: dict[str, Running] = {}
         self.closing = False
-        self.flights: dict[str, asyncio.Future[Made | None]] = {}
-        self.slots = {item.name: Slots(self._places(item.name)) for item in catalogue}
-
-    def _places(self, model: str, processes: int = 1) -> int:
-        replicas = self.catalogue[model].entry.replicas
-        return max(1, replicas.max * replicas.target_ongoing // processes)
-
-    def share(self, processes: int) -> None:
-        """Have this process's part of the places when several give jobs to the same replicas."""
-        for model, slots in self.slots.items():
-            slots.resize(self._places(model, processes))
 
     def start(self, job: Running) -> "asyncio.Task[JobRow]":
         """Run a job unless it runs here already."""
@@ -120,8 +96,7 @@ class Execution:
         That place is reserved until the job takes it. Returns what the job will store.
         """
         row = job.row
-        joins = any(self._flight_name(item.key, row.owner) in self.flights for item in plan.candidates)
-        if joins or not self.slots[plan.model].reserve(row.id, row.owner):
+        if self.flights.joins(plan, row.owner) or not self.slots[plan.model].reserve(row.id, row.owner):
             return ()
         job.hold(job.claim.taken())
         job.change(job.row.begin_attempt(plan.model, row.created_at))
@@ -236,7 +211,7 @@ class Execution:
                 if errors:
                     fallback = {"from": planned, "because": list(errors)}
                     job.change(replace(job.row, facts={**job.row.facts, "fallback": fallback}))
-                return list(await gather([self._candidate(job, plan, item) for item in plan.candidates]))
+                return await gather([self._candidate(job, plan, item) for item in plan.candidates])
             except (ModelNotReady, ReplicaLost, ResourceExhausted) as error:
                 job.change(job.row.end_attempt(error.code, self.lease.time()))
                 errors.append(f"{name}: {error.detail}")
@@ -248,178 +223,15 @@ class Execution:
                 last = error
         raise last
 
+    def _candidate(self, job: Running, plan: Plan, candidate: Candidate) -> Coroutine[Any, Any, Made]:
+        return self.flights.result(job, candidate, partial(self.attempts.make, job, plan, candidate))
+
     def _plan(self, name: str, row: JobRow) -> Plan:
         """The job for this model; a fallback serves what it understands of the request."""
         given = row.input
         if name != row.planned_model:
             given = {field: value for field, value in given.items() if field in self.catalogue[name].fields}
         return self.catalogue.plan_for(name, given, prefix="/input")
-
-    async def _candidate(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
-        """Find the sound in storage, join whoever is making it, or make it."""
-        name = self._flight_name(candidate.key, job.row.owner)
-        while True:
-            found = await self.persistence.insist(partial(self._found, job, candidate.key))
-            if found is not None:
-                return found
-            flight = self.flights.get(name)
-            if flight is None:
-                break
-            made = await asyncio.shield(flight)
-            if made is not None:
-                return made.shared()
-        flight = self.flights[name] = asyncio.get_running_loop().create_future()
-        try:
-            made = await self._attempts(job, plan, candidate)
-            flight.set_result(made)
-            return made
-        finally:
-            del self.flights[name]
-            if not flight.done():
-                flight.set_result(None)
-
-    def _flight_name(self, address: str, owner: str) -> str:
-        return address if self.cache.shared else f"{owner}/{address}"
-
-    async def _found(self, job: Running, address: str) -> Made | None:
-        """What the job itself made in an earlier life, or another one, if it is still in storage."""
-        earlier = job.earlier.get(address)
-        if earlier is not None and await asyncio.to_thread(self.storage.stat, earlier.output["key"]) is not None:
-            return earlier
-        return None if job.fresh else await self.cached(address, job.row.owner)
-
-    async def cached(self, address: str, owner: str) -> Made | None:
-        """A sound that was made before, after a look that its object is still there."""
-        whose = None if self.cache.shared else owner
-        found = await self.database.read(object_rows.find_made, address, whose)
-        if found is None:
-            return None
-        key, made = found
-        try:
-            there = await asyncio.to_thread(self.storage.stat, key)
-        except StorageUnavailable:
-            return None  # no reason to fail an accepted job: it makes its own
-        if there is None:
-            await self.database.write(object_rows.lose_object, key)
-            return None
-        return Made(address, made["output"], made["facts"], {}, cached=True).shared()
-
-    async def _attempts(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
-        row = job.row
-        if reserved := job.place == plan.model:
-            job.place = None
-        async with self.slots[plan.model].take(row.id, row.owner, row.priority, reserved=reserved):
-            while True:
-                losses = job.losses
-                await self._begin(job, plan)
-                try:
-                    made = await self._attempt(job, plan, candidate)
-                except ReplicaGone:
-                    if job.losses == losses:
-                        job.losses += 1
-                        job.change(job.row.end_attempt("replica_lost", self.lease.time()))
-                        self.persistence.save(job, ("attempts",))
-                        logs.log.warning("replica lost", extra={"model": plan.model, "losses": job.losses})
-                    if job.losses >= MAX_LOSSES:
-                        text = f"the process of model '{plan.model}' died {MAX_LOSSES} times under this job"
-                        raise ReplicaLost(text) from None
-                else:
-                    if len(plan.candidates) > 1:  # its end, which tells of them all, may be far
-                        self.persistence.write(job, partial(object_rows.store_object, item=made.stored()))
-                    return made
-
-    async def _begin(self, job: Running, plan: Plan) -> None:
-        """Record an attempt: with the claim and what will be stored, before the call; later ones beside it."""
-        model = plan.model
-        async with job.beginning:
-            if job.row.is_attempted and job.row.attempts[-1].model == model:
-                return
-            await self.lease.fresh()
-            row = job.change(job.row.begin_attempt(model, self.lease.time()))
-            job.taken = False
-            event = Event(job.next_seq(), "started", {"attempt": len(row.attempts), "model": model})
-            if job.claim.held and model in job.noted and not row.webhook:
-                self.persistence.save(job, job_rows.BEGUN, event)
-                return
-            job.noted[model] = makes(row.id, plan)
-            await self.persistence.begin(job, event, job.noted[model])
-
-    async def _attempt(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
-        row = job.row
-        key = object_key(candidate.key, row.id)
-        job.tried.add(key)
-        work = Work(
-            row.id,
-            row.request_id,
-            key,
-            candidate.seed,
-            candidate.request,
-            candidate.settings,
-            seconds_left=max(0.0, row.deadline - self.lease.time()),
-        )
-        stream = self.handles[plan.model].run(work)
-        try:
-            async with asyncio.timeout(None) as start:
-                with self._expecting(plan.model, start) as arrived:
-                    async for kind, data in stream:
-                        arrived()
-                        job.taken = True
-                        if kind == "progress":
-                            self._progress(job, data)
-                        elif kind == "output":
-                            return Made(candidate.key, data["output"], data["facts"], data["metrics"], cached=False)
-                        elif kind == "error":
-                            raise from_code(data["code"], data["detail"], data["errors"])
-        except TimeoutError:
-            if not start.expired():
-                raise
-            within_s = self.catalogue[plan.model].entry.replicas.start_within_s
-            raise ModelNotReady(f"no replica of model '{plan.model}' came up within {within_s:g} s") from None
-        finally:
-            await stream.aclose()  # type: ignore[attr-defined]
-        raise GenerationFailed("the replica ended without an answer")
-
-    @contextmanager
-    def _expecting(self, model: str, start: asyncio.Timeout) -> Iterator[Callable[[], object]]:
-        """Lets `start` run out when the model has no replica for as long as it may take to come up.
-
-        Where replicas live that are busy, the call waits for one. Yields what to call when the call has arrived.
-        """
-        within_s = self.catalogue[model].entry.replicas.start_within_s
-        loop = asyncio.get_running_loop()
-        looking: list[asyncio.Task[None]] = []
-
-        async def give_up() -> None:
-            while await self._is_up(model):  # noqa: ASYNC110  (Ray tells nobody of it)
-                await asyncio.sleep(min(within_s, LOOK_FOR_REPLICAS_S))
-            start.reschedule(loop.time())
-
-        def stop() -> None:
-            patience.cancel()
-            for task in looking:
-                task.cancel()
-
-        patience = loop.call_later(within_s, lambda: looking.append(loop.create_task(give_up())))
-        try:
-            yield stop
-        finally:
-            stop()
-
-    async def _is_up(self, model: str) -> bool:
-        try:
-            return await self.count_replicas(model) > 0
-        except Exception:  # noqa: BLE001  (Ray's own errors: nothing is known, so the call goes on waiting)
-            logs.log.warning("replicas could not be counted", extra={"model": model}, exc_info=True)
-            return True
-
-    def _progress(self, job: Running, data: Json) -> None:
-        now = time.monotonic()
-        job.change(replace(job.row, progress=data))
-        late = sum(not write.done() for write in job.writes) >= LATE_WRITES  # the database is away or slow
-        if now - job.last_progress < PROGRESS_EVERY_S or late:
-            return
-        job.last_progress = now
-        self.persistence.save(job, ("progress",), Event(job.next_seq(), "progress", data))
 
     async def abandon_all(self) -> None:
         """Stop everything that runs here without a word about it: others have it, or will."""
@@ -430,11 +242,6 @@ class Execution:
             if job.task is not None:
                 with suppress(asyncio.CancelledError):
                     await job.task
-
-
-def makes(job_id: str, plan: Plan) -> Sequence[Stored]:
-    """What a job may store by this plan."""
-    return [Stored(object_key(item.key, job_id), item.key) for item in plan.candidates]
 
 
 def check_worth(row: JobRow) -> None:
@@ -451,7 +258,7 @@ def _apart(work: Coroutine[Any, Any, JobRow], name: str) -> "asyncio.Task[JobRow
     return asyncio.create_task(work, name=name, context=contextvars.Context())
 
 
-async def gather(work: list[Any]) -> list[Any]:
+async def gather(work: list[Coroutine[Any, Any, T]]) -> list[T]:
     """Run all at once; the first error ends the others and is raised."""
     if len(work) == 1:
         return [await work[0]]

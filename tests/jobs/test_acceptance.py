@@ -38,9 +38,9 @@ def start(tmp_path: Path) -> Start:
     """Starts a service in the test's folder; again in the same folder is a restart."""
 
     @asynccontextmanager
-    async def start(*, handles: Any = None, **more: Any) -> AsyncIterator[Service]:
+    async def start(**more: Any) -> AsyncIterator[Service]:
         models = (entry("tone"), entry("single", "tests.support.models:CountingTone", at_once=1))
-        async with running(args_in(tmp_path, *models, **more), handles) as service:
+        async with running(args_in(tmp_path, *models, **more)) as service:
             yield service
 
     return start
@@ -381,15 +381,13 @@ async def test_a_deadline_goes_on_while_the_service_is_down(start: Start) -> Non
 
 
 async def test_losses_are_counted_over_restarts(start: Start) -> None:
-    handles: dict[str, Mortal] = {}
-    async with start(handles=handles) as service:
-        dying = Mortal(service.replicas["tone"], 2)
-        service.runtime.execution.handles = {"tone": dying}
+    async with start() as service:
+        dying = service.handles["tone"] = Mortal(service.replicas["tone"], 2)
         job = await service.job("killer", **LONG)
         await until(lambda: not dying.deaths)
         await service.reach(job, "progress")
     async with start() as service:
-        service.runtime.execution.handles = {"tone": Mortal(service.replicas["tone"], 5)}
+        service.handles["tone"] = Mortal(service.replicas["tone"], 5)
         ended = await service.ended(job)
         assert ended["error"]["code"] == "replica_lost"
         assert [item["outcome"] for item in ended["attempt_log"]].count("replica_lost") == 3
