@@ -24,9 +24,8 @@ from serve_app.jobs.running import Running
 from serve_app.jobs.watching import happens
 from serve_app.logs import log
 from serve_app.records import job_rows, object_rows, queue_rows
-from serve_app.records.database import Database
 from serve_app.records.job_rows import Room
-from serve_app.records.leases import ClaimLost
+from serve_app.records.leases import FRESH_WITHIN_S, ClaimLost
 from serve_app.records.object_rows import ObjectGone
 from serve_app.records.rows import EventRow, IdempotencyRow, JobRow
 from serve_app.records.states import FINISHED, PRIORITY
@@ -34,7 +33,6 @@ from serve_app.storage import Storage
 
 POLL_S = 0.25  # how often a job of another ingress replica is looked at
 CANCEL_WITHIN_S = 5.0
-FRESH_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -63,13 +61,27 @@ class Accepted:
 class Jobs:
     """The jobs of the service as one ingress replica sees them; every method asks for the owner."""
 
-    def __init__(self, database: Database, storage: Storage, execution: Execution) -> None:
-        self.database, self.storage, self.execution = database, storage, execution
-        self.lease = execution.lease
-        self.limits, self.retention = Limits(), Retention()
+    def __init__(self, storage: Storage, execution: Execution, limits: Limits, retention: Retention) -> None:
+        self.storage, self.execution = storage, execution
+        self.database, self.lease = execution.database, execution.lease
+        self.limits, self.retention = limits, retention
         self.entering: dict[str, str] = {}  # owners of jobs that are being written
         self.draining = asyncio.Event()  # no new jobs
         self.grace_over = asyncio.Event()  # nobody waits for a job any longer
+
+    def apply(self, limits: Limits, retention: Retention) -> None:
+        """Go on with other limits and times."""
+        self.limits, self.retention = limits, retention
+
+    def stop_accepting(self) -> None:
+        """Take no new jobs, and begin none that waits."""
+        self.draining.set()
+        self.execution.slots.close()
+
+    def end_waits(self) -> None:
+        """Answer those who wait for jobs with the jobs as they are; they ask the next process."""
+        self.grace_over.set()
+        self.execution.watchers.notify_all()
 
     async def submit(self, asked: Asked, plan: Plan) -> Accepted:
         """Accept a job. Raises Overloaded, Draining, IdempotencyMismatch; returns when it is durable."""

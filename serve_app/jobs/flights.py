@@ -7,19 +7,18 @@ from functools import partial
 from serve_app.config import Cache
 from serve_app.errors import StorageUnavailable
 from serve_app.jobs.catalogue import Candidate, Plan
-from serve_app.jobs.persistence import Persistence
 from serve_app.jobs.results import Made
 from serve_app.jobs.running import Running
 from serve_app.records import object_rows
+from serve_app.records.database import Database, until_available
 from serve_app.storage import Storage
 
 
 class Flights:
     """Equal candidates are computed once: over all processes when one has been stored, in this one while it is made."""
 
-    def __init__(self, persistence: Persistence, storage: Storage, cache: Cache) -> None:
-        self.persistence, self.database = persistence, persistence.database
-        self.storage, self.cache = storage, cache
+    def __init__(self, database: Database, storage: Storage, cache: Cache) -> None:
+        self.database, self.storage, self.cache = database, storage, cache
         self.in_progress: dict[str, asyncio.Future[Made | None]] = {}
 
     def joins(self, plan: Plan, owner: str) -> bool:
@@ -30,7 +29,7 @@ class Flights:
         """Find the candidate in storage, join whoever is making it, or `make` it."""
         name = self._name(candidate.key, job.row.owner)
         while True:
-            found = await self.persistence.insist(partial(self._found, job, candidate.key))
+            found = await until_available(partial(self._found, job, candidate.key))
             if found is not None:
                 return found
             flight = self.in_progress.get(name)

@@ -1,18 +1,16 @@
 """What a job that runs here writes: in its order, under its claim, and however long the database is away."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from serve_app import logs
-from serve_app.errors import DatabaseUnavailable, StorageFull
 from serve_app.jobs.results import Made, timings, used_by
 from serve_app.jobs.running import Running
 from serve_app.jobs.watching import Watchers
 from serve_app.records import job_rows
-from serve_app.records.database import Database
+from serve_app.records.database import Database, until_available
 from serve_app.records.job_rows import Beginning, Change, Ending
 from serve_app.records.leases import ClaimLost, Lease
 from serve_app.records.object_rows import Stored
@@ -38,22 +36,13 @@ class Persistence:
         self.database, self.lease, self.watchers = database, lease, watchers
         self.plan_webhook, self.told = plan_webhook, told
 
-    async def insist(self, access: Callable[[], Awaitable[T]]) -> T:
-        """Read or write what an accepted job needs, however long the database is away: that is no reason to fail it."""
-        while True:
-            try:
-                return await access()
-            except (DatabaseUnavailable, StorageFull) as error:
-                logs.log.warning("a job waits for the database", extra={"code": error.code})
-                await asyncio.sleep(1.0)
-
     async def begin(self, job: Running, event: Event, makes: Sequence[Stored]) -> None:
         """Claim a job that waited, or note that it begins with another model. Raises ClaimLost."""
         if job.writes:
             await asyncio.wait(job.writes)
         beginning = Beginning(job.row, event, makes, self.plan_webhook(job.row, "started"))
         begin = partial(self.database.write, job_rows.begin_job, job.claim, beginning)
-        delivery = await self.insist(begin)
+        delivery = await until_available(begin)
         job.hold(job.claim if job.claim.held else job.claim.taken())
         self.announce(job.row.id, delivery)
 
@@ -70,7 +59,7 @@ class Persistence:
             if before:
                 await asyncio.wait(before)
             try:
-                await self.insist(partial(self.database.write, statement))
+                await until_available(partial(self.database.write, statement))
             except ClaimLost:
                 job.lose()
             self.watchers.notify(job.row.id)
@@ -80,7 +69,7 @@ class Persistence:
     async def end(self, job: Running, ending: Ending) -> str | None:
         """Write the end of a job; returns the id of a planned delivery. Raises ClaimLost, ObjectGone."""
         await asyncio.gather(*job.writes, return_exceptions=True)
-        return await self.insist(partial(self.database.write, job_rows.finish_job, job.claim, ending))
+        return await until_available(partial(self.database.write, job_rows.finish_job, job.claim, ending))
 
     def ending(self, job: Running, row: JobRow, made: Sequence[Made]) -> Ending:
         """How a job ends whose last state is `row`, as its events and its owner's usage tell it."""

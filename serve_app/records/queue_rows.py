@@ -22,14 +22,14 @@ class Seen:
     """What concerns a process, as the database tells it now and then."""
 
     processes: int  # that have a lease
-    reapable: bool  # leases are over, or processes of this machine are dead
+    reapable: bool  # there are leases that it may end: they are over, or their processes of this machine dead
     draining: bool
     cancels: Sequence[str]  # jobs that it runs and somebody asked to stop
     abandoned: bool  # there are queued jobs in nobody's memory
 
 
-def look(c: sa.Connection, me: str) -> Seen:
-    """What other processes want of this one."""
+def look(c: sa.Connection, me: str, by_time: bool) -> Seen:
+    """What other processes want of this one. Not `by_time`: leases that are over are not its to end."""
     leases = c.execute(sa.select(holders, (holders.c.lease_until < now()).label("over"))).fetchall()
     mine = (jobs.c.status == "running", jobs.c.holder == me)
     cancels = c.execute(sa.select(jobs.c.id).where(*mine, jobs.c.cancel_requested)).scalars().all()
@@ -37,7 +37,7 @@ def look(c: sa.Connection, me: str) -> Seen:
     abandoned = sa.select(jobs.c.id).where(*_ABANDONED).order_by(jobs.c.priority, jobs.c.id).limit(1)
     return Seen(
         processes=len(leases),
-        reapable=any(item.id != me and (item.over or is_dead(item.process)) for item in leases),
+        reapable=any(item.id != me and ((by_time and item.over) or is_dead(item.process)) for item in leases),
         draining=any(item.id == me and item.draining for item in leases),
         cancels=cancels,
         abandoned=c.execute(abandoned).first() is not None,

@@ -15,11 +15,11 @@ import pytest
 import sqlalchemy as sa
 from standardwebhooks import Webhook
 
-from serve_app import runtime
+from serve_app import upkeep
 from serve_app.config import Limits, Retention
 from serve_app.errors import DatabaseUnavailable, StorageUnavailable
 from serve_app.http import keys
-from serve_app.notify import webhooks
+from serve_app.notify import deliveries, webhooks
 from serve_app.notify.webhooks import secret_of
 from serve_app.records import job_rows, object_rows, tables
 from serve_app.records.leases import Claim
@@ -408,7 +408,7 @@ async def test_what_is_too_old_is_swept(start: Start) -> None:
         await service.runtime.database.write(age)
         replayed = await service.made("another body", headers={"Idempotency-Key": "k"})
         assert replayed["id"] != old["id"]
-        assert await service.runtime.sweep() == 1
+        assert await service.runtime.upkeep.sweep() == 1
         assert (await service.http.get(f"/v1/jobs/{old['id']}")).status_code == 404
         assert (await service.http.get(old["outputs"][0]["url"])).status_code == 404
         for job in (new, runs, replayed):
@@ -427,11 +427,11 @@ async def test_an_object_whose_deletion_was_cut_short_is_deleted_by_the_sweep(st
         again = await service.made("cut short", seed=1)
         assert (again["status"], again["cached"]) == ("succeeded", False)
         assert again["outputs"][0]["key"] != key
-        await service.runtime.sweep()
+        await service.runtime.upkeep.sweep()
         assert service.runtime.storage.stat(key) is None
         assert await service.runtime.database.read(count, tables.objects) == 2  # one is its tombstone
         await age_objects(service)
-        await service.runtime.sweep()
+        await service.runtime.upkeep.sweep()
         assert await service.runtime.database.read(count, tables.objects) == 1
         assert (await service.http.get(again["outputs"][0]["url"])).status_code == 200
 
@@ -451,10 +451,10 @@ async def test_an_object_that_cannot_be_deleted_holds_up_no_other(
             delete(key)
 
         monkeypatch.setattr(service.runtime.storage, "delete", refuse_one)
-        await service.runtime.sweep()
+        await service.runtime.upkeep.sweep()
         assert [service.runtime.storage.stat(key) is None for key in keys_of] == [False, True, True]
         monkeypatch.undo()
-        await service.runtime.sweep()
+        await service.runtime.upkeep.sweep()
         assert service.runtime.storage.stat(keys_of[0]) is None
 
 
@@ -477,7 +477,7 @@ async def test_a_row_that_names_this_process_and_that_it_does_not_know_is_run(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer of the database to an acceptance was lost on its way; so was that to a claim of a delivery."""
-    monkeypatch.setattr(runtime, "RECONCILE_EVERY_S", 0.05)
+    monkeypatch.setattr(upkeep, "RECONCILE_EVERY_S", 0.05)
     webhooks = {"allow": ["127.0.0.0/8"], "allow_http": True}
     async with Receiver().listening() as receiver, start(webhooks=webhooks) as service:
         told = await delivered(service, await service.made("told", webhook={"url": receiver.url()}))
@@ -501,7 +501,7 @@ async def test_a_row_that_names_this_process_and_that_it_does_not_know_is_run(
 async def test_a_webhook_outlives_a_database_that_is_away_while_it_is_sent(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "PUT_OFF_S", 0.05)
+    monkeypatch.setattr(deliveries, "PUT_OFF_S", 0.05)
     away = [True, True]
 
     def away_at_first(statement: Callable[..., Any]) -> Callable[..., Any]:

@@ -57,9 +57,11 @@ def expire(database: Database, holder: str) -> None:
 
 
 @contextmanager
-def lease_of(database: Database, settings: Leases = SHORT) -> Iterator[Lease]:
+def lease_of(
+    database: Database, settings: Leases = SHORT, on_lost: Callable[[], object] = lambda: None
+) -> Iterator[Lease]:
     lease = Lease(database, settings, lambda: job_rows.new_id("holder"))
-    lease.start()
+    lease.start(on_lost)
     try:
         yield lease
     finally:
@@ -86,16 +88,16 @@ def test_a_job_is_freed_when_its_holder_s_lease_is_over(database: Database) -> N
         database.write_now(job_rows.accept_job, row, None)
     assert database.write_now(reap, "holder_b") == []
     expire(database, "holder_a")
-    assert database.read_now(queue_rows.look, "holder_b").reapable
+    assert database.read_now(queue_rows.look, "holder_b", True).reapable
     assert database.write_now(reap, "holder_b") == ["holder_a"]
     found = row_of(database, mine)
     assert (found.status, found.holder, found.queue_holder, found.claim) == ("queued", None, None, 1)
     assert found.attempts[-1].outcome == "ingress_lost"
     assert row_of(database, waits).queue_holder is None
-    assert database.read_now(queue_rows.look, "holder_b").abandoned
+    assert database.read_now(queue_rows.look, "holder_b", True).abandoned
     adopted = database.write_now(queue_rows.adopt, "holder_b", 10)
     assert {row.id for row in adopted} == {mine.id, waits.id}
-    assert not database.read_now(queue_rows.look, "holder_b").abandoned
+    assert not database.read_now(queue_rows.look, "holder_b", True).abandoned
 
 
 def test_one_that_wakes_up_late_writes_nothing(database: Database) -> None:
@@ -242,8 +244,7 @@ def test_who_cannot_renew_begins_nothing_and_who_was_replaced_becomes_another(
 
     lost: list[str] = []
     monkeypatch.setattr(leases, "renew", renew_if_there)
-    with lease_of(database) as lease:
-        lease.on_lost = lambda: lost.append(lease.holder)
+    with lease_of(database, on_lost=lambda: lost.append(lease.holder)) as lease:
         first = lease.holder
         until(lambda: not lease.is_fresh)
         expire(database, first)
@@ -264,6 +265,7 @@ def test_who_was_not_steady_itself_takes_nobodys_silence_for_death(database: Dat
     database.write_now(enter, "holder_a", 20.0)
     expire(database, "holder_a")
     assert database.write_now(reap, "holder_b", False) == []
+    assert not database.read_now(queue_rows.look, "holder_b", False).reapable
     assert database.write_now(reap, "holder_b", True) == ["holder_a"]
     with lease_of(database, Leases(lease_s=3600.0, renew_s=0.1)) as lease:
         assert not lease.is_steady

@@ -120,7 +120,7 @@ def listed(c: sa.Connection, **terms: Any) -> Any:
 
 
 OFTEN: dict[str, Statement] = {
-    "look": lambda c: queue_rows.look(c, ME),
+    "look": lambda c: queue_rows.look(c, ME, True),
     "reap": lambda c: (enter(c, "holder_gone", -1.0), reap(c, ME)),
     "adopt": lambda c: queue_rows.adopt(c, "holder_other", 200),
     "has_stealable": lambda c: queue_rows.has_stealable(c, "holder_other", "tone"),
