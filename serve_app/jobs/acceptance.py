@@ -236,24 +236,28 @@ class Jobs:
 
     async def wait(self, row: JobRow, timeout_s: float) -> JobRow:
         """The job when it has ended, or as it is after `timeout_s` or when the service stops."""
-        job = self.execution.running.get(row.id)
         until = time.monotonic() + timeout_s
-        if job is not None and job.task is not None:
-            stopping = asyncio.create_task(self.grace_over.wait())
-            try:
-                await asyncio.wait({job.task, stopping}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                stopping.cancel()
-            if job.row.status in FINISHED and not job.row.webhook:
-                return job.row
+        job = None
         with self.execution.watchers.watching(row.id) as changed:
             while True:
                 changed.clear()
-                row = await self.get(row.owner, row.id)
+                job = self.execution.running.get(row.id, job)
+                row = await self._newest(row, job)
                 left_s = until - time.monotonic()
                 if row.status in FINISHED or left_s <= 0 or self.grace_over.is_set():
                     return row
                 await happens(changed, min(left_s, 1.0))
+
+    async def _newest(self, row: JobRow, job: Running | None) -> JobRow:
+        """The job as memory has it, while it runs here and when it ended here; else, or with deliveries, as it is read.
+
+        `job` is the one that ran here when it was last looked for.
+        """
+        if job is not None and not job.row.webhook:
+            runs = self.execution.running.get(row.id) is job and not job.lost
+            if runs or job.row.status in FINISHED:
+                return job.row
+        return await self.get(row.owner, row.id)
 
     async def cancel(self, owner: str, job_id: str) -> JobRow:
         """Stop a job, whoever runs it; one that has ended stays as it is."""
