@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -222,7 +222,7 @@ class Jobs:
         if row is None:
             raise NotFound(f"there is no job '{job_id[:60]}'")
         if job is not None and row.status not in FINISHED:
-            row = replace(row, progress=job.row.progress)
+            row = row.replace(progress=job.row.progress)
         return row
 
     async def list(

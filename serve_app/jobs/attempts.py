@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 from serve_app import logs
@@ -152,7 +151,7 @@ class Attempts:
     def _report(self, job: Running, data: Json) -> None:
         """Note progress; the database hears of it at most four times a second, and not while it is slow."""
         now = time.monotonic()
-        job.change(replace(job.row, progress=data))
+        job.change(job.row.replace(progress=data))
         late = sum(not write.done() for write in job.writes) >= LATE_WRITES  # the database is away or slow
         if now - job.last_progress < PROGRESS_EVERY_S or late:
             return

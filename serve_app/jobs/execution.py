@@ -10,7 +10,6 @@ import asyncio
 import contextvars
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -176,7 +175,7 @@ class Execution:
             return self._forget(job)
         except ObjectGone:  # what it found was deleted since: it makes its own
             self.running.pop(job.row.id, None)
-            row = replace(job.row, attempts=ending.row.attempts)
+            row = job.row.replace(attempts=ending.row.attempts)
             return await self.start(Running(row, job.claim, job.seq, noted=job.noted, tried=job.tried))
         except ContinuoError:
             raise
@@ -192,11 +191,15 @@ class Execution:
     def ended(self, job: Running, ending: Ending, delivery_id: str | None) -> JobRow:
         """Tell of an end that has been written."""
         outputs = tuple(item.made["output"] for item in ending.made if item.made is not None)
-        row = job.change(replace(ending.row, outputs=outputs, holder=None, queue_holder=None))
+        row = job.change(ending.row.replace(outputs=outputs, holder=None, queue_holder=None))
+        self.persistence.announce(row.id, delivery_id)
+        # A log line takes as long as a view of the job: those who wait come first.
+        asyncio.get_running_loop().call_soon(self._count_end, row)
+        return row
+
+    def _count_end(self, row: JobRow) -> None:
         self.metrics.finished(row)
         log_end(row)
-        self.persistence.announce(row.id, delivery_id)
-        return row
 
     async def _serve(self, job: Running) -> list[Made]:
         """Ask the model, then its fallbacks; a job that is taken up goes on where it was in that chain."""
@@ -207,10 +210,11 @@ class Execution:
         for name in chain[begun:]:
             try:
                 plan = job.plan if job.plan is not None and name == planned else self._plan(name, job.row)
-                job.change(replace(job.row, model_used=name))
+                if name != job.row.model_used:
+                    job.change(job.row.replace(model_used=name))
                 if errors:
                     fallback = {"from": planned, "because": list(errors)}
-                    job.change(replace(job.row, facts={**job.row.facts, "fallback": fallback}))
+                    job.change(job.row.replace(facts={**job.row.facts, "fallback": fallback}))
                 return await gather([self._candidate(job, plan, item) for item in plan.candidates])
             except (ModelNotReady, ReplicaLost, ResourceExhausted) as error:
                 job.change(job.row.end_attempt(error.code, self.lease.time()))

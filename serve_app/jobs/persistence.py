@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -74,7 +73,7 @@ class Persistence:
     def ending(self, job: Running, row: JobRow, made: Sequence[Made]) -> Ending:
         """How a job ends whose last state is `row`, as its events and its owner's usage tell it."""
         now = self.lease.time()
-        row = replace(row, completed_at=now, metrics=timings(row, made, now))
+        row = row.replace(completed_at=now, metrics=timings(row, made, now))
         row = row.end_attempt(row.error["code"] if row.error else row.status, now)
         log = [
             Event(job.next_seq(), "output", {"index": place, "key": item.output["key"]})

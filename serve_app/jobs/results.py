@@ -1,7 +1,7 @@
 """What a job's candidates gave: their products and order, how the job ends, what it took and is counted as."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from serve_app.errors import ContinuoError, JobCanceled
@@ -69,20 +69,20 @@ def ranked(made: Iterable[Made]) -> list[Made]:
 def success(row: JobRow, made: Sequence[Made]) -> JobRow:
     """The last state of a job whose candidates are all there."""
     facts = {**made[0].facts, **row.facts}
-    return replace(row, status="succeeded", facts=facts, cached=all(item.cached for item in made))
+    return row.replace(status="succeeded", facts=facts, cached=all(item.cached for item in made))
 
 
 def failure(row: JobRow, error: ContinuoError) -> JobRow:
     """The last state of a job that this error ended."""
     if isinstance(error, JobCanceled):
-        return replace(row, status="canceled")
+        return row.replace(status="canceled")
     shown = {
         "code": error.code,
         "detail": error.detail,
         "retryable": error.retryable,
         "errors": [dict(e) for e in error.errors],
     }
-    return replace(row, status="failed", error=shown)
+    return row.replace(status="failed", error=shown)
 
 
 def log_end(row: JobRow) -> None:

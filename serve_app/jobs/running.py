@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from serve_app.jobs.catalogue import Plan
@@ -62,7 +62,7 @@ class Running:
     def hold(self, claim: Claim) -> None:
         """Run the job under this claim, as its row says from now on."""
         self.claim = claim
-        self.change(replace(self.row, holder=claim.holder, queue_holder=None, claim=claim.number))
+        self.change(self.row.replace(holder=claim.holder, queue_holder=None, claim=claim.number))
 
     def lose(self) -> None:
         """Stop, because another process runs the job by now; nothing more of it is written here."""

@@ -7,7 +7,7 @@ when it no longer holds. What it writes are columns of a JobRow that the holder 
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
@@ -121,7 +121,7 @@ def accept_job(
     check_holding(c, claim.holder)
     log = [Event(1, "queued", {})]
     if ending is not None:
-        _JOB(c, replace(ending.row, holder=None, queue_holder=None).columns())
+        _JOB(c, ending.row.replace(holder=None, queue_holder=None).columns())
         return _hand_over(c, ending, log)
     _JOB(c, row.columns())
     if row.attempts:
@@ -342,7 +342,7 @@ def _hand_over(c: sa.Connection, ending: Ending, before: Sequence[Event] = ()) -
 
 def _count(c: sa.Connection, used: UsageRow) -> None:
     """Add to what an owner has used of a model on a day."""
-    _USED(c, {f"new_{name}": value for name, value in asdict(used).items()})
+    _USED(c, {f"new_{column.name}": getattr(used, column.name) for column in usage.c})
 
 
 def delete_job(c: sa.Connection, job_id: str) -> list[str]:

@@ -6,7 +6,7 @@ the database are columns of that row.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
 from serve_app.records.states import Status
 
@@ -62,7 +62,26 @@ class DeliveryRow:
     next_at: float | None
 
 
-@dataclass(frozen=True, slots=True)
+class Changes(TypedDict, total=False):
+    """What of a job changes while it is known here."""
+
+    status: Status
+    attempts: tuple[Attempt, ...]
+    progress: Json | None
+    model_used: str
+    facts: Json
+    started_at: float
+    completed_at: float
+    error: Json
+    cached: bool
+    metrics: dict[str, float]
+    holder: str | None
+    queue_holder: str | None
+    claim: int
+    outputs: tuple[Json, ...]
+
+
+@dataclass(frozen=True)  # without slots, of which a copy would take ten times as long
 class JobRow:
     """A job, as its row and those of its outputs and deliveries say. Times are seconds since 1970."""
 
@@ -110,16 +129,23 @@ class JobRow:
         values["planned_model"] = values["planned_model"] or values["model_used"]
         return cls(**values, outputs=tuple(outputs), deliveries=tuple(deliveries))
 
+    def replace(self, **changes: Unpack[Changes]) -> "JobRow":
+        """The same job with these changes."""
+        new = object.__new__(JobRow)
+        new.__dict__.update(self.__dict__)
+        new.__dict__.update(changes)
+        return new
+
     def columns(self) -> dict[str, Any]:
         """Every column of the table."""
         return {**self.only(_COLUMNS), "executor": ""}
 
     def only(self, names: Iterable[str]) -> dict[str, Any]:
         """Some columns of the table."""
-        return {
-            name: getattr(self, name) if name != "attempts" else [item.as_json() for item in self.attempts]
-            for name in names
-        }
+        found = {name: self.__dict__[name] for name in names}
+        if "attempts" in found:
+            found["attempts"] = [item.as_json() for item in self.attempts]
+        return found
 
     @property
     def is_attempted(self) -> bool:
@@ -129,14 +155,14 @@ class JobRow:
     def begin_attempt(self, model: str, at: float) -> "JobRow":
         """Running, with one more attempt."""
         attempts = (*self.attempts, Attempt(model, at))
-        return replace(self, status="running", started_at=self.started_at or at, attempts=attempts, progress=None)
+        return self.replace(status="running", started_at=self.started_at or at, attempts=attempts, progress=None)
 
     def end_attempt(self, outcome: str, at: float) -> "JobRow":
         """With the end of the attempt that is under way, if one is."""
         if not self.is_attempted:
             return self
         last = replace(self.attempts[-1], ended_at=at, outcome=outcome)
-        return replace(self, attempts=(*self.attempts[:-1], last))
+        return self.replace(attempts=(*self.attempts[:-1], last))
 
     def outcomes(self, outcome: str) -> int:
         """How many attempts ended like this."""
