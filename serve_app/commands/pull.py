@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from serve_app.config import ConfigError, local_path, parse_args
 from serve_app.errors import unknown_name
 from serve_app.jobs.catalogue import Catalogue, CatalogueEntry
-from serve_app.launch.service import DEFAULT_CONFIG, read_config
+from serve_app.launch.config_file import DEFAULT_CONFIG, read_config
 from serve_app.private import private_folder
 
 ALL_MODELS = DEFAULT_CONFIG.with_name("gpu.yaml")
