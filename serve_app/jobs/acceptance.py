@@ -23,7 +23,7 @@ from serve_app.jobs.results import Made, ranked, success
 from serve_app.jobs.running import Running
 from serve_app.jobs.watching import happens
 from serve_app.logs import log
-from serve_app.records import job_rows, object_rows, queue_rows
+from serve_app.records import event_rows, job_rows, object_rows, queue_rows
 from serve_app.records.job_rows import Room
 from serve_app.records.leases import FRESH_WITHIN_S, ClaimLost
 from serve_app.records.object_rows import ObjectGone
@@ -327,7 +327,7 @@ class Jobs:
         with self.execution.watchers.watching(job_id) as changed:
             while True:
                 changed.clear()
-                found = await self.database.read(job_rows.events_after, job_id, after)
+                found = await self.database.read(event_rows.events_after, job_id, after)
                 for event in found:
                     after = event.seq
                     quiet_since = time.monotonic()
@@ -337,7 +337,7 @@ class Jobs:
                 if self.grace_over.is_set():
                     return  # whoever follows asks the next process
                 if not found and not await self.database.read(job_rows.is_unfinished, job_id):
-                    if await self.database.read(job_rows.last_seq, job_id) > after:
+                    if await self.database.read(event_rows.last_seq, job_id) > after:
                         continue
                     return  # all was seen before, or the job was deleted
                 await happens(changed, min(5.0, idle_s))

@@ -30,7 +30,7 @@ from serve_app.jobs.persistence import Persistence
 from serve_app.jobs.results import Made, failure, log_end, ranked, success
 from serve_app.jobs.running import Running
 from serve_app.metrics import Metrics
-from serve_app.records import job_rows, object_rows
+from serve_app.records import event_rows, job_rows, object_rows
 from serve_app.records.job_rows import Ending
 from serve_app.records.leases import LOST, ClaimLost
 from serve_app.records.object_rows import ObjectGone, Stored
@@ -82,7 +82,7 @@ class Execution:
             if known.task is None or not (known.lost or known.ending):
                 return
             await asyncio.wait({known.task})
-        seq = await self.database.read(job_rows.last_seq, row.id)
+        seq = await self.database.read(event_rows.last_seq, row.id)
         made = await self.database.read(object_rows.made_by, row.id)
         earlier = {
             address: Made(address, told["output"], told["facts"], {}, cached=False) for address, told in made.items()

@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from serve_app.errors import Overloaded
 from serve_app.records import tables
 from serve_app.records.database import Prepared
+from serve_app.records.event_rows import add_events
 from serve_app.records.leases import Claim, ClaimLost, check_holding, now
 from serve_app.records.object_rows import Stored, bury, delete_unused, hand_out, plan_objects
-from serve_app.records.rows import Column, DeliveryRow, Event, EventRow, IdempotencyRow, JobRow, Json, UsageRow
+from serve_app.records.rows import Column, DeliveryRow, Event, IdempotencyRow, JobRow, Json, UsageRow
 from serve_app.records.states import FINISHED, UNFINISHED
-from serve_app.records.tables import deliveries, events, idempotency, jobs, objects, outputs, owners, usage
+from serve_app.records.tables import deliveries, events, idempotency, jobs, objects, outputs, usage
 
 Also = Callable[[sa.Connection], str]  # what belongs to the same moment; returns the id of a planned delivery
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -37,18 +38,7 @@ _OF_JOB = (jobs.c.id == sa.bindparam("of_job"), jobs.c.claim == sa.bindparam("of
 _HELD = sa.update(jobs).where(*_OF_JOB, jobs.c.holder == sa.bindparam("of_holder"), jobs.c.status == "running")
 _QUEUED = sa.update(jobs).where(*_OF_JOB, jobs.c.queue_holder == sa.bindparam("of_holder"), sa.text(tables.QUEUED))
 _JOB = Prepared(lambda _insert: sa.insert(jobs))
-_EVENT = Prepared(lambda _insert: sa.insert(events))
 _OUTPUT = Prepared(lambda _insert: sa.insert(outputs))
-_RAISED = Prepared(
-    lambda insert: (
-        insert(owners)
-        .values(owner=sa.bindparam("of_owner"), last_event=sa.bindparam("more"))
-        .on_conflict_do_update(
-            index_elements=["owner"], set_={"last_event": owners.c.last_event + sa.bindparam("more")}
-        )
-        .returning(owners.c.last_event)
-    )
-)
 _COUNTS = ("jobs", "sound_s", "images", "device_s", "bytes", "cost_micro")
 _USED = Prepared(
     lambda insert: (
@@ -226,31 +216,6 @@ def complete(c: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[JobRow]:
             found = DeliveryRow(item.id, item.event, item.status, item.tries, item.next_at)
             planned[item.job_id].append(found)
     return [JobRow.read(row._asdict(), made[row.id], planned[row.id]) for row in rows]
-
-
-def add_events(c: sa.Connection, job_id: str, owner: str, log: Sequence[Event], at: float) -> None:
-    """Append events of the time `at` to a job's log; they may be written later than they happened.
-
-    The owner's row stays locked until the transaction ends, so that their numbers become visible in order.
-    """
-    last: int = _RAISED(c, {"of_owner": owner, "more": len(log)}).scalar_one()
-    common = {"job_id": job_id, "owner": owner, "at": at}
-    rows = [
-        {**common, "seq": seq, "type": kind, "data": data, "number": last - len(log) + place}
-        for place, (seq, kind, data) in enumerate(log, start=1)
-    ]
-    _EVENT(c, rows)
-
-
-def events_after(c: sa.Connection, job_id: str, seq: int) -> list[EventRow]:
-    """A job's events with a higher number than `seq`."""
-    query = sa.select(events).where(events.c.job_id == job_id, events.c.seq > seq).order_by(events.c.seq)
-    return [EventRow(row.job_id, row.seq, row.type, row.data, row.at) for row in c.execute(query)]
-
-
-def last_seq(c: sa.Connection, job_id: str) -> int:
-    """The number of a job's newest event."""
-    return c.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.job_id == job_id)).scalar() or 0
 
 
 @dataclass(frozen=True)

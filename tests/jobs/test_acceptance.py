@@ -21,7 +21,7 @@ from serve_app.errors import DatabaseUnavailable, StorageUnavailable
 from serve_app.http import keys
 from serve_app.notify import deliveries, webhooks
 from serve_app.notify.webhooks import secret_of
-from serve_app.records import job_rows, object_rows, tables
+from serve_app.records import event_rows, job_rows, object_rows, tables
 from serve_app.records.leases import Claim
 from tests.notify.test_outbound import Receiver, answer
 from tests.support.models import CountingTone
@@ -355,7 +355,7 @@ async def test_a_stop_waits_for_what_is_being_written(start: Start, monkeypatch:
     gc.collect()  # where a write that failed unseen would be logged
     monkeypatch.undo()
     async with start() as service:
-        assert await service.runtime.database.read(job_rows.last_seq, job["id"]) >= told
+        assert await service.runtime.database.read(event_rows.last_seq, job["id"]) >= told
         await cancel(service, job)
 
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from serve_app.records import job_rows, object_rows, queue_rows, tables
+from serve_app.records import event_rows, job_rows, object_rows, queue_rows, tables
 from serve_app.records.database import Database
 from serve_app.records.job_rows import Change, Ending
 from serve_app.records.leases import ClaimLost, enter
@@ -63,7 +63,7 @@ async def test_a_job_reads_as_it_was_written(database: Database) -> None:
     assert await database.read(job_rows.get_job, row.id, "ada") == row
     assert await database.read(job_rows.get_job, row.id, "bob") is None
     assert await database.read(job_rows.get_job, "job_none") is None
-    [event] = await database.read(job_rows.events_after, row.id, 0)
+    [event] = await database.read(event_rows.events_after, row.id, 0)
     assert (event.seq, event.type) == (1, "queued")
 
 
@@ -161,7 +161,7 @@ async def test_a_finished_job_stays_as_it_is(database: Database) -> None:
     found = await database.read(job_rows.get_job, row.id)
     assert found is not None
     assert (found.status, found.outputs) == ("succeeded", ({"key": "audio/a.flac", "bytes": 1},))
-    assert await database.read(job_rows.last_seq, row.id) == 2
+    assert await database.read(event_rows.last_seq, row.id) == 2
     assert not await database.read(job_rows.is_unfinished, row.id)
 
 
@@ -254,7 +254,7 @@ async def test_events_of_an_owner_have_numbers_in_the_order_in_which_they_become
     async def write(row: JobRow) -> None:
         for seq in range(2, 12):
             log = [Event(seq, "progress", {})]
-            await database.write(job_rows.add_events, row.id, row.owner, log, 0.0)
+            await database.write(event_rows.add_events, row.id, row.owner, log, 0.0)
 
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         reader = group.create_task(read())

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from serve_app.config import Leases, parse_args
 from serve_app.errors import DatabaseUnavailable
-from serve_app.records import job_rows, leases, queue_rows, tables
+from serve_app.records import event_rows, job_rows, leases, queue_rows, tables
 from serve_app.records.database import Database
 from serve_app.records.leases import ClaimLost, Lease, enter, leave, now, reap, renew
 from serve_app.records.rows import Attempt, Event, JobRow
@@ -121,7 +121,7 @@ def test_one_that_wakes_up_late_writes_nothing(database: Database) -> None:
     assert database.write_now(renew, "holder_a", 20.0) is None
     found = row_of(database, row)
     assert (found.status, found.holder) == ("running", "holder_b")
-    assert database.read_now(job_rows.last_seq, row.id) == 3
+    assert database.read_now(event_rows.last_seq, row.id) == 3
 
 
 def test_one_whose_row_is_still_there_goes_on_however_late(database: Database) -> None:

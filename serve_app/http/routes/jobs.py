@@ -23,7 +23,7 @@ from serve_app.http.routes.common import (
 from serve_app.http.routes.events import STILL_HERE, EventStream, event_bytes, last_seen
 from serve_app.http.schemas import Job, JobList, JobRequest
 from serve_app.http.views import rfc3339
-from serve_app.records import job_rows
+from serve_app.records import event_rows
 from serve_app.records.rows import EventRow
 from serve_app.records.states import FINISHED, Status
 from serve_app.runtime import Runtime
@@ -94,7 +94,7 @@ async def follow_job(
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """What happens to the job as server-sent events; resumes after `Last-Event-ID`."""
-    newest = await runtime.database.read(job_rows.last_seq, job_id)  # before the status: `completed` is then no older
+    newest = await runtime.database.read(event_rows.last_seq, job_id)  # before the status: `completed` is then no older
     row = await runtime.jobs.get(principal.owner, job_id)
     after = min(last_seen(last_event_id), newest)
     if row.status in FINISHED and after == newest > 0:
