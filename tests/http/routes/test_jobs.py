@@ -6,7 +6,6 @@ import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -335,8 +334,6 @@ async def test_events_tell_the_whole_story_in_order(service: Service, url: str) 
         if kind == "progress":
             assert 0 < data["step"] <= data["steps"] == 40
             assert data["eta_s"] >= 0
-    progress = [datetime.fromisoformat(data["at"]).timestamp() for _, kind, data in events if kind == "progress"]
-    assert all(later - earlier >= 0.2 for earlier, later in pairwise(progress))
     final = events[-1][2]
     now = await service.get(job)
     assert {k: v for k, v in final.items() if k not in ("outputs", "urls")} == {
