@@ -71,7 +71,7 @@ class Runtime:
         self.keys = Keys(self.database)
         self.webhooks = Webhooks(self.database, args.webhooks)
         self.deliveries = Deliveries(self.database, self.lease, self.webhooks, self._message, deliver_now)
-        self.upkeep = Upkeep(self.jobs, self.deliveries, partial(self.loops.wake, "attend"))
+        self.upkeep = Upkeep(self.jobs, self.deliveries, partial(self.loops.wake, "poll"))
         self.store_check = SharedCheck(lambda: asyncio.to_thread(self.storage.check))
         self.public_url = (args.public_url or "").rstrip("/")
         self.ready = False
@@ -84,8 +84,8 @@ class Runtime:
         await asyncio.to_thread(self.database.migrate)
         lost = partial(asyncio.get_running_loop().call_soon_threadsafe, self._lost)
         await asyncio.to_thread(self.lease.start, lost)
-        await self.upkeep.attend()
-        self.loops.start("attend", self.upkeep.attend)
+        await self.upkeep.poll()
+        self.loops.start("poll", self.upkeep.poll)
         self.loops.start("reconcile", self.upkeep.reconcile)
         self.loops.start("deliver", self.deliveries.deliver)
         self.loops.start("sweep", self.upkeep.sweep_in_turn)
@@ -96,7 +96,7 @@ class Runtime:
         task = asyncio.create_task(self.execution.abandon_all())
         self._abandoning.add(task)  # the event loop itself holds no task
         task.add_done_callback(self._abandoning.discard)
-        self.loops.wake("attend")
+        self.loops.wake("poll")
 
     def unhealthy(self) -> str | None:
         """Why another process should take this one's place; None when all of it runs."""

@@ -27,7 +27,7 @@ LONGEST_RUN_S = 24 * 3600.0
 
 
 class Upkeep:
-    """The turns of an ingress's loops. `wake` lets the next turn of `attend` come at once."""
+    """The turns of an ingress's loops. `wake` lets the next turn of `poll` come at once."""
 
     def __init__(self, jobs: Jobs, deliveries: Deliveries, wake: Callable[[], object]) -> None:
         self.jobs, self.execution, self.deliveries = jobs, jobs.execution, deliveries
@@ -36,13 +36,13 @@ class Upkeep:
         self._newest: dict[str, int] = {}  # events of watched jobs that other processes run
         self._unknown: set[str] = set()  # what the last reconciliation did not know
 
-    async def attend(self) -> float:
+    async def poll(self) -> float:
         """See what other processes want of this one, and take up what nobody runs."""
         me = self.lease.holder
-        seen = await self.database.read(queue_rows.look, me, self.lease.is_steady)
+        seen = await self.database.read(queue_rows.poll, me, self.lease.is_steady)
         if seen.reapable and (ended := await self._reap(me)):
             log.warning("leases are over", extra={"holders": ended})
-            seen = await self.database.read(queue_rows.look, me, self.lease.is_steady)
+            seen = await self.database.read(queue_rows.poll, me, self.lease.is_steady)
         self.execution.slots.share(max(1, seen.processes))
         for job_id in seen.cancels:
             self.execution.cancel(job_id)
@@ -58,11 +58,11 @@ class Upkeep:
             return await self.database.write(reap, me, self.lease.is_steady)
         return []
 
-    async def _take_up(self, me: str, seen: queue_rows.Seen) -> None:
+    async def _take_up(self, me: str, seen: queue_rows.Polled) -> None:
         rows = await self.database.write(queue_rows.adopt, me, ADOPTED_AT_ONCE) if seen.abandoned else []
         if seen.processes > 1:
             for model, slots in self.execution.slots.items():
-                if slots.free and await self.database.read(queue_rows.has_stealable, me, model):
+                if slots.free and await self.database.read(queue_rows.can_steal, me, model):
                     rows += await self.database.write(queue_rows.steal, me, model, slots.free)
         for row in rows:
             await self.execution.take_up(row)
@@ -80,9 +80,10 @@ class Upkeep:
     async def reconcile(self) -> float:
         """Free what rows say this process has and it does not know, twice in a row: an answer was lost on its way."""
         me = self.lease.holder
-        jobs = set(await self.database.read(queue_rows.named, me)) - set(self.execution.running)
+        jobs = set(await self.database.read(queue_rows.assigned, me)) - set(self.execution.running)
         deliveries = set(await self.database.read(webhooks.claimed_by, me)) - set(self.deliveries.tasks)
-        unknown = (jobs - set(self.jobs.entering)) | deliveries
+        unknown = (jobs - set(self.jobs.accepting)) | deliveries
+        # Once is not enough: a look may fall between a commit and the moment at which this process hears of it.
         lost = unknown & self._unknown
         self._unknown = unknown - lost
         if lost:
@@ -108,15 +109,15 @@ class Upkeep:
 
         Returns how many it removed.
         """
-        await self.database.write(job_rows.sweep_keys)
+        await self.database.write(job_rows.delete_expired_keys)
         # A run that nobody waits for any more may still store something, until its job's deadline.
         late_s = TOMBSTONE_S + min(self.jobs.limits.deadline_s, LONGEST_RUN_S)
         over = self.lease.time() - self.jobs.retention.jobs_s
         ids = await self.database.read(job_rows.to_remove)
         ids += await self.database.read(job_rows.finished_before, over)
         work = [partial(self.jobs.remove, job_id) for job_id in ids]
-        unwanted = await self.database.read(object_rows.unwanted, late_s)
-        work += [partial(self.jobs.bury, key, last) for key, last in unwanted]
+        deletable = await self.database.read(object_rows.deletable, late_s)
+        work += [partial(self.jobs.delete_object, key, last) for key, last in deletable]
         done = 0
         while work and time.monotonic() < until:
             now, work = work[:SWEPT_AT_ONCE], work[SWEPT_AT_ONCE:]

@@ -21,10 +21,10 @@ from serve_app.jobs.catalogue import Plan
 from serve_app.jobs.execution import Execution
 from serve_app.jobs.results import Made, ranked, success
 from serve_app.jobs.running import Running
-from serve_app.jobs.watching import happens
+from serve_app.jobs.watching import wait_for
 from serve_app.logs import log
 from serve_app.records import event_rows, job_rows, object_rows, queue_rows
-from serve_app.records.job_rows import Room
+from serve_app.records.job_rows import QueueLimits
 from serve_app.records.leases import FRESH_WITHIN_S, ClaimLost
 from serve_app.records.object_rows import ObjectGone
 from serve_app.records.rows import EventRow, IdempotencyRow, JobRow
@@ -65,7 +65,7 @@ class Jobs:
         self.storage, self.execution = storage, execution
         self.database, self.lease = execution.database, execution.lease
         self.limits, self.retention = limits, retention
-        self.entering: dict[str, str] = {}  # owners of jobs that are being written
+        self.accepting: dict[str, str] = {}  # owners of jobs that are being written
         self.draining = asyncio.Event()  # no new jobs
         self.grace_over = asyncio.Event()  # nobody waits for a job any longer
 
@@ -90,44 +90,44 @@ class Jobs:
             taken = await self.database.read(job_rows.find_key, asked.owner, asked.idempotency_key)
             if taken is not None:
                 return await self._replay(taken, fingerprint)
-        room = self._admit(asked.owner)
+        limits = self._admit(asked.owner)
         row = self._row(asked, plan)
         key = self._key(asked, fingerprint, row)
         found = await self._from_cache(plan, asked.owner)
-        job = Running(row, self.lease.claim(), plan=plan, fresh=not plan.seed_given)
-        self.entering[row.id] = asked.owner
-        entering = asyncio.create_task(self._enter(job, plan, key, room, found))
-        entering.add_done_callback(partial(self._entered, row.id))
-        taken = await asyncio.shield(entering)  # a caller who hangs up now leaves no row without its task
+        job = Running(row, self.lease.claim(), plan=plan, seed_was_drawn=not plan.seed_given)
+        self.accepting[row.id] = asked.owner
+        accepting = asyncio.create_task(self._accept(job, plan, key, limits, found))
+        accepting.add_done_callback(partial(self._accepted, row.id))
+        taken = await asyncio.shield(accepting)  # a caller who hangs up now leaves no row without its task
         return Accepted(job.row) if taken is None else await self._replay(taken, fingerprint)
 
-    def _entered(self, job_id: str, task: "asyncio.Task[IdempotencyRow | None]") -> None:
-        del self.entering[job_id]
+    def _accepted(self, job_id: str, task: "asyncio.Task[IdempotencyRow | None]") -> None:
+        del self.accepting[job_id]
         if not task.cancelled():
-            task.exception()  # told to whoever waits; nobody may
+            task.exception()  # retrieved: the caller may have gone, and asyncio would log it
 
-    async def _enter(
-        self, job: Running, plan: Plan, key: IdempotencyRow | None, room: Room | None, found: list[Made]
+    async def _accept(
+        self, job: Running, plan: Plan, key: IdempotencyRow | None, limits: QueueLimits | None, found: list[Made]
     ) -> IdempotencyRow | None:
         """Write a job and begin to run it; returns the idempotency row that was there before, if one was."""
         if found:
             with suppress(ObjectGone):
-                return await self._enter_ended(job, key, room, found)
-        noted = () if job.row.webhook else self.execution.begin_at_once(job, plan)
+                return await self._accept_cached(job, key, limits, found)
+        pending = () if job.row.webhook else self.execution.begin_at_once(job, plan)
         try:
-            written = partial(self.database.write, job_rows.accept_job, job.row, key, makes=noted, room=room)
-            taken = await self._unless_taken(written, key)
+            written = partial(self.database.write, job_rows.accept_job, job.row, key, pending=pending, limits=limits)
+            taken = await self._unless_key_taken(written, key)
         except BaseException:
-            self.execution.give_back(job)
+            self.execution.release_reserved(job)
             raise
         if taken is None:
             self.execution.start(job)
         else:
-            self.execution.give_back(job)
+            self.execution.release_reserved(job)
         return taken
 
-    async def _enter_ended(
-        self, job: Running, key: IdempotencyRow | None, room: Room | None, found: list[Made]
+    async def _accept_cached(
+        self, job: Running, key: IdempotencyRow | None, limits: QueueLimits | None, found: list[Made]
     ) -> IdempotencyRow | None:
         """Write a job whose outputs are all there already, with its end."""
         ended = Running(job.row, job.claim)
@@ -135,14 +135,14 @@ class Jobs:
         delivery: list[str | None] = []
 
         async def write() -> None:
-            delivery.append(await self.database.write(job_rows.accept_job, job.row, key, room=room, ending=ending))
+            delivery.append(await self.database.write(job_rows.accept_job, job.row, key, limits=limits, ending=ending))
 
-        taken = await self._unless_taken(write, key)
+        taken = await self._unless_key_taken(write, key)
         if taken is None:
             job.change(self.execution.ended(ended, ending, delivery[0]))
         return taken
 
-    async def _unless_taken(self, write: Any, key: IdempotencyRow | None) -> IdempotencyRow | None:
+    async def _unless_key_taken(self, write: Any, key: IdempotencyRow | None) -> IdempotencyRow | None:
         try:
             await write()
         except job_rows.KeyTaken as taken_meanwhile:
@@ -156,14 +156,14 @@ class Jobs:
             return taken
         return None
 
-    def _admit(self, owner: str) -> Room | None:
+    def _admit(self, owner: str) -> QueueLimits | None:
         """Refuse what is over the limits; with several processes the database counts, in the acceptance itself."""
         if self.draining.is_set():
             raise Draining("the service is stopping and takes no new jobs", retry_after_s=10)
         retry_after_s = self.execution.metrics.expected_wait_s()
         if self.execution.slots.processes > 1:
-            return Room(self.limits.queued_jobs, self.limits.queued_jobs_per_owner, retry_after_s)
-        owners = self.entering | {job_id: job.row.owner for job_id, job in self.execution.running.items()}
+            return QueueLimits(self.limits.queued_jobs, self.limits.queued_jobs_per_owner, retry_after_s)
+        owners = self.accepting | {job_id: job.row.owner for job_id, job in self.execution.running.items()}
         total, mine = len(owners), sum(other == owner for other in owners.values())
         if total >= self.limits.queued_jobs or mine >= self.limits.queued_jobs_per_owner:
             text = f"{total} jobs are accepted and unfinished (limit {self.limits.queued_jobs})"
@@ -246,7 +246,7 @@ class Jobs:
                 left_s = until - time.monotonic()
                 if row.status in FINISHED or left_s <= 0 or self.grace_over.is_set():
                     return row
-                await happens(changed, min(left_s, 1.0))
+                await wait_for(changed, min(left_s, 1.0))
 
     async def _newest(self, row: JobRow, job: Running | None) -> JobRow:
         """The job as memory has it, while it runs here and when it ended here; else, or with deliveries, as it is read.
@@ -298,7 +298,7 @@ class Jobs:
             while await self.database.read(job_rows.is_unfinished, job_id):
                 if (left_s := until - time.monotonic()) <= 0:
                     return  # its process is away; whoever ends the job leaves the rest to the sweeper
-                await happens(changed, min(left_s, POLL_S))
+                await wait_for(changed, min(left_s, POLL_S))
                 changed.clear()
         await self.remove(job_id)
 
@@ -307,18 +307,18 @@ class Jobs:
         for key in await self.database.write(job_rows.delete_job, job_id):
             await self.lease.fresh(FRESH_WITHIN_S)
             await asyncio.to_thread(self.storage.delete, key)
-            await self.database.write(object_rows.note_deleted, key)
+            await self.database.write(object_rows.mark_deleted, key)
 
-    async def bury(self, key: str, last: bool) -> None:
+    async def delete_object(self, key: str, last: bool) -> None:
         """Delete an object that nobody wants, the `last` time with its row; one that cannot be is tried again later."""
         await self.lease.fresh(FRESH_WITHIN_S)
         try:
             await asyncio.to_thread(self.storage.delete, key)
         except ContinuoError as error:
             log.warning("object not deleted; it is tried again", extra={"key": key, "code": error.code})
-            await self.database.write(object_rows.postpone_orphan, key)
+            await self.database.write(object_rows.postpone_deletion, key)
             raise
-        await self.database.write(object_rows.forget_object if last else object_rows.note_deleted, key)
+        await self.database.write(object_rows.remove_tombstone if last else object_rows.mark_deleted, key)
 
     async def events(self, owner: str, job_id: str, after: int, idle_s: float = 15.0) -> AsyncIterator[EventRow | None]:
         """The job's events from number `after` + 1 on, ending with `completed`; None after `idle_s` of quiet."""
@@ -340,7 +340,7 @@ class Jobs:
                     if await self.database.read(event_rows.last_seq, job_id) > after:
                         continue
                     return  # all was seen before, or the job was deleted
-                await happens(changed, min(5.0, idle_s))
+                await wait_for(changed, min(5.0, idle_s))
                 if time.monotonic() - quiet_since >= idle_s:
                     quiet_since = time.monotonic()
                     yield None

@@ -1,4 +1,4 @@
-"""Attempts: a place at the model, its record in the job's row, the call to a replica, another one when that is lost."""
+"""Attempts: a place at the model, a record in the row of the job, the call to a replica, a retry when that is lost."""
 
 import asyncio
 import time
@@ -42,8 +42,8 @@ class Attempts:
     async def make(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
         """Make a candidate, at a place of its model, in as many attempts as it takes. Raises ReplicaLost."""
         row = job.row
-        if reserved := job.place == plan.model:
-            job.place = None
+        if reserved := job.reserved_at == plan.model:
+            job.reserved_at = None
         async with self.places[plan.model].take(row.id, row.owner, row.priority, reserved=reserved):
             while True:
                 losses = job.losses
@@ -61,7 +61,7 @@ class Attempts:
                         raise ReplicaLost(text) from None
                 else:
                     if len(plan.candidates) > 1:  # its end, which tells of them all, may be far
-                        self.persistence.write(job, partial(object_rows.store_object, item=made.stored()))
+                        self.persistence.write(job, partial(object_rows.mark_stored, item=made.stored()))
                     return made
 
     async def _begin(self, job: Running, plan: Plan) -> None:
@@ -72,18 +72,18 @@ class Attempts:
                 return
             await self.lease.fresh()
             row = job.change(job.row.begin_attempt(model, self.lease.time()))
-            job.taken = False
+            job.has_replica = False
             event = Event(job.next_seq(), "started", {"attempt": len(row.attempts), "model": model})
-            if job.claim.held and model in job.noted and not row.webhook:
+            if job.claim.held and model in job.pending_objects and not row.webhook:
                 self.persistence.save(job, job_rows.BEGUN, event)
                 return
-            job.noted[model] = makes(row.id, plan)
-            await self.persistence.begin(job, event, job.noted[model])
+            job.pending_objects[model] = pending_objects(row.id, plan)
+            await self.persistence.begin(job, event, job.pending_objects[model])
 
     async def _call(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
         row = job.row
         key = object_key(candidate.key, row.id)
-        job.tried.add(key)
+        job.requested_keys.add(key)
         work = Work(
             row.id,
             row.request_id,
@@ -96,10 +96,10 @@ class Attempts:
         stream = self.handles[plan.model].run(work)
         try:
             async with asyncio.timeout(None) as start:
-                with self._expecting(plan.model, start) as arrived:
+                with self._start_timeout(plan.model, start) as arrived:
                     async for kind, data in stream:
                         arrived()
-                        job.taken = True
+                        job.has_replica = True
                         if kind == "progress":
                             self._report(job, data)
                         elif kind == "output":
@@ -116,7 +116,7 @@ class Attempts:
         raise GenerationFailed("the replica ended without an answer")
 
     @contextmanager
-    def _expecting(self, model: str, start: asyncio.Timeout) -> Iterator[Callable[[], object]]:
+    def _start_timeout(self, model: str, start: asyncio.Timeout) -> Iterator[Callable[[], object]]:
         """Lets `start` run out when the model has no replica for as long as it may take to come up.
 
         Where replicas live that are busy, the call waits for one. Yields what to call when the call has arrived.
@@ -159,6 +159,6 @@ class Attempts:
         self.persistence.save(job, ("progress",), Event(job.next_seq(), "progress", data))
 
 
-def makes(job_id: str, plan: Plan) -> Sequence[Stored]:
+def pending_objects(job_id: str, plan: Plan) -> Sequence[Stored]:
     """What a job may store by this plan."""
     return [Stored(object_key(item.key, job_id), item.key) for item in plan.candidates]

@@ -1,4 +1,4 @@
-"""How an accepted job runs, from its start to its end.
+"""How an accepted job runs, from its start to its end: deadline, cancel, fallback models.
 
     run -> _serve (model, then its fallbacks) -> Flights.result (made before? in flight?) -> Attempts.make (place, call)
 
@@ -23,7 +23,7 @@ from serve_app.errors import (
     ReplicaLost,
     ResourceExhausted,
 )
-from serve_app.jobs.attempts import MAX_LOSSES, Attempts, makes
+from serve_app.jobs.attempts import MAX_LOSSES, Attempts, pending_objects
 from serve_app.jobs.catalogue import Candidate, Catalogue, Plan
 from serve_app.jobs.flights import Flights
 from serve_app.jobs.persistence import Persistence
@@ -63,16 +63,16 @@ class Execution:
         job = self.running.setdefault(job.row.id, job)
         if job.task is None:
             job.losses = job.row.outcomes("replica_lost")
-            job.task = _apart(self._run(job), job.row.id)
-            job.task.add_done_callback(partial(self._never_ran, job))
+            job.task = _detached(self._run(job), job.row.id)
+            job.task.add_done_callback(partial(self._end_unstarted, job))
         return job.task
 
-    def _never_ran(self, job: Running, task: "asyncio.Task[JobRow]") -> None:
+    def _end_unstarted(self, job: Running, task: "asyncio.Task[JobRow]") -> None:
         """A task that is cancelled before its first step never sees it: the job is ended by another one."""
         if not task.cancelled() or job.ending:
             return
-        if job.cancel_asked:
-            job.task = _apart(self._end(job, failure(job.row, JobCanceled("cancelled")), []), job.row.id)
+        if job.cancel_requested:
+            job.task = _detached(self._end(job, failure(job.row, JobCanceled("cancelled")), []), job.row.id)
         elif job.lost:
             self._forget(job)
 
@@ -83,9 +83,10 @@ class Execution:
                 return
             await asyncio.wait({known.task})
         seq = await self.database.read(event_rows.last_seq, row.id)
-        made = await self.database.read(object_rows.made_by, row.id)
+        made = await self.database.read(object_rows.stored_by, row.id)
         earlier = {
-            address: Made(address, told["output"], told["facts"], {}, cached=False) for address, told in made.items()
+            address: Made(address, stored["output"], stored["facts"], {}, cached=False)
+            for address, stored in made.items()
         }
         self.start(Running(row, job_rows.claim_of(row), seq, earlier=earlier))
 
@@ -99,21 +100,21 @@ class Execution:
             return ()
         job.hold(job.claim.taken())
         job.change(job.row.begin_attempt(plan.model, row.created_at))
-        job.place, job.seq = plan.model, 2
-        job.noted[plan.model] = makes(row.id, plan)
-        return job.noted[plan.model]
+        job.reserved_at, job.seq = plan.model, 2
+        job.pending_objects[plan.model] = pending_objects(row.id, plan)
+        return job.pending_objects[plan.model]
 
-    def give_back(self, job: Running) -> None:
+    def release_reserved(self, job: Running) -> None:
         """Give back a reserved place that was not taken."""
-        if job.place is not None:
-            self.slots[job.place].release(job.row.id, job.row.owner)
-            job.place = None
+        if job.reserved_at is not None:
+            self.slots[job.reserved_at].release(job.row.id, job.row.owner)
+            job.reserved_at = None
 
     def cancel(self, job_id: str) -> None:
         """Stop a job that runs or waits here."""
         job = self.running.get(job_id)
-        if job is not None and job.task is not None and not job.cancel_asked and not job.ending:
-            job.cancel_asked = True
+        if job is not None and job.task is not None and not job.cancel_requested and not job.ending:
+            job.cancel_requested = True
             job.task.cancel()
 
     def position(self, row: JobRow) -> int | None:
@@ -129,21 +130,21 @@ class Execution:
         if row.status == "queued":
             return "place"
         job = self.running.get(row.id)
-        return "replica" if row.status == "running" and job is not None and not job.taken else None
+        return "replica" if row.status == "running" and job is not None and not job.has_replica else None
 
     async def _run(self, job: Running) -> JobRow:
         logs.job_id.set(job.row.id)
         logs.request_id.set(job.row.request_id)
         made: list[Made] = []
         try:
-            check_worth(job.row)
+            check_runnable(job.row)
             async with asyncio.timeout(max(0.0, job.row.deadline - self.lease.time())):
                 made = ranked(await self._serve(job))
             last = success(job.row, made)
         except TimeoutError:
             last = failure(job.row, DeadlineExceeded("the deadline passed before the job was done"))
         except asyncio.CancelledError:
-            if not job.cancel_asked and not job.lost:
+            if not job.cancel_requested and not job.lost:
                 if not self.closing:  # by nobody that should: its row is found without a task, and freed
                     self.running.pop(job.row.id, None)
                 raise
@@ -159,7 +160,7 @@ class Execution:
 
     def _forget(self, job: Running) -> JobRow:
         """Another process runs the job: it is not ours to end."""
-        self.give_back(job)
+        self.release_reserved(job)
         self.running.pop(job.row.id, None)
         logs.log.info("job left to another process", extra={"holder": job.claim.holder})
         self.watchers.notify(job.row.id)
@@ -167,7 +168,7 @@ class Execution:
 
     async def _end(self, job: Running, last: JobRow, made: list[Made]) -> JobRow:
         job.ending = True
-        self.give_back(job)
+        self.release_reserved(job)
         ending = self.persistence.ending(job, last, made)
         try:
             delivery = await self.persistence.end(job, ending)
@@ -176,7 +177,9 @@ class Execution:
         except ObjectGone:  # what it found was deleted since: it makes its own
             self.running.pop(job.row.id, None)
             row = job.row.replace(attempts=ending.row.attempts)
-            return await self.start(Running(row, job.claim, job.seq, noted=job.noted, tried=job.tried))
+            return await self.start(
+                Running(row, job.claim, job.seq, pending_objects=job.pending_objects, requested_keys=job.requested_keys)
+            )
         except ContinuoError:
             raise
         except Exception:  # the edge of the ingress: a defect of ours must not leave a job without an end
@@ -241,14 +244,14 @@ class Execution:
         """Stop everything that runs here without a word about it: others have it, or will."""
         jobs = list(self.running.values())
         for job in jobs:
-            job.lose()
+            job.abandon()
         for job in jobs:
             if job.task is not None:
                 with suppress(asyncio.CancelledError):
                     await job.task
 
 
-def check_worth(row: JobRow) -> None:
+def check_runnable(row: JobRow) -> None:
     """Raise why a job is not to be run (again): somebody asked to stop it, or it has ended too many processes."""
     if row.cancel_requested:
         raise JobCanceled("cancelled")
@@ -257,7 +260,7 @@ def check_worth(row: JobRow) -> None:
             raise ReplicaLost(f"a process that ran this job died {MAX_LOSSES} times under it ({outcome})")
 
 
-def _apart(work: Coroutine[Any, Any, JobRow], name: str) -> "asyncio.Task[JobRow]":
+def _detached(work: Coroutine[Any, Any, JobRow], name: str) -> "asyncio.Task[JobRow]":
     """A task that belongs to no request: Ray cancels what was called in the context of one whose client hangs up."""
     return asyncio.create_task(work, name=name, context=contextvars.Context())
 

@@ -56,12 +56,12 @@ class Flights:
         earlier = job.earlier.get(address)
         if earlier is not None and await asyncio.to_thread(self.storage.stat, earlier.output["key"]) is not None:
             return earlier
-        return None if job.fresh else await self.cached(address, job.row.owner)
+        return None if job.seed_was_drawn else await self.cached(address, job.row.owner)
 
     async def cached(self, address: str, owner: str) -> Made | None:
         """A candidate that was made before, after a look that its object is still there."""
         whose = None if self.cache.shared else owner
-        found = await self.database.read(object_rows.find_made, address, whose)
+        found = await self.database.read(object_rows.find_stored, address, whose)
         if found is None:
             return None
         key, made = found
@@ -70,6 +70,6 @@ class Flights:
         except StorageUnavailable:
             return None  # no reason to fail an accepted job: it makes its own
         if there is None:
-            await self.database.write(object_rows.lose_object, key)
+            await self.database.write(object_rows.mark_lost, key)
             return None
         return Made(address, made["output"], made["facts"], {}, cached=True).shared()

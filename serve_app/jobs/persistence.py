@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Persistence:
     """The only writer of the rows of jobs that run in this process.
 
-    `plan_webhook` gives what to write beside an event of a job; `told` is called when such a delivery was planned.
+    `plan_webhook` gives what plans a delivery in an event's transaction; `on_delivery_planned` is called afterwards.
     """
 
     def __init__(
@@ -29,17 +29,17 @@ class Persistence:
         database: Database,
         lease: Lease,
         watchers: Watchers,
-        plan_webhook: Callable[[JobRow, str], job_rows.Also | None],
-        told: Callable[[], None],
+        plan_webhook: Callable[[JobRow, str], job_rows.PlanDelivery | None],
+        on_delivery_planned: Callable[[], None],
     ) -> None:
         self.database, self.lease, self.watchers = database, lease, watchers
-        self.plan_webhook, self.told = plan_webhook, told
+        self.plan_webhook, self.on_delivery_planned = plan_webhook, on_delivery_planned
 
-    async def begin(self, job: Running, event: Event, makes: Sequence[Stored]) -> None:
+    async def begin(self, job: Running, event: Event, pending: Sequence[Stored]) -> None:
         """Claim a job that waited, or note that it begins with another model. Raises ClaimLost."""
         if job.writes:
             await asyncio.wait(job.writes)
-        beginning = Beginning(job.row, event, makes, self.plan_webhook(job.row, "started"))
+        beginning = Beginning(job.row, event, pending, self.plan_webhook(job.row, "started"))
         begin = partial(self.database.write, job_rows.begin_job, job.claim, beginning)
         delivery = await until_available(begin)
         job.hold(job.claim if job.claim.held else job.claim.taken())
@@ -60,7 +60,7 @@ class Persistence:
             try:
                 await until_available(partial(self.database.write, statement))
             except ClaimLost:
-                job.lose()
+                job.abandon()
             self.watchers.notify(job.row.id)
 
         job.writes = [*(task for task in job.writes if not task.done()), asyncio.create_task(write())]
@@ -80,20 +80,20 @@ class Persistence:
             for place, item in enumerate(made)
         ]
         log.append(Event(job.next_seq(), "completed", {}))
-        noted = {item.key for makes in job.noted.values() for item in makes}
-        handed_out = {item.output["key"] for item in made}
+        pending = {item.key for items in job.pending_objects.values() for item in items}
+        outputs = {item.output["key"] for item in made}
         return Ending(
             row,
             [item.stored() for item in made],
             log,
             used=used_by(row, made, now) if made else None,
-            untried=sorted(noted - job.tried),
-            leftovers=job.claim.number > int(job.claim.held) or not noted <= handed_out,  # or of an earlier life
-            also=self.plan_webhook(row, "completed"),
+            unrequested=sorted(pending - job.requested_keys),
+            leftovers=job.claim.number > int(job.claim.held) or not pending <= outputs,  # or of an earlier life
+            plan_delivery=self.plan_webhook(row, "completed"),
         )
 
     def announce(self, job_id: str, delivery_id: str | None = None) -> None:
         """Wake those who watch a job, and what delivers webhooks when one was planned."""
         self.watchers.notify(job_id)
         if delivery_id is not None:
-            self.told()
+            self.on_delivery_planned()

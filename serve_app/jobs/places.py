@@ -43,7 +43,7 @@ class Slots:
 
     def reserve(self, job_id: str, owner: str) -> bool:
         """Hold a place for somebody who will `take` it in a moment, or `release` it; False when there is none free."""
-        if self.waiting or self.busy >= self.capacity or not self._may_enter(job_id):
+        if self.waiting or self.busy >= self.capacity or not self._is_admitted(job_id):
             return False
         self._hold(job_id, owner, 1)
         return True
@@ -59,7 +59,7 @@ class Slots:
             if not counts[name]:
                 del counts[name]
 
-    def _may_enter(self, job_id: str) -> bool:
+    def _is_admitted(self, job_id: str) -> bool:
         """When closed, only jobs that have begun get further places: they could not end otherwise."""
         return not self.closed or job_id in self.jobs
 
@@ -91,7 +91,7 @@ class Slots:
     def _grant(self) -> None:
         self.waiting = [item for item in self.waiting if not item.granted.done()]
         while self.busy < self.capacity:
-            fitting = [item for item in self.waiting if self._may_enter(item.job_id)]
+            fitting = [item for item in self.waiting if self._is_admitted(item.job_id)]
             if not fitting:
                 return
             chosen = min(fitting, key=self._rank)

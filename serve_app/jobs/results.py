@@ -12,7 +12,7 @@ from serve_app.records.rows import JobRow, Json, UsageRow
 
 @dataclass(frozen=True)
 class Made:
-    """A candidate's result: facts of the stored object, what the model told, seconds spent, whether it was there."""
+    """A candidate's result: facts of the stored object, facts of the making, seconds spent, whether it was there."""
 
     address: str
     output: Json
@@ -23,8 +23,8 @@ class Made:
 
     def shared(self) -> "Made":
         """The same for another job."""
-        told = {name: value for name, value in self.facts.items() if name != "fallback"}
-        return Made(self.address, self.output, told, {}, cached=True, own=False)
+        facts = {name: value for name, value in self.facts.items() if name != "fallback"}
+        return Made(self.address, self.output, facts, {}, cached=True, own=False)
 
     def stored(self) -> Stored:
         """Its object."""

@@ -39,16 +39,17 @@ class Running:
     claim: Claim
     seq: int = 1
     plan: Plan | None = None  # its check against its model, if this process made it
-    fresh: bool = False  # its seed was just drawn, so storage cannot hold its result
+    seed_was_drawn: bool = False  # just now, so storage cannot hold its result
     earlier: Mapping[str, Made] = field(default_factory=dict)  # what it made in an earlier life, by content address
-    place: str | None = None  # the model at which a place is reserved for its first candidate
-    noted: dict[str, Sequence[Stored]] = field(default_factory=dict)  # by model, what the database knows it may store
-    tried: set[str] = field(default_factory=set)  # keys that a replica was asked to store
-    taken: bool = False  # a replica has its attempt
+    reserved_at: str | None = None  # the model at which a place is reserved for its first candidate
+    # By model, the objects that the database knows it may store: they are `pending` there before a replica is asked.
+    pending_objects: dict[str, Sequence[Stored]] = field(default_factory=dict)
+    requested_keys: set[str] = field(default_factory=set)  # of objects that a replica was asked to store
+    has_replica: bool = False  # its attempt has reached one
     task: "asyncio.Task[JobRow] | None" = None
     losses: int = 0
     last_progress: float = field(default_factory=time.monotonic)
-    cancel_asked: bool = False
+    cancel_requested: bool = False
     lost: bool = False  # its claim went to another process: nothing more is written
     ending: bool = False  # how it ended is decided and being written
     writes: list["asyncio.Task[None]"] = field(default_factory=list)
@@ -64,7 +65,7 @@ class Running:
         self.claim = claim
         self.change(self.row.replace(holder=claim.holder, queue_holder=None, claim=claim.number))
 
-    def lose(self) -> None:
+    def abandon(self) -> None:
         """Stop, because another process runs the job by now; nothing more of it is written here."""
         self.lost = True
         if self.task is not None and not self.ending:

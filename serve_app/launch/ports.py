@@ -14,18 +14,18 @@ UNASKED_PORTS = range(30_000, 32_768)
 
 def check_port(host: str, port: int) -> None:
     """Raise ConfigError when something listens there already."""
-    with _taken_told(host, port):
+    with _port_errors(host, port):
         bind(host, port).close()
 
 
 def hold_port(host: str, port: int) -> socket.socket:
     """The address, kept from everybody but the ingress, which listens there seconds later. Raises as `check_port`."""
-    with _taken_told(host, port):
+    with _port_errors(host, port):
         return bind(host, port, shared=True)
 
 
 @contextmanager
-def _taken_told(host: str, port: int) -> Iterator[None]:
+def _port_errors(host: str, port: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:

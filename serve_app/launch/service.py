@@ -168,7 +168,7 @@ def start(args: Args, launch: Launch, scratch: Path, stop: Stop) -> None:
     imports = threading.Thread(target=import_module, args=("serve_app.app",), name="imports")
     imports.start()  # while Ray's first processes come up
     try:
-        with told_in_a_line():
+        with one_line_errors():
             start_ray(args, launch, scratch, stop)
             imports.join()
             deploy(launch, stop)
@@ -199,7 +199,7 @@ def local_url(launch: Launch) -> str:
 
 
 @contextmanager
-def told_in_a_line() -> Iterator[None]:
+def one_line_errors() -> Iterator[None]:
     """Turns what Ray raises while it starts or deploys into a ConfigError."""
     import ray
 

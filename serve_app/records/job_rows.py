@@ -18,12 +18,12 @@ from serve_app.records import tables
 from serve_app.records.database import Prepared
 from serve_app.records.event_rows import add_events
 from serve_app.records.leases import Claim, ClaimLost, check_holding, now
-from serve_app.records.object_rows import Stored, bury, delete_unused, hand_out, plan_objects
+from serve_app.records.object_rows import Stored, mark_pending, orphan_leftovers, orphan_unused, reference_objects
 from serve_app.records.rows import Column, DeliveryRow, Event, IdempotencyRow, JobRow, Json, UsageRow
 from serve_app.records.states import FINISHED, UNFINISHED
 from serve_app.records.tables import deliveries, events, idempotency, jobs, objects, outputs, usage
 
-Also = Callable[[sa.Connection], str]  # what belongs to the same moment; returns the id of a planned delivery
+PlanDelivery = Callable[[sa.Connection], str]  # in the same transaction; returns the id of the delivery
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -68,8 +68,8 @@ class KeyTaken(Exception):
 
 
 @dataclass(frozen=True)
-class Room:
-    """How many accepted and unfinished jobs there may be, of all and of one owner; None: counted by the caller."""
+class QueueLimits:
+    """How many accepted and unfinished jobs there may be, of all and of one owner."""
 
     total: int
     of_owner: int
@@ -77,7 +77,10 @@ class Room:
 
 
 def write_claimed(c: sa.Connection, job_id: str, claim: Claim, values: Mapping[str, Any]) -> None:
-    """Change a job that this claim is for. Raises ClaimLost."""
+    """Change a job that this claim is for. Raises ClaimLost.
+
+    Only the holder of the claim writes a row that runs or waits: no row hit means that another process has it by now.
+    """
     named = {"of_job": job_id, "of_claim": claim.number, "of_holder": claim.holder}
     if not _changing(claim.held, tuple(values))(c, {**named, **values}).rowcount:
         raise ClaimLost(job_id)
@@ -88,15 +91,15 @@ def accept_job(
     row: JobRow,
     key: IdempotencyRow | None,
     *,
-    makes: Sequence[Stored] = (),
-    room: Room | None = None,
+    pending: Sequence[Stored] = (),
+    limits: QueueLimits | None = None,
     ending: "Ending | None" = None,
 ) -> str | None:
     """Accept a job: its row, its first events, its idempotency key, what it will store, even its end (then `row` has
     ended already).
 
-    Returns the id of a planned delivery. Raises KeyTaken, Overloaded when there is no `room`, ObjectGone,
-    ClaimLost when this process holds nothing any more.
+    Returns the id of a planned delivery. Raises KeyTaken, Overloaded over the `limits` (None: the caller has counted),
+    ObjectGone, ClaimLost when this process holds nothing any more.
     """
     if key is not None:
         taken = find_key(c, key.owner, key.key)
@@ -105,19 +108,19 @@ def accept_job(
         mine = (idempotency.c.owner == key.owner, idempotency.c.key == key.key)
         c.execute(sa.delete(idempotency).where(*mine, idempotency.c.expires_at <= now()))
         c.execute(sa.insert(idempotency), asdict(key))
-    if room is not None:
-        _admit(c, row.owner, room)
+    if limits is not None:
+        _admit(c, row.owner, limits)
     claim = claim_of(row)
     check_holding(c, claim.holder)
     log = [Event(1, "queued", {})]
     if ending is not None:
         _JOB(c, ending.row.replace(holder=None, queue_holder=None).columns())
-        return _hand_over(c, ending, log)
+        return _write_end(c, ending, log)
     _JOB(c, row.columns())
     if row.attempts:
         log.append(Event(2, "started", {"attempt": 1, "model": row.model_used}))
     add_events(c, row.id, row.owner, log, row.created_at)
-    plan_objects(c, row, makes)
+    mark_pending(c, row, pending)
     return None
 
 
@@ -128,16 +131,18 @@ def claim_of(row: JobRow) -> Claim:
     return Claim(row.holder, row.claim, held=True)
 
 
-def _admit(c: sa.Connection, owner: str, room: Room) -> None:
+def _admit(c: sa.Connection, owner: str, limits: QueueLimits) -> None:
     """Count over all processes, one acceptance at a time."""
     if c.dialect.name == "postgresql":
         c.execute(sa.text("SELECT pg_advisory_xact_lock(7203662)"))
     unfinished = sa.select(sa.func.count()).select_from(jobs).where(sa.text(tables.UNFINISHED))
     total = c.execute(unfinished).scalar_one()
     mine = c.execute(unfinished.where(jobs.c.owner == owner)).scalar_one()
-    if total >= room.total or mine >= room.of_owner:
-        text = f"{total} jobs are accepted and unfinished (limit {room.total}), {mine} of them yours ({room.of_owner})"
-        raise Overloaded(text, retry_after_s=room.retry_after_s)
+    if total >= limits.total or mine >= limits.of_owner:
+        text = (
+            f"{total} jobs are accepted and unfinished (limit {limits.total}), {mine} of them yours ({limits.of_owner})"
+        )
+        raise Overloaded(text, retry_after_s=limits.retry_after_s)
 
 
 @dataclass(frozen=True)
@@ -146,8 +151,8 @@ class Beginning:
 
     row: JobRow
     event: Event
-    makes: Sequence[Stored]
-    also: Also | None = None
+    pending: Sequence[Stored]
+    plan_delivery: PlanDelivery | None = None
 
 
 BEGUN: tuple[Column, ...] = ("progress", "status", "started_at", "attempts", "model_used", "facts")
@@ -160,9 +165,9 @@ def begin_job(c: sa.Connection, claim: Claim, beginning: Beginning) -> str | Non
         check_holding(c, claim.holder)
         taken = {"holder": claim.holder, "queue_holder": None, "claim": claim.number + 1}
     write_claimed(c, row.id, claim, {**row.only(BEGUN), **taken})
-    plan_objects(c, row, beginning.makes)
+    mark_pending(c, row, beginning.pending)
     add_events(c, row.id, row.owner, [beginning.event], row.attempts[-1].started_at)
-    return beginning.also(c) if beginning.also is not None else None
+    return beginning.plan_delivery(c) if beginning.plan_delivery is not None else None
 
 
 def find_key(c: sa.Connection, owner: str, key: str) -> IdempotencyRow | None:
@@ -248,19 +253,19 @@ def request_delete(c: sa.Connection, job_id: str) -> None:
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a job: its row as it is then, its outputs, its last events, what it was counted as, what else belongs
-    to it.
+    """The end of a job: its row as it is then, its outputs, its last events, its usage, the delivery that tells of it.
 
-    `untried` are keys that it noted and never began to store; `leftovers`: it may have noted more than it hands out.
+    `unrequested` are keys of pending objects that no replica was asked for; `leftovers`: there may be objects that are
+    no outputs.
     """
 
     row: JobRow
     made: Sequence[Stored]
     log: Sequence[Event]
     used: UsageRow | None = None
-    untried: Sequence[str] = ()
+    unrequested: Sequence[str] = ()
     leftovers: bool = True
-    also: Also | None = None
+    plan_delivery: PlanDelivery | None = None
 
 
 _ENDED: tuple[Column, ...] = ("status", "error", "cached", "facts", "metrics", "attempts", "model_used")
@@ -275,14 +280,14 @@ def finish_job(c: sa.Connection, claim: Claim, ending: Ending) -> str | None:
     # The last report may have come too soon after another one for an event of its own.
     names = (*_ENDED, "progress") if ending.row.status == "succeeded" else _ENDED
     write_claimed(c, ending.row.id, claim, {**ending.row.only(names), "holder": None, "queue_holder": None})
-    return _hand_over(c, ending)
+    return _write_end(c, ending)
 
 
-def _hand_over(c: sa.Connection, ending: Ending, before: Sequence[Event] = ()) -> str | None:
+def _write_end(c: sa.Connection, ending: Ending, before: Sequence[Event] = ()) -> str | None:
     """What an end brings beside the row: outputs, events (those `before` the end too), usage."""
     job_id, owner = ending.row.id, ending.row.owner
     if ending.made:
-        hand_out(c, ending.made)
+        reference_objects(c, ending.made)
         _OUTPUT(
             c,
             [
@@ -298,11 +303,11 @@ def _hand_over(c: sa.Connection, ending: Ending, before: Sequence[Event] = ()) -
             ],
         )
     if ending.leftovers:
-        bury(c, job_id, [item.key for item in ending.made], ending.untried)
+        orphan_leftovers(c, job_id, [item.key for item in ending.made], ending.unrequested)
     add_events(c, job_id, owner, [*before, *ending.log], ending.row.completed_at or 0.0)
     if ending.used is not None:
         _count(c, ending.used)
-    return ending.also(c) if ending.also is not None else None
+    return ending.plan_delivery(c) if ending.plan_delivery is not None else None
 
 
 def _count(c: sa.Connection, used: UsageRow) -> None:
@@ -318,7 +323,7 @@ def delete_job(c: sa.Connection, job_id: str) -> list[str]:
     for table in (outputs, events, deliveries, idempotency):
         c.execute(sa.delete(table).where(table.c.job_id == job_id))
     c.execute(sa.delete(jobs).where(jobs.c.id == job_id))
-    return delete_unused(c, keys)
+    return orphan_unused(c, keys)
 
 
 def to_remove(c: sa.Connection, limit: int = 100) -> list[str]:
@@ -333,7 +338,7 @@ def finished_before(c: sa.Connection, moment: float, limit: int = 100) -> list[s
     return list(c.execute(query.limit(limit)).scalars())
 
 
-def sweep_keys(c: sa.Connection) -> None:
+def delete_expired_keys(c: sa.Connection) -> None:
     """Forget idempotency keys that are over."""
     c.execute(sa.delete(idempotency).where(idempotency.c.expires_at < now()))
 

@@ -18,7 +18,7 @@ _ABANDONED = (sa.text(tables.ABANDONED),)
 
 
 @dataclass(frozen=True)
-class Seen:
+class Polled:
     """What concerns a process, as the database tells it now and then."""
 
     processes: int  # that have a lease
@@ -28,14 +28,14 @@ class Seen:
     abandoned: bool  # there are queued jobs in nobody's memory
 
 
-def look(c: sa.Connection, me: str, by_time: bool) -> Seen:
+def poll(c: sa.Connection, me: str, by_time: bool) -> Polled:
     """What other processes want of this one. Not `by_time`: leases that are over are not its to end."""
     leases = c.execute(sa.select(holders, (holders.c.lease_until < now()).label("over"))).fetchall()
     mine = (jobs.c.status == "running", jobs.c.holder == me)
     cancels = c.execute(sa.select(jobs.c.id).where(*mine, jobs.c.cancel_requested)).scalars().all()
     # Ordered as the index of these rows is: for any of them PostgreSQL would read the table.
     abandoned = sa.select(jobs.c.id).where(*_ABANDONED).order_by(jobs.c.priority, jobs.c.id).limit(1)
-    return Seen(
+    return Polled(
         processes=len(leases),
         reapable=any(item.id != me and ((by_time and item.over) or is_dead(item.process)) for item in leases),
         draining=any(item.id == me and item.draining for item in leases),
@@ -44,7 +44,7 @@ def look(c: sa.Connection, me: str, by_time: bool) -> Seen:
     )
 
 
-def named(c: sa.Connection, me: str) -> list[str]:
+def assigned(c: sa.Connection, me: str) -> list[str]:
     """The jobs whose rows say that this process runs them or has them in its queue."""
     running = sa.select(jobs.c.id).where(jobs.c.holder == me)
     waiting = sa.select(jobs.c.id).where(*_WAITING, jobs.c.queue_holder == me)
@@ -68,7 +68,7 @@ def steal(c: sa.Connection, me: str, model: str, limit: int) -> list[JobRow]:
     return _move(c, me, others, limit)
 
 
-def has_stealable(c: sa.Connection, me: str, model: str) -> bool:
+def can_steal(c: sa.Connection, me: str, model: str) -> bool:
     """Whether a queued job of a model waits in another process."""
     others = sa.select(jobs.c.id).where(*_WAITING, jobs.c.queue_holder != me, jobs.c.model_used == model)
     return c.execute(others.limit(1)).first() is not None

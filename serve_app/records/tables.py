@@ -119,7 +119,7 @@ objects = Table(
     Column("state", String(8), nullable=False),
     Column("state_at", Float, nullable=False),
     Column("bytes", BigInteger),
-    Column("made", JSON),  # {output, facts}: what a job that finds it is told
+    Column("made", JSON),  # {output, facts}, for a job that finds it
     Index("objects_by_address", "address", "state"),
     Index("objects_by_job", "job_id"),
     Index("objects_deleted", "state_at", **_where(UNWANTED)),

@@ -296,15 +296,15 @@ async def test_an_accepted_job_waits_for_a_database_that_is_away(start: Start, m
         if not refused:
             refused.append(address)
             raise DatabaseUnavailable("the job database does not answer")
-        return find_made(connection, address, *rest)
+        return find_stored(connection, address, *rest)
 
     CountingTone.held.add("patient")
     async with start() as service:
         job = await service.job("patient", model="single", seed=5)
         await service.reach(job, "started")
     CountingTone.held.clear()
-    find_made = object_rows.find_made
-    monkeypatch.setattr(object_rows, "find_made", away_at_first)
+    find_stored = object_rows.find_stored
+    monkeypatch.setattr(object_rows, "find_stored", away_at_first)
     async with start() as service:
         assert (await service.ended(job))["status"] == "succeeded"
     assert refused
@@ -468,7 +468,7 @@ async def test_callers_who_hang_up_while_they_are_accepted_leave_no_job_without_
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
         statuses = sa.select(tables.jobs.c.status).distinct()
-        await until(lambda: not service.runtime.jobs.entering and not service.runtime.execution.running)
+        await until(lambda: not service.runtime.jobs.accepting and not service.runtime.execution.running)
         found = await service.runtime.database.read(lambda c: set(c.execute(statuses).scalars()))
         assert found == {"succeeded"}
 

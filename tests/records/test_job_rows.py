@@ -13,7 +13,7 @@ from serve_app.records import event_rows, job_rows, object_rows, queue_rows, tab
 from serve_app.records.database import Database
 from serve_app.records.job_rows import Change, Ending
 from serve_app.records.leases import ClaimLost, enter
-from serve_app.records.object_rows import ObjectGone, Stored, plan_objects
+from serve_app.records.object_rows import ObjectGone, Stored, mark_pending
 from serve_app.records.rows import Attempt, Event, IdempotencyRow, JobRow, UsageRow
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +52,7 @@ async def put(database: Database, **values: Any) -> JobRow:
 async def end(database: Database, row: JobRow, *keys: str, completed_at: float | None = None) -> None:
     last = replace(row, status="succeeded", completed_at=completed_at or time.time())
     made = [Stored(item, item, {"output": {"key": item, "bytes": 1}, "facts": {}}, 1) for item in keys]
-    await database.write(lambda c: plan_objects(c, row, made))
+    await database.write(lambda c: mark_pending(c, row, made))
     ending = Ending(last, made, [Event(2, "completed", {})])
     await database.write(job_rows.finish_job, job_rows.claim_of(row), ending)
 
@@ -170,8 +170,8 @@ async def test_an_object_lives_as_long_as_a_job_refers_to_it(database: Database)
     await end(database, first, "shared", "own")
     await end(database, second, "shared")
     assert await database.write(job_rows.delete_job, first.id) == ["own"]
-    assert await database.read(object_rows.find_made, "own") is None
-    found = await database.read(object_rows.find_made, "shared")
+    assert await database.read(object_rows.find_stored, "own") is None
+    found = await database.read(object_rows.find_stored, "shared")
     assert found is not None
     assert await database.write(job_rows.delete_job, second.id) == ["shared"]
     third = await put(database)
@@ -180,27 +180,27 @@ async def test_an_object_lives_as_long_as_a_job_refers_to_it(database: Database)
     still = await database.read(job_rows.get_job, third.id)
     assert still is not None
     assert (still.status, still.outputs) == ("queued", ())  # nothing of that end was written
-    assert sorted(await database.read(object_rows.unwanted, 3600.0)) == [("own", False), ("shared", False)]
+    assert sorted(await database.read(object_rows.deletable, 3600.0)) == [("own", False), ("shared", False)]
     for key in ("own", "shared"):
-        await database.write(object_rows.note_deleted, key)
-    assert await database.read(object_rows.unwanted, 3600.0) == []  # a late store may still come
+        await database.write(object_rows.mark_deleted, key)
+    assert await database.read(object_rows.deletable, 3600.0) == []  # a late store may still come
     await database.write(lambda c: c.execute(sa.update(tables.objects).values(state_at=0.0)))
-    assert sorted(await database.read(object_rows.unwanted, 3600.0)) == [("own", True), ("shared", True)]
+    assert sorted(await database.read(object_rows.deletable, 3600.0)) == [("own", True), ("shared", True)]
     for key in ("own", "shared"):
-        await database.write(object_rows.forget_object, key)
-    assert await database.read(object_rows.unwanted, 3600.0) == []
+        await database.write(object_rows.remove_tombstone, key)
+    assert await database.read(object_rows.deletable, 3600.0) == []
     assert await database.write(job_rows.delete_job, "job_none") == []
 
 
 async def test_what_a_job_began_to_store_and_does_not_hand_out_is_left_to_the_sweeper(database: Database) -> None:
     row = await put(database)
     begun = [Stored(name, name) for name in ("tried", "done", "untried", "handed-out")]
-    await database.write(lambda c: plan_objects(c, row, begun))
+    await database.write(lambda c: mark_pending(c, row, begun))
     made = {"output": {"key": "done"}, "facts": {}}
-    await database.write(lambda c: object_rows.store_object(c, Stored("done", "done", made, 3)))
+    await database.write(lambda c: object_rows.mark_stored(c, Stored("done", "done", made, 3)))
     out = Stored("handed-out", "handed-out", {"output": {"key": "handed-out"}, "facts": {}}, 3)
     last = replace(row, status="succeeded", completed_at=1.0)
-    ending = Ending(last, [out], [Event(2, "completed", {})], untried=["untried", "handed-out"])
+    ending = Ending(last, [out], [Event(2, "completed", {})], unrequested=["untried", "handed-out"])
     await database.write(job_rows.finish_job, job_rows.claim_of(row), ending)
 
     def states(c: sa.Connection) -> dict[str, str]:
@@ -212,8 +212,8 @@ async def test_what_a_job_began_to_store_and_does_not_hand_out_is_left_to_the_sw
 async def test_a_lost_object_is_made_again_and_still_told_of(database: Database) -> None:
     row = await put(database)
     await end(database, row, "gone")
-    await database.write(object_rows.lose_object, "gone")
-    assert await database.read(object_rows.find_made, "gone") is None
+    await database.write(object_rows.mark_lost, "gone")
+    assert await database.read(object_rows.find_stored, "gone") is None
     found = await database.read(job_rows.get_job, row.id)
     assert found is not None
     assert [item["key"] for item in found.outputs] == ["gone"]
@@ -291,5 +291,5 @@ async def test_what_is_old_is_found_by_its_end(database: Database) -> None:
     assert await database.read(job_rows.finished_before, 1000.0) == [old.id]
     row = job()
     await database.write(job_rows.accept_job, row, key(row, ends_s=-1))
-    await database.write(job_rows.sweep_keys)
+    await database.write(job_rows.delete_expired_keys)
     assert await database.read(job_rows.find_key, "ada", "k") is None

@@ -88,16 +88,16 @@ def test_a_job_is_freed_when_its_holder_s_lease_is_over(database: Database) -> N
         database.write_now(job_rows.accept_job, row, None)
     assert database.write_now(reap, "holder_b") == []
     expire(database, "holder_a")
-    assert database.read_now(queue_rows.look, "holder_b", True).reapable
+    assert database.read_now(queue_rows.poll, "holder_b", True).reapable
     assert database.write_now(reap, "holder_b") == ["holder_a"]
     found = row_of(database, mine)
     assert (found.status, found.holder, found.queue_holder, found.claim) == ("queued", None, None, 1)
     assert found.attempts[-1].outcome == "ingress_lost"
     assert row_of(database, waits).queue_holder is None
-    assert database.read_now(queue_rows.look, "holder_b", True).abandoned
+    assert database.read_now(queue_rows.poll, "holder_b", True).abandoned
     adopted = database.write_now(queue_rows.adopt, "holder_b", 10)
     assert {row.id for row in adopted} == {mine.id, waits.id}
-    assert not database.read_now(queue_rows.look, "holder_b", True).abandoned
+    assert not database.read_now(queue_rows.poll, "holder_b", True).abandoned
 
 
 def test_one_that_wakes_up_late_writes_nothing(database: Database) -> None:
@@ -197,7 +197,7 @@ def test_a_queued_job_is_taken_by_one_of_many(database: Database) -> None:
     database.write_now(leave, "gone")
     taken = [item.id for me in ("a", "b", "c") for item in database.write_now(queue_rows.adopt, me, 7)]
     assert sorted(taken) == sorted(row.id for row in rows)
-    assert database.read_now(queue_rows.has_stealable, "a", "tone")
+    assert database.read_now(queue_rows.can_steal, "a", "tone")
     stolen = database.write_now(queue_rows.steal, "a", "tone", 2)
     assert len(stolen) == 2
     loser = replace(stolen[0], queue_holder="b")
@@ -265,7 +265,7 @@ def test_who_was_not_steady_itself_takes_nobodys_silence_for_death(database: Dat
     database.write_now(enter, "holder_a", 20.0)
     expire(database, "holder_a")
     assert database.write_now(reap, "holder_b", False) == []
-    assert not database.read_now(queue_rows.look, "holder_b", False).reapable
+    assert not database.read_now(queue_rows.poll, "holder_b", False).reapable
     assert database.write_now(reap, "holder_b", True) == ["holder_a"]
     with lease_of(database, Leases(lease_s=3600.0, renew_s=0.1)) as lease:
         assert not lease.is_steady

@@ -293,7 +293,7 @@ async def test_a_second_start_changes_nothing_and_says_nothing(
     before, sent = rows_of(upgraded.left), len(upgraded.receiver.requests)
     log.lines.clear()
     async with started(upgraded.left, upgraded.receiver) as upgraded:
-        await upgraded.service.runtime.upkeep.attend()
+        await upgraded.service.runtime.upkeep.poll()
         await upgraded.service.runtime.deliveries.deliver()
         await upgraded.service.runtime.upkeep.sweep()
     assert rows_of(upgraded.left) == before
