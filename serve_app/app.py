@@ -247,7 +247,7 @@ class Ingress:
     async def __del__(self) -> None:
         if not hasattr(self, "runtime"):
             return
-        self.runtime.jobs.grace_over.set()  # whoever waits is answered, and asks the next one
+        self.runtime.jobs.end_waits()
         if self.listener is not None and self.listener.serving:
             await self.listener.stop()
         await self.runtime.close()

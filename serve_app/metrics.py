@@ -4,6 +4,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from serve_app.records.rows import JobRow
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 FACTORS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 
@@ -39,23 +41,22 @@ class Metrics:
         self.processes = Gauge("continuo_ingress_processes", "Processes with a lease on jobs", **options)
         self.busy = Gauge("continuo_places_busy", "Pieces of work under way", ["model"], **options)
 
-    def finished(self, row: dict[str, Any]) -> None:
+    def finished(self, row: JobRow) -> None:
         """Count a job that ended."""
-        self.mean_total_s += 0.1 * (row["metrics"]["total_s"] - self.mean_total_s)
-        model, seconds = row["model_used"] or row["model"], row["metrics"]
-        self.requests.labels(model, row["status"]).inc()
+        model, seconds = row.model_used, row.metrics
+        self.mean_total_s += 0.1 * (seconds["total_s"] - self.mean_total_s)
+        self.requests.labels(model, row.status).inc()
         self.queue_s.labels(model).observe(seconds["queue_s"])
         self.total_s.labels(model).observe(seconds["total_s"])
-        if row["cached"]:
+        if row.cached:
             self.cache_hits.labels(model).inc()
-        if row.get("error"):
-            self.failures.labels(model, row["error"]["code"]).inc()
+        if row.error is not None:
+            self.failures.labels(model, row.error["code"]).inc()
         if "run_s" in seconds:
             self.run_s.labels(model).observe(seconds["run_s"])
         if "real_time_factor" in seconds:
             self.factor.labels(model).observe(seconds["real_time_factor"])
-        lost = sum(item["outcome"] == "replica_lost" for item in row["attempts"])
-        if lost:
+        if lost := row.outcomes("replica_lost"):
             self.retries.labels(model).inc(lost)
 
     def expected_wait_s(self) -> float:

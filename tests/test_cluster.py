@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from serve_app.launch.service import free_port
+from serve_app.launch.ports import free_port
 from tests.support.live import ROOT, environment
 
 TOKEN = "0123456789abcdef" * 4

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from serve_app.metrics import Metrics
+from tests.records.test_job_rows import job
 from tests.support.service import LONG, Service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
@@ -53,14 +56,14 @@ async def test_what_waits_shows(service: Service) -> None:
     jobs = [await service.job(**LONG) for _ in range(6)]
     found = await samples(service)
     assert (found["continuo_queue_depth", ("tone",)], found["continuo_places_busy", ("tone",)]) == (2, 4)
-    for job in reversed(jobs):
-        await service.http.post(f"/v1/jobs/{job['id']}/cancel")
+    for waiting in reversed(jobs):
+        await service.http.post(f"/v1/jobs/{waiting['id']}/cancel")
 
 
 async def test_a_refused_caller_is_told_a_time_between_a_second_and_a_minute() -> None:
     metrics = Metrics()
-    row = {"model": "m", "model_used": None, "status": "succeeded", "cached": False, "attempts": []}
+    row = job(status="succeeded")
     for total_s, expected_s in ((0.001, 1), (1000.0, 60)):
         for _ in range(100):
-            metrics.finished({**row, "metrics": {"queue_s": 0.0, "total_s": total_s}})
+            metrics.finished(replace(row, metrics={"queue_s": 0.0, "total_s": total_s}))
         assert metrics.expected_wait_s() == expected_s

@@ -19,7 +19,7 @@ from serve_app.commands.terminal import err, fail, note, print_line
 from serve_app.deliver.image import ImageFormat
 from serve_app.deliver.sound import Format
 from serve_app.errors import ConfigError
-from serve_app.http.schemas import FINISHED
+from serve_app.records.states import FINISHED
 
 RECONNECT_S = 1.0
 _OTHER_ENDINGS = {"ogg": "opus", "jpg": "jpeg", "": "flac"}

@@ -71,7 +71,7 @@ def shown(key: "Key") -> dict[str, Any]:
 @contextmanager
 def opened(config: "Path | None", env_file: "Path | None") -> "Iterator[Database]":
     """The job database of a configuration, migrated, for the time of a block."""
-    from serve_app.launch.service import read_config
+    from serve_app.launch.config_file import read_config
     from serve_app.records.database import Database
 
     load_env_file(env_file)

@@ -9,12 +9,9 @@ from pydantic_core import PydanticCustomError
 from deployments.contract import Frozen
 from serve_app.deliver.image import ImageFormat
 from serve_app.deliver.sound import Format
+from serve_app.records.states import MOST_AT_ONCE, Status
 
-Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
-FINISHED = frozenset({"succeeded", "failed", "canceled"})
-MOST_AT_ONCE = 1000  # jobs in one request
 _JOB_ID = re.compile(r"job_[0-9a-hjkmnp-tv-z]{26}")
-PRIORITY = {"high": 0, "normal": 1, "low": 2}
 
 
 class WebhookRequest(Frozen):

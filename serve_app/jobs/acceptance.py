@@ -17,23 +17,23 @@ from sqlalchemy.exc import IntegrityError
 
 from serve_app.config import Limits, Retention
 from serve_app.errors import ContinuoError, Draining, IdempotencyMismatch, NotFound, Overloaded
-from serve_app.http.schemas import FINISHED, MOST_AT_ONCE, PRIORITY
-from serve_app.jobs.execution import Execution, success
+from serve_app.jobs.execution import Execution
 from serve_app.jobs.plan import Plan
-from serve_app.jobs.running import Made, Running, ranked
-from serve_app.jobs.watching import happens
+from serve_app.jobs.results import Made, ranked, success
+from serve_app.jobs.running import Running
+from serve_app.jobs.watching import wait_for
 from serve_app.logs import log
-from serve_app.records import job_rows, object_rows, queue_rows
-from serve_app.records.database import Database
-from serve_app.records.job_rows import Room, Row
-from serve_app.records.leases import ClaimLost
+from serve_app.records import event_rows, job_rows, object_rows, queue_rows
+from serve_app.records.job_rows import QueueLimits
+from serve_app.records.leases import FRESH_WITHIN_S, ClaimLost
 from serve_app.records.object_rows import ObjectGone
+from serve_app.records.rows import EventRow, IdempotencyRow, JobRow
+from serve_app.records.states import FINISHED, MOST_AT_ONCE, PRIORITY, UNFINISHED
 from serve_app.storage import Storage
 
 POLL_S = 0.25  # how often a job of another ingress replica is looked at
 CANCEL_WITHIN_S = 5.0
 REMOVED_AT_ONCE = 8
-FRESH_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -55,21 +55,34 @@ class Asked:
 class Accepted:
     """An accepted job. `replayed`: it was accepted before under the same Idempotency-Key."""
 
-    row: Row
+    row: JobRow
     replayed: bool = False
 
 
 class Jobs:
     """The jobs of the service as one ingress replica sees them; every method asks for the owner."""
 
-    def __init__(self, database: Database, storage: Storage, execution: Execution) -> None:
-        self.database, self.storage, self.execution = database, storage, execution
-        self.lease = execution.lease
-        self.limits, self.retention = Limits(), Retention()
-        self.processes = 1  # how many of them take jobs
-        self.entering: dict[str, str] = {}  # owners of jobs that are being written
+    def __init__(self, storage: Storage, execution: Execution, limits: Limits, retention: Retention) -> None:
+        self.storage, self.execution = storage, execution
+        self.database, self.lease = execution.database, execution.lease
+        self.limits, self.retention = limits, retention
+        self.accepting: dict[str, str] = {}  # owners of jobs that are being written
         self.draining = asyncio.Event()  # no new jobs
         self.grace_over = asyncio.Event()  # nobody waits for a job any longer
+
+    def apply(self, limits: Limits, retention: Retention) -> None:
+        """Go on with other limits and times."""
+        self.limits, self.retention = limits, retention
+
+    def stop_accepting(self) -> None:
+        """Take no new jobs, and begin none that waits."""
+        self.draining.set()
+        self.execution.slots.close()
+
+    def end_waits(self) -> None:
+        """Answer those who wait for jobs with the jobs as they are; they ask the next process."""
+        self.grace_over.set()
+        self.execution.watchers.notify_all()
 
     async def submit(self, asked: Asked, plan: Plan) -> Accepted:
         """Accept a job. Raises Overloaded, Draining, IdempotencyMismatch; returns when it is durable."""
@@ -78,56 +91,59 @@ class Jobs:
             taken = await self.database.read(job_rows.find_key, asked.owner, asked.idempotency_key)
             if taken is not None:
                 return await self._replay(taken, fingerprint)
-        room = self._admit(asked.owner)
+        limits = self._admit(asked.owner)
         row = self._row(asked, plan)
         key = self._key(asked, fingerprint, row)
         found = await self._from_cache(plan, asked.owner)
-        self.entering[row["id"]] = asked.owner
-        entering = asyncio.create_task(self._enter(row, plan, key, room, found))
-        entering.add_done_callback(partial(self._entered, row["id"]))
-        taken = await asyncio.shield(entering)  # a caller who hangs up now leaves no row without its task
-        return Accepted(row) if taken is None else await self._replay(taken, fingerprint)
+        job = Running(row, self.lease.claim(), plan=plan, seed_was_drawn=not plan.seed_given)
+        self.accepting[row.id] = asked.owner
+        accepting = asyncio.create_task(self._accept(job, plan, key, limits, found))
+        accepting.add_done_callback(partial(self._accepted, row.id))
+        taken = await asyncio.shield(accepting)  # a caller who hangs up now leaves no row without its task
+        return Accepted(job.row) if taken is None else await self._replay(taken, fingerprint)
 
-    def _entered(self, job_id: str, task: "asyncio.Task[Row | None]") -> None:
-        del self.entering[job_id]
+    def _accepted(self, job_id: str, task: "asyncio.Task[IdempotencyRow | None]") -> None:
+        del self.accepting[job_id]
         if not task.cancelled():
-            task.exception()  # told to whoever waits; nobody may
+            task.exception()  # retrieved: the caller may have gone, and asyncio would log it
 
-    async def _enter(self, row: Row, plan: Plan, key: Row | None, room: Room | None, found: list[Made]) -> Row | None:
+    async def _accept(
+        self, job: Running, plan: Plan, key: IdempotencyRow | None, limits: QueueLimits | None, found: list[Made]
+    ) -> IdempotencyRow | None:
         """Write a job and begin to run it; returns the idempotency row that was there before, if one was."""
         if found:
             with suppress(ObjectGone):
-                return await self._enter_ended(row, key, room, found)
-        job = Running(row, self.lease.claim(), plan=plan, fresh=not plan.seed_given)
-        noted = () if row["webhook"] else self.execution.begin_at_once(job, plan)
+                return await self._accept_cached(job, key, limits, found)
+        pending = () if job.row.webhook else self.execution.begin_at_once(job, plan)
         try:
-            written = partial(self.database.write, job_rows.accept_job, row, key, makes=noted, room=room)
-            taken = await self._unless_taken(written, key)
+            written = partial(self.database.write, job_rows.accept_job, job.row, key, pending=pending, limits=limits)
+            taken = await self._unless_key_taken(written, key)
         except BaseException:
-            self.execution.give_back(job)
+            self.execution.release_reserved(job)
             raise
         if taken is None:
             self.execution.start(job)
         else:
-            self.execution.give_back(job)
+            self.execution.release_reserved(job)
         return taken
 
-    async def _enter_ended(self, row: Row, key: Row | None, room: Room | None, found: list[Made]) -> Row | None:
+    async def _accept_cached(
+        self, job: Running, key: IdempotencyRow | None, limits: QueueLimits | None, found: list[Made]
+    ) -> IdempotencyRow | None:
         """Write a job whose outputs are all there already, with its end."""
-        job = Running(row, self.lease.claim())
-        ending = self.execution.persistence.ending(job, success(row, found), found)
+        ended = Running(job.row, job.claim)
+        ending = self.execution.persistence.ending(ended, success(job.row, found), found)
         delivery: list[str | None] = []
 
         async def write() -> None:
-            entered = {name: value for name, value in row.items() if name != "outputs"}
-            delivery.append(await self.database.write(job_rows.accept_job, entered, key, room=room, ending=ending))
+            delivery.append(await self.database.write(job_rows.accept_job, job.row, key, limits=limits, ending=ending))
 
-        taken = await self._unless_taken(write, key)
+        taken = await self._unless_key_taken(write, key)
         if taken is None:
-            self.execution.ended(row, ending, delivery[0])
+            job.change(self.execution.ended(ended, ending, delivery[0]))
         return taken
 
-    async def _unless_taken(self, write: Any, key: Row | None) -> Row | None:
+    async def _unless_key_taken(self, write: Any, key: IdempotencyRow | None) -> IdempotencyRow | None:
         try:
             await write()
         except job_rows.KeyTaken as taken_meanwhile:
@@ -135,20 +151,20 @@ class Jobs:
         except ClaimLost:
             raise Draining("this process is being replaced; ask again", retry_after_s=1) from None
         except IntegrityError:  # PostgreSQL: two transactions met at the same key
-            taken = await self.database.read(job_rows.find_key, key["owner"], key["key"]) if key else None
+            taken = await self.database.read(job_rows.find_key, key.owner, key.key) if key else None
             if taken is None:
                 raise
             return taken
         return None
 
-    def _admit(self, owner: str) -> Room | None:
+    def _admit(self, owner: str) -> QueueLimits | None:
         """Refuse what is over the limits; with several processes the database counts, in the acceptance itself."""
         if self.draining.is_set():
             raise Draining("the service is stopping and takes no new jobs", retry_after_s=10)
         retry_after_s = self.execution.metrics.expected_wait_s()
-        if self.processes > 1:
-            return Room(self.limits.queued_jobs, self.limits.queued_jobs_per_owner, retry_after_s)
-        owners = self.entering | {job_id: job.row["owner"] for job_id, job in self.execution.running.items()}
+        if self.execution.slots.processes > 1:
+            return QueueLimits(self.limits.queued_jobs, self.limits.queued_jobs_per_owner, retry_after_s)
+        owners = self.accepting | {job_id: job.row.owner for job_id, job in self.execution.running.items()}
         total, mine = len(owners), sum(other == owner for other in owners.values())
         if total >= self.limits.queued_jobs or mine >= self.limits.queued_jobs_per_owner:
             text = f"{total} jobs are accepted and unfinished (limit {self.limits.queued_jobs})"
@@ -159,112 +175,95 @@ class Jobs:
         """Every candidate, if all of them are there already: then the job ends at once."""
         if not plan.seed_given:
             return []
-        found = [await self.execution.cached(item.key, owner) for item in plan.candidates]
+        found = [await self.execution.flights.cached(item.key, owner) for item in plan.candidates]
         return ranked([item for item in found if item is not None]) if None not in found else []
 
-    def _row(self, asked: Asked, plan: Plan) -> Row:
+    def _row(self, asked: Asked, plan: Plan) -> JobRow:
         now = self.lease.time()
         deadline_s = min(asked.deadline_s or self.limits.deadline_s, self.limits.deadline_s)
-        return {
-            "id": job_rows.new_id("job"),
-            "owner": asked.owner,
-            "key_id": asked.key_id,
-            "base_url": asked.base_url,
-            "version": 2,
-            "task": plan.task,
-            "model": asked.model,
-            "model_used": plan.model,
-            "planned_model": plan.model,
-            "status": "queued",
-            "priority": PRIORITY[asked.priority],
-            "input": plan.input,
-            "seed": plan.seed,
-            "attempts": [],
-            "progress": None,
-            "error": None,
-            "cached": False,
-            "facts": {},
-            "metrics": {},
-            "webhook": asked.webhook,
-            "deadline": now + deadline_s,
-            "created_at": now,
-            "started_at": None,
-            "completed_at": None,
-            "cancel_requested": False,
-            "delete_requested": False,
-            "holder": None,
-            "queue_holder": self.lease.holder,
-            "claim": 0,
-            "request_id": asked.request_id,
-            "executor": "",
-            "outputs": [],
-            "deliveries": [],
-        }
+        return JobRow(
+            id=job_rows.new_id("job"),
+            owner=asked.owner,
+            key_id=asked.key_id,
+            base_url=asked.base_url,
+            task=plan.task,
+            model=asked.model,
+            model_used=plan.model,
+            planned_model=plan.model,
+            status="queued",
+            priority=PRIORITY[asked.priority],
+            input=plan.input,
+            seed=plan.seed,
+            webhook=asked.webhook,
+            deadline=now + deadline_s,
+            created_at=now,
+            queue_holder=self.lease.holder,
+            request_id=asked.request_id,
+        )
 
-    def _key(self, asked: Asked, fingerprint: str, row: Row) -> Row | None:
+    def _key(self, asked: Asked, fingerprint: str, row: JobRow) -> IdempotencyRow | None:
         if asked.idempotency_key is None:
             return None
-        return {
-            "owner": asked.owner,
-            "key": asked.idempotency_key,
-            "fingerprint": fingerprint,
-            "job_id": row["id"],
-            "expires_at": row["created_at"] + self.retention.idempotency_s,
-        }
+        expires_at = row.created_at + self.retention.idempotency_s
+        return IdempotencyRow(asked.owner, asked.idempotency_key, fingerprint, row.id, expires_at)
 
-    async def _replay(self, taken: Row, fingerprint: str) -> Accepted:
-        if taken["fingerprint"] != fingerprint:
+    async def _replay(self, taken: IdempotencyRow, fingerprint: str) -> Accepted:
+        if taken.fingerprint != fingerprint:
             text = "this Idempotency-Key was used with another request; use a new key"
             raise IdempotencyMismatch(text, [{"pointer": "", "detail": text}])
-        row = await self.database.read(job_rows.get_job, taken["job_id"])
+        row = await self.database.read(job_rows.get_job, taken.job_id)
         if row is None:
             raise NotFound("the job of this Idempotency-Key was deleted")
         return Accepted(row, replayed=True)
 
-    async def get(self, owner: str, job_id: str) -> Row:
+    async def get(self, owner: str, job_id: str) -> JobRow:
         """A job. Raises NotFound, also for another owner's."""
         job = self.execution.running.get(job_id)
         row = await self.database.read(job_rows.get_job, job_id, owner)
         if row is None:
             raise NotFound(f"there is no job '{job_id[:60]}'")
-        if job is not None and row["status"] not in FINISHED:
-            row["progress"] = job.row["progress"]
+        if job is not None and row.status not in FINISHED:
+            row = row.replace(progress=job.row.progress)
         return row
 
     async def list(
         self, owner: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
-    ) -> tuple[list[Row], str | None]:
+    ) -> tuple[list[JobRow], str | None]:
         """A page of jobs, newest first, and the cursor of the next."""
         rows = await self.database.read(
             job_rows.list_jobs, owner, status=status, model=model, limit=limit + 1, before=cursor
         )
-        return rows[:limit], rows[limit - 1]["id"] if len(rows) > limit else None
+        return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
-    async def wait(self, row: Row, timeout_s: float) -> Row:
+    async def wait(self, row: JobRow, timeout_s: float) -> JobRow:
         """The job when it has ended, or as it is after `timeout_s` or when the service stops."""
-        job = self.execution.running.get(row["id"])
         until = time.monotonic() + timeout_s
-        if job is not None and job.task is not None:
-            stopping = asyncio.create_task(self.grace_over.wait())
-            try:
-                await asyncio.wait({job.task, stopping}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                stopping.cancel()
-            if job.row["status"] in FINISHED and not job.row["webhook"]:
-                return job.row
-        with self.execution.watchers.watching(row["id"]) as changed:
+        job = None
+        with self.execution.watchers.watching(row.id) as changed:
             while True:
                 changed.clear()
-                row = await self.get(row["owner"], row["id"])
+                job = self.execution.running.get(row.id, job)
+                row = await self._newest(row, job)
                 left_s = until - time.monotonic()
-                if row["status"] in FINISHED or left_s <= 0 or self.grace_over.is_set():
+                if row.status in FINISHED or left_s <= 0 or self.grace_over.is_set():
                     return row
-                await happens(changed, min(left_s, 1.0))
+                await wait_for(changed, min(left_s, 1.0))
 
-    async def cancel(self, owner: str, job_id: str) -> Row:
+    async def _newest(self, row: JobRow, job: Running | None) -> JobRow:
+        """The job as memory has it, while it runs here and when it ended here; else, or with deliveries, as it is read.
+
+        `job` is the one that ran here when it was last looked for.
+        """
+        if job is not None and not job.row.webhook:
+            runs = self.execution.running.get(row.id) is job and not job.lost
+            if runs or job.row.status in FINISHED:
+                return job.row
+        return await self.get(row.owner, row.id)
+
+    async def cancel(self, owner: str, job_id: str) -> JobRow:
         """Stop a job, whoever runs it; one that has ended stays as it is."""
         row = await self.get(owner, job_id)
-        if row["status"] in FINISHED:
+        if row.status in FINISHED:
             return row
         await self.database.write(job_rows.request_cancel, job_id)
         await self._stop([job_id])
@@ -278,15 +277,15 @@ class Jobs:
 
     async def _end(self, job_ids: Sequence[str]) -> Sequence[str]:
         """Stop those of these jobs that have not ended, and wait a while; returns those that still have not."""
-        left = await self.database.read(job_rows.having_status, job_ids, job_rows.UNFINISHED)
+        left = await self.database.read(job_rows.having_status, job_ids, UNFINISHED)
         with self.execution.watchers.watching(*left) as changed:
             if left:
                 await self._stop(left)
             until = time.monotonic() + CANCEL_WITHIN_S
-            while left := await self.database.read(job_rows.having_status, left, job_rows.UNFINISHED):
+            while left := await self.database.read(job_rows.having_status, left, UNFINISHED):
                 if (left_s := until - time.monotonic()) <= 0:
                     break  # their processes are away or slow; whoever ends them sees what was asked
-                await happens(changed, min(left_s, POLL_S))
+                await wait_for(changed, min(left_s, POLL_S))
                 changed.clear()
         return left
 
@@ -294,10 +293,10 @@ class Jobs:
         """Cancel what runs here; take up what nobody runs, which ends it; others see that it was asked."""
         here = [job for job_id in job_ids if (job := self.execution.running.get(job_id)) is not None]
         for job in here:
-            self.execution.cancel(job.row["id"])
+            self.execution.cancel(job.row.id)
         if tasks := {job.task for job in here if job.task is not None}:
             await asyncio.wait(tasks, timeout=CANCEL_WITHIN_S)
-        if left := set(job_ids) - {job.row["id"] for job in here if not job.lost}:
+        if left := set(job_ids) - {job.row.id for job in here if not job.lost}:
             await asyncio.shield(asyncio.create_task(self._take(sorted(left))))
 
     async def _take(self, job_ids: Sequence[str]) -> None:
@@ -330,40 +329,40 @@ class Jobs:
         for key in await self.database.write(job_rows.delete_job, job_id):
             await self.lease.fresh(FRESH_WITHIN_S)
             await asyncio.to_thread(self.storage.delete, key)
-            await self.database.write(object_rows.note_deleted, key)
+            await self.database.write(object_rows.mark_deleted, key)
 
-    async def bury(self, key: str, last: bool) -> None:
+    async def delete_object(self, key: str, last: bool) -> None:
         """Delete an object that nobody wants, the `last` time with its row; one that cannot be is tried again later."""
         await self.lease.fresh(FRESH_WITHIN_S)
         try:
             await asyncio.to_thread(self.storage.delete, key)
         except ContinuoError as error:
             log.warning("object not deleted; it is tried again", extra={"key": key, "code": error.code})
-            await self.database.write(object_rows.postpone_orphan, key)
+            await self.database.write(object_rows.postpone_deletion, key)
             raise
-        await self.database.write(object_rows.forget_object if last else object_rows.note_deleted, key)
+        await self.database.write(object_rows.remove_tombstone if last else object_rows.mark_deleted, key)
 
-    async def events(self, owner: str, job_id: str, after: int, idle_s: float = 15.0) -> AsyncIterator[Row | None]:
+    async def events(self, owner: str, job_id: str, after: int, idle_s: float = 15.0) -> AsyncIterator[EventRow | None]:
         """The job's events from number `after` + 1 on, ending with `completed`; None after `idle_s` of quiet."""
         await self.get(owner, job_id)
         quiet_since = time.monotonic()
         with self.execution.watchers.watching(job_id) as changed:
             while True:
                 changed.clear()
-                found = await self.database.read(job_rows.events_after, job_id, after)
+                found = await self.database.read(event_rows.events_after, job_id, after)
                 for event in found:
-                    after = event["seq"]
+                    after = event.seq
                     quiet_since = time.monotonic()
                     yield event
-                    if event["type"] == "completed":
+                    if event.type == "completed":
                         return
                 if self.grace_over.is_set():
                     return  # whoever follows asks the next process
                 if not found and not await self.database.read(job_rows.is_unfinished, job_id):
-                    if await self.database.read(job_rows.last_seq, job_id) > after:
+                    if await self.database.read(event_rows.last_seq, job_id) > after:
                         continue
                     return  # all was seen before, or the job was deleted
-                await happens(changed, min(5.0, idle_s))
+                await wait_for(changed, min(5.0, idle_s))
                 if time.monotonic() - quiet_since >= idle_s:
                     quiet_since = time.monotonic()
                     yield None

@@ -1,19 +1,19 @@
 """What a job that runs here writes: in its order, under its claim, and however long the database is away."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from serve_app import logs
-from serve_app.errors import DatabaseUnavailable, StorageFull
-from serve_app.jobs.running import Made, Running, close_attempt, timings, used_by
+from serve_app.jobs.results import Made, timings, used_by
+from serve_app.jobs.running import Running
 from serve_app.jobs.watching import Watchers
 from serve_app.records import job_rows
-from serve_app.records.database import Database
-from serve_app.records.job_rows import Beginning, Ending, Row
-from serve_app.records.leases import Claim, ClaimLost, Lease
+from serve_app.records.database import Database, until_available
+from serve_app.records.job_rows import Beginning, Change, Ending
+from serve_app.records.leases import ClaimLost, Lease
 from serve_app.records.object_rows import Stored
+from serve_app.records.rows import Column, Event, JobRow
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Persistence:
     """The only writer of the rows of jobs that run in this process.
 
-    `plan_webhook` gives what to write beside an event of a job; `told` is called when such a delivery was planned.
+    `plan_webhook` gives what plans a delivery in an event's transaction; `on_delivery_planned` is called afterwards.
     """
 
     def __init__(
@@ -29,35 +29,26 @@ class Persistence:
         database: Database,
         lease: Lease,
         watchers: Watchers,
-        plan_webhook: Callable[[Row, str], job_rows.Also | None],
-        told: Callable[[], None],
+        plan_webhook: Callable[[JobRow, str], job_rows.PlanDelivery | None],
+        on_delivery_planned: Callable[[], None],
     ) -> None:
         self.database, self.lease, self.watchers = database, lease, watchers
-        self.plan_webhook, self.told = plan_webhook, told
+        self.plan_webhook, self.on_delivery_planned = plan_webhook, on_delivery_planned
 
-    async def insist(self, access: Callable[[], Awaitable[T]]) -> T:
-        """Read or write what an accepted job needs, however long the database is away: that is no reason to fail it."""
-        while True:
-            try:
-                return await access()
-            except (DatabaseUnavailable, StorageFull) as error:
-                logs.log.warning("a job waits for the database", extra={"code": error.code})
-                await asyncio.sleep(1.0)
-
-    async def begin(self, job: Running, values: Row, event: job_rows.Event, makes: Sequence[Stored]) -> None:
+    async def begin(self, job: Running, event: Event, pending: Sequence[Stored]) -> None:
         """Claim a job that waited, or note that it begins with another model. Raises ClaimLost."""
         if job.writes:
             await asyncio.wait(job.writes)
-        beginning = Beginning(values, event, makes, self.plan_webhook(job.row, "started"))
-        begin = partial(self.database.write, job_rows.begin_job, job.row, job.claim, beginning)
-        delivery = await self.insist(begin)
+        beginning = Beginning(job.row, event, pending, self.plan_webhook(job.row, "started"))
+        begin = partial(self.database.write, job_rows.begin_job, job.claim, beginning)
+        delivery = await until_available(begin)
         job.hold(job.claim if job.claim.held else job.claim.taken())
-        self.announce(job.row["id"], delivery)
+        self.announce(job.row.id, delivery)
 
-    def save(self, job: Running, values: Row, event: job_rows.Event | None = None) -> None:
-        """Begin to write what happened."""
-        at = self.lease.time()
-        self.write(job, partial(_update, row=job.row, claim=job.claim, values=values, event=event, at=at))
+    def save(self, job: Running, columns: tuple[Column, ...], event: Event | None = None) -> None:
+        """Begin to write columns of the row as it is now, and what happened."""
+        claim, change = job.claim, Change(job.row, columns, event, self.lease.time())
+        self.write(job, lambda c: job_rows.update_job(c, claim, change))
 
     def write(self, job: Running, statement: Callable[[Any], object]) -> None:
         """Writes of a job follow each other, or a late one would undo a newer state; its end waits for them."""
@@ -67,54 +58,44 @@ class Persistence:
             if before:
                 await asyncio.wait(before)
             try:
-                await self.insist(partial(self.database.write, statement))
+                await until_available(partial(self.database.write, statement))
             except ClaimLost:
-                job.lose()
-            self.watchers.notify(job.row["id"])
+                job.abandon()
+            self.watchers.notify(job.row.id)
 
         job.writes = [*(task for task in job.writes if not task.done()), asyncio.create_task(write())]
 
     async def end(self, job: Running, ending: Ending) -> str | None:
         """Write the end of a job; returns the id of a planned delivery. Raises ClaimLost, ObjectGone."""
         await asyncio.gather(*job.writes, return_exceptions=True)
-        return await self.insist(partial(self.database.write, job_rows.finish_job, job.row["id"], job.claim, ending))
+        return await until_available(partial(self.database.write, job_rows.finish_job, job.claim, ending))
 
-    def ending(self, job: Running, values: Row, made: Sequence[Made]) -> Ending:
-        """How a job ends, as its row, its events and its owner's usage tell it."""
-        row, now = job.row, self.lease.time()
-        close_attempt(row, values["status"] if values["status"] != "failed" else values["error"]["code"], now)
-        values |= {
-            "completed_at": now,
-            "attempts": row["attempts"],
-            "model_used": row["model_used"],
-            "started_at": row["started_at"],
-            "metrics": timings(row, made, now),
-        }
-        if values["status"] == "succeeded":
-            values["progress"] = row["progress"]  # the last report, which came too soon for an event of its own
-        log: list[job_rows.Event] = [
-            (job.next_seq(), "output", {"index": place, "key": item.output["key"]}) for place, item in enumerate(made)
+    def ending(self, job: Running, row: JobRow, made: Sequence[Made]) -> Ending:
+        """How a job ends whose last state is `row`, as its events and its owner's usage tell it."""
+        now = self.lease.time()
+        row = row.replace(completed_at=now, metrics=timings(row, made, now))
+        row = row.end_attempt(row.error["code"] if row.error else row.status, now)
+        log = [
+            Event(job.next_seq(), "output", {"index": place, "key": item.output["key"]})
+            for place, item in enumerate(made)
         ]
-        log.append((job.next_seq(), "completed", {}))
-        noted = {item.key for makes in job.noted.values() for item in makes}
-        handed_out = {item.output["key"] for item in made}
+        log.append(Event(job.next_seq(), "completed", {}))
+        pending = {item.key for items in job.pending_objects.values() for item in items}
+        beside = [found for item in made for found in item.companions()]
+        kept = {item.output["key"] for item in made} | {item.key for item in beside}
         return Ending(
-            row["owner"],
-            values,
+            row,
             [item.stored() for item in made],
             log,
-            used=used_by(row, made, now) if made else {},
-            untried=sorted(noted - job.tried),
-            leftovers=job.claim.number > int(job.claim.held) or not noted <= handed_out,  # or of an earlier life
-            also=self.plan_webhook(row, "completed"),
+            beside=beside,
+            used=used_by(row, made, now) if made else None,
+            unrequested=sorted(pending - job.requested_keys),
+            leftovers=job.claim.number > int(job.claim.held) or not pending <= kept,  # or of an earlier life
+            plan_delivery=self.plan_webhook(row, "completed"),
         )
 
     def announce(self, job_id: str, delivery_id: str | None = None) -> None:
         """Wake those who watch a job, and what delivers webhooks when one was planned."""
         self.watchers.notify(job_id)
         if delivery_id is not None:
-            self.told()
-
-
-def _update(c: Any, *, row: Row, claim: Claim, values: Row, event: job_rows.Event | None, at: float) -> None:
-    job_rows.update_job(c, row, claim, values, event, at=at)
+            self.on_delivery_planned()

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+
+from serve_app.jobs.catalogue import Catalogue
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Slots:
 
     def reserve(self, job_id: str, owner: str) -> bool:
         """Hold a place for somebody who will `take` it in a moment, or `release` it; False when there is none free."""
-        if self.waiting or self.busy >= self.capacity or not self._may_enter(job_id):
+        if self.waiting or self.busy >= self.capacity or not self._is_admitted(job_id):
             return False
         self._hold(job_id, owner, 1)
         return True
@@ -57,7 +59,7 @@ class Slots:
             if not counts[name]:
                 del counts[name]
 
-    def _may_enter(self, job_id: str) -> bool:
+    def _is_admitted(self, job_id: str) -> bool:
         """When closed, only jobs that have begun get further places: they could not end otherwise."""
         return not self.closed or job_id in self.jobs
 
@@ -89,7 +91,7 @@ class Slots:
     def _grant(self) -> None:
         self.waiting = [item for item in self.waiting if not item.granted.done()]
         while self.busy < self.capacity:
-            fitting = [item for item in self.waiting if self._may_enter(item.job_id)]
+            fitting = [item for item in self.waiting if self._is_admitted(item.job_id)]
             if not fitting:
                 return
             chosen = min(fitting, key=self._rank)
@@ -115,3 +117,37 @@ class Slots:
     def close(self) -> None:
         """Grant no more places to jobs that have none; those who hold one keep it."""
         self.closed = True
+
+
+class Places(Mapping[str, Slots]):
+    """The places at every model of the configuration, by its name."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.processes = 1
+        self._slots = {item.name: Slots(self._capacity(item.name)) for item in catalogue}
+
+    def __getitem__(self, model: str) -> Slots:
+        return self._slots[model]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._slots)
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def _capacity(self, model: str) -> int:
+        replicas = self.catalogue[model].entry.replicas
+        return max(1, replicas.max * replicas.target_ongoing // self.processes)
+
+    def share(self, processes: int) -> None:
+        """Have this process's part of the places when several give jobs to the same replicas."""
+        if processes != self.processes:
+            self.processes = processes
+            for model, slots in self._slots.items():
+                slots.resize(self._capacity(model))
+
+    def close(self) -> None:
+        """Grant no more places to jobs that have none."""
+        for slots in self._slots.values():
+            slots.close()

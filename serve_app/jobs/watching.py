@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
-async def happens(event: asyncio.Event, within_s: float) -> None:
+async def wait_for(event: asyncio.Event, within_s: float) -> None:
     """Return when the event is set, or after `within_s`.
 
     `asyncio.wait_for` of Python 3.11 loses a cancellation that comes when the event is set at the same moment.

@@ -9,8 +9,6 @@ import asyncio
 import atexit
 import logging
 import os
-import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,15 +18,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from serve_app.addresses import bind, is_loopback
+from serve_app.addresses import is_loopback
 from serve_app.config import (
     Args,
     S3StorageConfig,
     home_of,
     parse_args,
-    parse_settings,
     refuse_unsafe,
 )
 from serve_app.errors import (
@@ -41,6 +36,7 @@ from serve_app.errors import (
     StorageUnavailable,
 )
 from serve_app.jobs.catalogue import Catalogue
+from serve_app.launch.ports import check_port, free_port, free_ports, hold_port
 from serve_app.launch.ray_processes import places, production_environment, ray_environment
 from serve_app.launch.scratch import scratch_folder
 from serve_app.launch.stopping import RayThread, Stop, Stopped
@@ -49,10 +45,7 @@ from serve_app.memory import give_back_later
 from serve_app.private import private_folder
 from serve_app.storage import open_storage
 
-DEFAULT_CONFIG = Path(__file__).parents[1] / "configs" / "local.yaml"
 APPLICATION = "continuo"
-# Below Linux's own (32768-60999), above those of replicas behind HAProxy and of Ray's workers (10002-19999).
-UNASKED_PORTS = range(30_000, 32_768)
 LOOK_EVERY_S = 0.1
 READY_WITHIN_S = 120.0
 DRAIN_ANSWERS_WITHIN_S = 20.0  # after the grace time: answers under way are ended, the database is told
@@ -68,38 +61,6 @@ class Launch:
     port: int = 8000
     production: bool = False
     grace_s: float = 30.0
-
-
-def read_config(path: Path | None) -> dict[str, Any]:
-    """The `args` of our application in a Ray Serve config file, with what its ingress's `user_config` says instead.
-
-    Raises ConfigError.
-    """
-    file = path or DEFAULT_CONFIG
-    try:
-        document = yaml.safe_load(file.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or 'not text'}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
-    applications = document.get("applications") if isinstance(document, dict) else None
-    for application in applications if isinstance(applications, list) else ():
-        if isinstance(application, dict) and application.get("import_path") == "serve_app.app:build":
-            args: dict[str, Any] = application.get("args") or {}
-            settings = settings_of(application)
-            return {**args, **settings} if settings else args
-    raise ConfigError(f"{file}: no entry of 'applications' has import_path: serve_app.app:build")
-
-
-def settings_of(application: dict[str, Any]) -> dict[str, Any]:
-    """The `user_config` that an application of a Ray Serve config file gives to the ingress. Raises ConfigError."""
-    deployments = application.get("deployments")
-    for item in deployments if isinstance(deployments, list) else ():
-        if isinstance(item, dict) and item.get("name") == "ingress" and item.get("user_config"):
-            settings: dict[str, Any] = item["user_config"]
-            parse_settings(settings)  # nothing but what may stand there
-            return settings
-    return {}
 
 
 def prepare(launch: Launch) -> tuple[Args, Launch]:
@@ -179,47 +140,6 @@ def check_storage(args: Args) -> None:
         store.close()
 
 
-def check_port(host: str, port: int) -> None:
-    """Raise ConfigError when something listens there already."""
-    with _taken_told(host, port):
-        bind(host, port).close()
-
-
-def hold_port(host: str, port: int) -> socket.socket:
-    """The address, kept from everybody but the ingress, which listens there seconds later. Raises as `check_port`."""
-    with _taken_told(host, port):
-        return bind(host, port, shared=True)
-
-
-@contextmanager
-def _taken_told(host: str, port: int) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody uses and that the system hands to nobody by itself: it is bound only seconds from now.
-
-    Raises ConfigError when all of them are taken.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in random.sample(UNASKED_PORTS, len(UNASKED_PORTS)):
-        with suppress(OSError), socket.socket(family) as probe:  # no reuse: what is only held is taken too
-            probe.bind((host, port))
-            return port
-    raise ConfigError(f"no port is free on {host}; choose one with --port")
-
-
-def free_ports(count: int, but: int) -> list[int]:
-    """Different ports as `free_port` finds them, none of them the one that will be bound later."""
-    found: set[int] = set()
-    while len(found) < count:
-        found |= {free_port()} - {but}
-    return list(found)
-
-
 def log_file(args: Args) -> Path:
     """The file that all processes append their JSON lines to."""
     return private_folder(private_folder(home_of(args)) / "logs", ours=True) / "continuo.jsonl"
@@ -248,7 +168,7 @@ def start(args: Args, launch: Launch, scratch: Path, stop: Stop) -> None:
     imports = threading.Thread(target=import_module, args=("serve_app.app",), name="imports")
     imports.start()  # while Ray's first processes come up
     try:
-        with told_in_a_line():
+        with one_line_errors():
             start_ray(args, launch, scratch, stop)
             imports.join()
             deploy(launch, stop)
@@ -279,7 +199,7 @@ def local_url(launch: Launch) -> str:
 
 
 @contextmanager
-def told_in_a_line() -> Iterator[None]:
+def one_line_errors() -> Iterator[None]:
     """Turns what Ray raises while it starts or deploys into a ConfigError."""
     import ray
 

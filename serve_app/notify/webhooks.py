@@ -11,7 +11,7 @@ import hmac
 import random
 import secrets as random_bytes
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from serve_app import config
 from serve_app.notify import outbound
 from serve_app.records.database import Database, Prepared
 from serve_app.records.leases import check_holding, now
+from serve_app.records.rows import JobRow
 from serve_app.records.tables import DUE, deliveries, secrets
 
 LONGEST_RETRY_AFTER_S = 3600.0
@@ -118,6 +119,14 @@ class Webhooks:
         if 300 <= reply.status_code < 400:
             entry["error"] = "redirects are not followed: give the URL that it leads to"
         return _Outcome(entry, "pending", retry_after_s(reply.headers.get("retry-after"), now))
+
+
+def plan_webhook(row: JobRow, event: str) -> Callable[[sa.Connection], str] | None:
+    """What to write beside an event of a job whose caller wants to be told of it."""
+    wanted = row.webhook
+    if not wanted or event not in wanted["events"]:
+        return None
+    return lambda c: Webhooks.plan(c, row.id, row.owner, f"job.{event}", wanted["url"])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, InternalError, Operati
 
 from serve_app.config import sqlite_path
 from serve_app.errors import ConfigError, DatabaseMisconfigured, DatabaseUnavailable, StorageFull
+from serve_app.logs import log
 from serve_app.private import private_database
 from serve_app.records.migrations import NEWEST
 from serve_app.records.tables import metadata
@@ -118,6 +119,16 @@ class Database:
     @staticmethod
     async def _run(pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+
+async def until_available(access: Callable[[], Awaitable[T]]) -> T:
+    """Read or write what must not be given up, however long the database is away: that is no reason to fail a job."""
+    while True:
+        try:
+            return await access()
+        except (DatabaseUnavailable, StorageFull) as error:
+            log.warning("a job waits for the database", extra={"code": error.code})
+            await asyncio.sleep(1.0)
 
 
 # Internal errors are those of a server that only reads, or that has ended an idle transaction.

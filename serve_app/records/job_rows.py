@@ -1,30 +1,29 @@
 """Statements over our tables: what is read and written about a job, each one transaction with `Database`.
 
 Only the holder of a job's claim writes its row (leases.py); every such statement takes the Claim and raises ClaimLost
-when it no longer holds.
+when it no longer holds. What it writes are columns of a JobRow that the holder has replaced (rows.py).
 """
 
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from serve_app.errors import Overloaded
-from serve_app.http.schemas import FINISHED
 from serve_app.records import tables
 from serve_app.records.database import Prepared
+from serve_app.records.event_rows import add_events
 from serve_app.records.leases import Claim, ClaimLost, check_holding, now
-from serve_app.records.object_rows import Stored, bury, delete_unused, hand_out, plan_objects
-from serve_app.records.tables import deliveries, events, idempotency, jobs, objects, outputs, owners, usage
+from serve_app.records.object_rows import Stored, mark_pending, orphan_leftovers, orphan_unused, reference_objects
+from serve_app.records.rows import Column, DeliveryRow, Event, IdempotencyRow, JobRow, Json, UsageRow
+from serve_app.records.states import FINISHED, UNFINISHED
+from serve_app.records.tables import deliveries, events, idempotency, jobs, objects, outputs, usage
 
-Row = dict[str, Any]
-Event = tuple[int, str, Row]  # number in the job, type, data
-Also = Callable[[sa.Connection], str]  # what belongs to the same moment; returns the id of a planned delivery
-UNFINISHED = ("queued", "running")
+PlanDelivery = Callable[[sa.Connection], str]  # in the same transaction; returns the id of the delivery
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -38,20 +37,9 @@ def new_id(prefix: str) -> str:
 _OF_JOB = (jobs.c.id == sa.bindparam("of_job"), jobs.c.claim == sa.bindparam("of_claim"))
 _HELD = sa.update(jobs).where(*_OF_JOB, jobs.c.holder == sa.bindparam("of_holder"), jobs.c.status == "running")
 _QUEUED = sa.update(jobs).where(*_OF_JOB, jobs.c.queue_holder == sa.bindparam("of_holder"), sa.text(tables.QUEUED))
-_COLUMNS = tuple(jobs.c.keys())
 _JOB = Prepared(lambda _insert: sa.insert(jobs))
-_EVENT = Prepared(lambda _insert: sa.insert(events))
+_SHOWN = sa.select(outputs).where(outputs.c.position >= 0).order_by(outputs.c.position)
 _OUTPUT = Prepared(lambda _insert: sa.insert(outputs))
-_RAISED = Prepared(
-    lambda insert: (
-        insert(owners)
-        .values(owner=sa.bindparam("of_owner"), last_event=sa.bindparam("more"))
-        .on_conflict_do_update(
-            index_elements=["owner"], set_={"last_event": owners.c.last_event + sa.bindparam("more")}
-        )
-        .returning(owners.c.last_event)
-    )
-)
 _COUNTS = ("jobs", "sound_s", "images", "device_s", "bytes", "cost_micro")
 _USED = Prepared(
     lambda insert: (
@@ -75,14 +63,14 @@ def _changing(held: bool, names: tuple[str, ...]) -> Prepared:
 class KeyTaken(Exception):
     """The Idempotency-Key belongs to a job already."""
 
-    def __init__(self, row: Row) -> None:
-        super().__init__(row["job_id"])
+    def __init__(self, row: IdempotencyRow) -> None:
+        super().__init__(row.job_id)
         self.row = row
 
 
 @dataclass(frozen=True)
-class Room:
-    """How many accepted and unfinished jobs there may be, of all and of one owner; None: counted by the caller."""
+class QueueLimits:
+    """How many accepted and unfinished jobs there may be, of all and of one owner."""
 
     total: int
     of_owner: int
@@ -90,7 +78,10 @@ class Room:
 
 
 def write_claimed(c: sa.Connection, job_id: str, claim: Claim, values: Mapping[str, Any]) -> None:
-    """Change a job that this claim is for. Raises ClaimLost."""
+    """Change a job that this claim is for. Raises ClaimLost.
+
+    Only the holder of the claim writes a row that runs or waits: no row hit means that another process has it by now.
+    """
     named = {"of_job": job_id, "of_claim": claim.number, "of_holder": claim.holder}
     if not _changing(claim.held, tuple(values))(c, {**named, **values}).rowcount:
         raise ClaimLost(job_id)
@@ -98,97 +89,103 @@ def write_claimed(c: sa.Connection, job_id: str, claim: Claim, values: Mapping[s
 
 def accept_job(
     c: sa.Connection,
-    row: Row,
-    key: Row | None,
+    row: JobRow,
+    key: IdempotencyRow | None,
     *,
-    makes: Sequence[Stored] = (),
-    room: Room | None = None,
+    pending: Sequence[Stored] = (),
+    limits: QueueLimits | None = None,
     ending: "Ending | None" = None,
 ) -> str | None:
-    """Accept a job: its row, its first events, its idempotency key, what it will store, even its end.
+    """Accept a job: its row, its first events, its idempotency key, what it will store, even its end (then `row` has
+    ended already).
 
-    Returns the id of a planned delivery. Raises KeyTaken, Overloaded when there is no `room`, ObjectGone,
-    ClaimLost when this process holds nothing any more.
+    Returns the id of a planned delivery. Raises KeyTaken, Overloaded over the `limits` (None: the caller has counted),
+    ObjectGone, ClaimLost when this process holds nothing any more.
     """
     if key is not None:
-        taken = find_key(c, key["owner"], key["key"])
+        taken = find_key(c, key.owner, key.key)
         if taken is not None:
             raise KeyTaken(taken)
-        mine = (idempotency.c.owner == key["owner"], idempotency.c.key == key["key"])
+        mine = (idempotency.c.owner == key.owner, idempotency.c.key == key.key)
         c.execute(sa.delete(idempotency).where(*mine, idempotency.c.expires_at <= now()))
-        c.execute(sa.insert(idempotency), key)
-    if room is not None:
-        _admit(c, row["owner"], room)
-    check_holding(c, row["holder"] or row["queue_holder"])
-    log: list[Event] = [(1, "queued", {})]
+        c.execute(sa.insert(idempotency), asdict(key))
+    if limits is not None:
+        _admit(c, row.owner, limits)
+    claim = claim_of(row)
+    check_holding(c, claim.holder)
+    log = [Event(1, "queued", {})]
     if ending is not None:
-        ended = {**row, **ending.values, "queue_holder": None}
-        _JOB(c, {name: ended[name] for name in _COLUMNS})
-        return _hand_over(c, row["id"], ending, log)
-    _JOB(c, {name: row[name] for name in _COLUMNS})
-    if row["attempts"]:
-        log.append((2, "started", {"attempt": 1, "model": row["model_used"]}))
-    add_events(c, row["id"], row["owner"], log, row["created_at"])
-    plan_objects(c, row, makes)
+        _JOB(c, ending.row.replace(holder=None, queue_holder=None).columns())
+        return _write_end(c, ending, log)
+    _JOB(c, row.columns())
+    if row.attempts:
+        log.append(Event(2, "started", {"attempt": 1, "model": row.model_used}))
+    add_events(c, row.id, row.owner, log, row.created_at)
+    mark_pending(c, row, pending)
     return None
 
 
-def claim_of(row: Row) -> Claim:
+def claim_of(row: JobRow) -> Claim:
     """The claim that a row names."""
-    if row["holder"] is None:
-        return Claim(row["queue_holder"], row["claim"], held=False)
-    return Claim(row["holder"], row["claim"], held=True)
+    if row.holder is None:
+        return Claim(row.queue_holder or "", row.claim, held=False)
+    return Claim(row.holder, row.claim, held=True)
 
 
-def _admit(c: sa.Connection, owner: str, room: Room) -> None:
+def _admit(c: sa.Connection, owner: str, limits: QueueLimits) -> None:
     """Count over all processes, one acceptance at a time."""
     if c.dialect.name == "postgresql":
         c.execute(sa.text("SELECT pg_advisory_xact_lock(7203662)"))
     unfinished = sa.select(sa.func.count()).select_from(jobs).where(sa.text(tables.UNFINISHED))
     total = c.execute(unfinished).scalar_one()
     mine = c.execute(unfinished.where(jobs.c.owner == owner)).scalar_one()
-    if total >= room.total or mine >= room.of_owner:
-        text = f"{total} jobs are accepted and unfinished (limit {room.total}), {mine} of them yours ({room.of_owner})"
-        raise Overloaded(text, retry_after_s=room.retry_after_s)
+    if total >= limits.total or mine >= limits.of_owner:
+        text = (
+            f"{total} jobs are accepted and unfinished (limit {limits.total}), {mine} of them yours ({limits.of_owner})"
+        )
+        raise Overloaded(text, retry_after_s=limits.retry_after_s)
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """A job begins to run, or begins with another model: what its row says then, what it will store from now on."""
+    """A job begins to run, or begins with another model: its row as it is then, what it will store from now on."""
 
-    values: Row
+    row: JobRow
     event: Event
-    makes: Sequence[Stored]
-    also: Also | None = None
+    pending: Sequence[Stored]
+    plan_delivery: PlanDelivery | None = None
 
 
-def begin_job(c: sa.Connection, row: Row, claim: Claim, beginning: Beginning) -> str | None:
+BEGUN: tuple[Column, ...] = ("progress", "status", "started_at", "attempts", "model_used", "facts")
+
+
+def begin_job(c: sa.Connection, claim: Claim, beginning: Beginning) -> str | None:
     """Take a queued job up, or note its next model. Returns the id of a planned delivery. Raises ClaimLost."""
-    taken: Row = {}
+    row, taken = beginning.row, dict[str, Any]()
     if not claim.held:
         check_holding(c, claim.holder)
         taken = {"holder": claim.holder, "queue_holder": None, "claim": claim.number + 1}
-    write_claimed(c, row["id"], claim, {**beginning.values, **taken})
-    plan_objects(c, row, beginning.makes)
-    add_events(c, row["id"], row["owner"], [beginning.event], beginning.values["started_at"])
-    return beginning.also(c) if beginning.also is not None else None
+    write_claimed(c, row.id, claim, {**row.only(BEGUN), **taken})
+    mark_pending(c, row, beginning.pending)
+    add_events(c, row.id, row.owner, [beginning.event], row.attempts[-1].started_at)
+    return beginning.plan_delivery(c) if beginning.plan_delivery is not None else None
 
 
-def find_key(c: sa.Connection, owner: str, key: str) -> Row | None:
+def find_key(c: sa.Connection, owner: str, key: str) -> IdempotencyRow | None:
     """The live idempotency row of a key."""
     found = c.execute(
         sa.select(idempotency).where(
             idempotency.c.owner == owner, idempotency.c.key == key, idempotency.c.expires_at > now()
         )
     ).first()
-    return dict(found._mapping) if found else None
+    return IdempotencyRow(**found._mapping) if found else None
 
 
-def get_job(c: sa.Connection, job_id: str, owner: str | None = None) -> Row | None:
+def get_job(c: sa.Connection, job_id: str, owner: str | None = None) -> JobRow | None:
     """A job with its outputs and deliveries; None when there is none or it is another owner's."""
     query = sa.select(jobs).where(jobs.c.id == job_id, sa.not_(jobs.c.delete_requested))
     found = c.execute(query if owner is None else query.where(jobs.c.owner == owner)).first()
-    return complete(c, [dict(found._mapping)])[0] if found else None
+    return complete(c, [found])[0] if found else None
 
 
 def is_unfinished(c: sa.Connection, job_id: str) -> bool:
@@ -200,13 +197,13 @@ def is_unfinished(c: sa.Connection, job_id: str) -> bool:
 
 def list_jobs(
     c: sa.Connection, owner: str, *, status: str | None, model: str | None, limit: int, before: str | None
-) -> list[Row]:
+) -> list[JobRow]:
     """A page of an owner's jobs, newest first."""
     mine = sa.select(jobs).where(jobs.c.owner == owner, sa.not_(jobs.c.delete_requested))
     query = _filtered(mine.order_by(jobs.c.id.desc()).limit(limit), status, model)
     if before:
         query = query.where(jobs.c.id < before)
-    return complete(c, [dict(row._mapping) for row in c.execute(query)])
+    return complete(c, c.execute(query).fetchall())
 
 
 def _filtered(query: sa.Select[Any], status: str | None, model: str | None) -> sa.Select[Any]:
@@ -218,48 +215,35 @@ def _filtered(query: sa.Select[Any], status: str | None, model: str | None) -> s
     return query
 
 
-def complete(c: sa.Connection, rows: list[Row]) -> list[Row]:
-    """Rows of jobs with their outputs and deliveries."""
-    ids = [row["id"] for row in rows]
-    by_job: dict[str, Row] = {row["id"]: row | {"outputs": [], "deliveries": []} for row in rows}
-    for item in c.execute(sa.select(outputs).where(outputs.c.job_id.in_(ids)).order_by(outputs.c.position)):
-        by_job[item.job_id]["outputs"].append(item.facts)
-    if any(row["webhook"] for row in rows):
+def complete(c: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[JobRow]:
+    """Jobs from their columns, with their outputs and deliveries."""
+    ids = [row.id for row in rows]
+    made: dict[str, list[Json]] = {job_id: [] for job_id in ids}
+    planned: dict[str, list[DeliveryRow]] = {job_id: [] for job_id in ids}
+    for item in c.execute(_SHOWN.where(outputs.c.job_id.in_(ids))):
+        made[item.job_id].append(item.facts)
+    if any(row.webhook for row in rows):
         for item in c.execute(sa.select(deliveries).where(deliveries.c.job_id.in_(ids)).order_by(deliveries.c.id)):
-            by_job[item.job_id]["deliveries"].append(dict(item._mapping))
-    return list(by_job.values())
+            found = DeliveryRow(item.id, item.event, item.status, item.tries, item.next_at)
+            planned[item.job_id].append(found)
+    return [JobRow.read(row._asdict(), made[row.id], planned[row.id]) for row in rows]
 
 
-def add_events(c: sa.Connection, job_id: str, owner: str, log: Sequence[Event], at: float) -> None:
-    """Append events of the time `at` to a job's log; they may be written later than they happened.
+@dataclass(frozen=True)
+class Change:
+    """What is written of a job that runs: columns of its row as it was at this moment, an event."""
 
-    The owner's row stays locked until the transaction ends, so that their numbers become visible in order.
-    """
-    last: int = _RAISED(c, {"of_owner": owner, "more": len(log)}).scalar_one()
-    common = {"job_id": job_id, "owner": owner, "at": at}
-    rows = [
-        {**common, "seq": seq, "type": kind, "data": data, "number": last - len(log) + place}
-        for place, (seq, kind, data) in enumerate(log, start=1)
-    ]
-    _EVENT(c, rows)
+    row: JobRow
+    columns: tuple[Column, ...]
+    event: Event | None
+    at: float
 
 
-def events_after(c: sa.Connection, job_id: str, seq: int) -> list[Row]:
-    """A job's events with a higher number than `seq`."""
-    query = sa.select(events).where(events.c.job_id == job_id, events.c.seq > seq).order_by(events.c.seq)
-    return [dict(row._mapping) for row in c.execute(query)]
-
-
-def last_seq(c: sa.Connection, job_id: str) -> int:
-    """The number of a job's newest event."""
-    return c.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.job_id == job_id)).scalar() or 0
-
-
-def update_job(c: sa.Connection, row: Row, claim: Claim, values: Row, event: Event | None = None, *, at: float) -> None:
+def update_job(c: sa.Connection, claim: Claim, change: Change) -> None:
     """Change a job that runs, append an event. Raises ClaimLost, also when it has ended."""
-    write_claimed(c, row["id"], claim, values)
-    if event is not None:
-        add_events(c, row["id"], row["owner"], [event], at)
+    write_claimed(c, change.row.id, claim, change.row.only(change.columns))
+    if change.event is not None:
+        add_events(c, change.row.id, change.row.owner, [change.event], change.at)
 
 
 def request_cancel(c: sa.Connection, job_id: str) -> None:
@@ -301,59 +285,64 @@ def having_status(c: sa.Connection, job_ids: Sequence[str], statuses: Collection
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a job: its last state, its outputs, its last events, what it was counted as, what else belongs to it.
+    """The end of a job: its row as it is then, its outputs, its last events, its usage, the delivery that tells of it.
 
-    `untried` are keys that it noted and never began to store; `leftovers`: it may have noted more than it hands out.
+    `beside` is what is stored beside the outputs. `unrequested` are keys of pending objects that no replica was asked
+    for; `leftovers`: there may be objects that are no outputs.
     """
 
-    owner: str
-    values: Row
+    row: JobRow
     made: Sequence[Stored]
     log: Sequence[Event]
-    used: Row = field(default_factory=dict)
-    untried: Sequence[str] = ()
+    beside: Sequence[Stored] = ()
+    used: UsageRow | None = None
+    unrequested: Sequence[str] = ()
     leftovers: bool = True
-    also: Also | None = None
+    plan_delivery: PlanDelivery | None = None
 
 
-def finish_job(c: sa.Connection, job_id: str, claim: Claim, ending: Ending) -> str | None:
+_ENDED: tuple[Column, ...] = ("status", "error", "cached", "facts", "metrics", "attempts", "model_used")
+_ENDED += ("started_at", "completed_at")
+
+
+def finish_job(c: sa.Connection, claim: Claim, ending: Ending) -> str | None:
     """End a job in one transaction; returns the id of a planned delivery.
 
     Raises ClaimLost, and ObjectGone when an object that it found was deleted meanwhile.
     """
-    write_claimed(c, job_id, claim, {**ending.values, "holder": None, "queue_holder": None})
-    return _hand_over(c, job_id, ending)
+    # The last report may have come too soon after another one for an event of its own.
+    names = (*_ENDED, "progress") if ending.row.status == "succeeded" else _ENDED
+    write_claimed(c, ending.row.id, claim, {**ending.row.only(names), "holder": None, "queue_holder": None})
+    return _write_end(c, ending)
 
 
-def _hand_over(c: sa.Connection, job_id: str, ending: Ending, before: Sequence[Event] = ()) -> str | None:
+def _write_end(c: sa.Connection, ending: Ending, before: Sequence[Event] = ()) -> str | None:
     """What an end brings beside the row: outputs, events (those `before` the end too), usage."""
-    if ending.made:
-        hand_out(c, ending.made)
+    job_id, owner = ending.row.id, ending.row.owner
+    referenced = [*ending.made, *ending.beside]
+    if referenced:
+        reference_objects(c, referenced)
+        shown = [(place, item) for place, item in enumerate(ending.made)]
+        hidden = [(-1 - place, item) for place, item in enumerate(ending.beside)]
+        common = {"job_id": job_id, "owner": owner}
         _OUTPUT(
             c,
             [
-                {
-                    "job_id": job_id,
-                    "position": place,
-                    "key": item.key,
-                    "owner": ending.owner,
-                    "facts": item.made["output"],
-                }
-                for place, item in enumerate(ending.made)
-                if item.made is not None
+                {**common, "position": place, "key": item.key, "facts": item.made["output"] if item.made else {}}
+                for place, item in (*shown, *hidden)
             ],
         )
     if ending.leftovers:
-        bury(c, job_id, [item.key for item in ending.made], ending.untried)
-    add_events(c, job_id, ending.owner, [*before, *ending.log], ending.values["completed_at"])
-    if ending.used:
+        orphan_leftovers(c, job_id, [item.key for item in referenced], ending.unrequested)
+    add_events(c, job_id, owner, [*before, *ending.log], ending.row.completed_at or 0.0)
+    if ending.used is not None:
         _count(c, ending.used)
-    return ending.also(c) if ending.also is not None else None
+    return ending.plan_delivery(c) if ending.plan_delivery is not None else None
 
 
-def _count(c: sa.Connection, used: Row) -> None:
+def _count(c: sa.Connection, used: UsageRow) -> None:
     """Add to what an owner has used of a model on a day."""
-    _USED(c, {f"new_{name}": value for name, value in used.items()})
+    _USED(c, {f"new_{column.name}": getattr(used, column.name) for column in usage.c})
 
 
 def delete_job(c: sa.Connection, job_id: str) -> list[str]:
@@ -364,7 +353,7 @@ def delete_job(c: sa.Connection, job_id: str) -> list[str]:
     for table in (outputs, events, deliveries, idempotency):
         c.execute(sa.delete(table).where(table.c.job_id == job_id))
     c.execute(sa.delete(jobs).where(jobs.c.id == job_id))
-    return delete_unused(c, keys)
+    return orphan_unused(c, keys)
 
 
 def to_remove(c: sa.Connection, limit: int = 100) -> list[str]:
@@ -379,12 +368,12 @@ def finished_before(c: sa.Connection, moment: float, limit: int = 100) -> list[s
     return list(c.execute(query.limit(limit)).scalars())
 
 
-def sweep_keys(c: sa.Connection) -> None:
+def delete_expired_keys(c: sa.Connection) -> None:
     """Forget idempotency keys that are over."""
     c.execute(sa.delete(idempotency).where(idempotency.c.expires_at < now()))
 
 
-def delivery_job(c: sa.Connection, delivery_id: str) -> tuple[Row, str] | None:
+def delivery_job(c: sa.Connection, delivery_id: str) -> tuple[JobRow, str] | None:
     """The job that a delivery tells about, and the name of the event."""
     found = c.execute(sa.select(deliveries.c.job_id, deliveries.c.event).where(deliveries.c.id == delivery_id)).first()
     job = get_job(c, found.job_id) if found else None

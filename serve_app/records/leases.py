@@ -33,6 +33,7 @@ from serve_app.records.tables import QUEUED, deliveries, holders, jobs
 Where = sa.ColumnElement[bool]
 _RESOLUTION_S = 0.002  # of SQLite's clock, and some more
 LOST, RELEASED = "ingress_lost", "released"
+FRESH_WITHIN_S = 10.0  # how long what cannot be undone waits for a lease that is fresh, before it is put off
 
 
 class now(FunctionElement[float]):
@@ -190,25 +191,24 @@ def _moment() -> float:
 
 
 class Lease:
-    """This process as a holder. `start` before the first claim, `close` when nothing of it runs any more.
-
-    `on_lost` is called, in the renewing thread, when others took what this one held; the lease then has a new id.
-    """
+    """This process as a holder. `start` before the first claim, `close` when nothing of it runs any more."""
 
     def __init__(self, database: Database, settings: Leases, new_id: Callable[[], str]) -> None:
         self.settings, self._new_id = settings, new_id
         self.holder = new_id()
-        self.on_lost: Callable[[], object] = lambda: None
         self._shared = database
         self._database = Database(database.url, patience_s=max(1, int(settings.lease_s / 4)))
         self._renewed_at, self._offset_s, self._steady_since = -1e9, 0.0, 0.0
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begin to hold; blocks for a write, as long as any write may wait. Raises DatabaseUnavailable."""
+    def start(self, on_lost: Callable[[], object]) -> None:
+        """Begin to hold; blocks for a write, as long as any write may wait. Raises DatabaseUnavailable.
+
+        `on_lost` is called, in the renewing thread, when others took what this one held; the lease then has a new id.
+        """
         self._renewal(enter, self._shared)  # there is no lease yet that would be over meanwhile
-        self._thread = threading.Thread(target=self._go_on, name="lease", daemon=True)
+        self._thread = threading.Thread(target=self._go_on, args=(on_lost,), name="lease", daemon=True)
         self._thread.start()
 
     def time(self) -> float:
@@ -261,14 +261,14 @@ class Lease:
         self._offset_s = found - between
         return True
 
-    def _go_on(self) -> None:
+    def _go_on(self, on_lost: Callable[[], object]) -> None:
         wait_s = self.settings.renew_s
         while not self._ended.wait(wait_s):
             try:
                 if not self._renewal(renew, self._database):
                     log.warning("lease lost: others have taken up what this process ran", extra={"holder": self.holder})
                     self.holder = self._new_id()
-                    self.on_lost()  # before: the answer of the next statement may be lost
+                    on_lost()  # before: the answer of the next statement may be lost
                     self._renewal(enter, self._database)
                 wait_s = self.settings.renew_s
             except ContinuoError as error:

@@ -94,6 +94,7 @@ jobs = Table(
     Index("jobs_to_delete", "id", **_where(TO_DELETE)),
 )
 
+# What a job refers to: its outputs from position 0 on, below 0 what is stored beside them and is not shown by itself.
 outputs = Table(
     "outputs",
     metadata,
@@ -119,7 +120,7 @@ objects = Table(
     Column("state", String(8), nullable=False),
     Column("state_at", Float, nullable=False),
     Column("bytes", BigInteger),
-    Column("made", JSON),  # {output, facts}: what a job that finds it is told
+    Column("made", JSON),  # {output, facts}, for a job that finds it
     Index("objects_by_address", "address", "state"),
     Index("objects_by_job", "job_id"),
     Index("objects_deleted", "state_at", **_where(UNWANTED)),

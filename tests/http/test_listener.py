@@ -22,7 +22,7 @@ from serve_app.addresses import bind
 from serve_app.errors import ConfigError
 from serve_app.http import listener as module
 from serve_app.http.listener import Connection, Listener
-from serve_app.launch.service import UNASKED_PORTS, check_port, free_port, hold_port
+from serve_app.launch.ports import UNASKED_PORTS, check_port, free_port, hold_port
 from tests.support.service import HANGS_S, until
 
 CLIENTS = 12

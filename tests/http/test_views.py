@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from serve_app.http.schemas import AudioOutput, ImageOutput, Output
 from serve_app.http.views import output_view, signed_urls
 from serve_app.storage import SignedUrl
+from tests.records.test_job_rows import job
 
 ENDS = datetime(2030, 1, 1, tzinfo=UTC)
 STORED = {"media_type": "x/y", "bytes": 1, "sha256": "0", "seed": 1}
@@ -58,6 +59,6 @@ def test_what_is_stored_beside_an_output_has_a_url_under_its_name() -> None:
 )
 def test_every_object_of_a_job_is_signed_once(outputs: list[dict[str, Any]], keys: list[str]) -> None:
     store: Any = Signer()
-    urls = signed_urls([{"outputs": outputs}, {"outputs": outputs}], store, 60)
+    urls = signed_urls([job(outputs=tuple(outputs))] * 2, store, 60)
     assert sorted(store.asked) == sorted(urls) == keys
     assert output_view(outputs[0], urls, "http://host")["url"] == f"https://bucket/{outputs[0]['key']}"

@@ -15,13 +15,14 @@ import pytest
 import sqlalchemy as sa
 from standardwebhooks import Webhook
 
-from serve_app import runtime
+from serve_app import upkeep
 from serve_app.config import Limits, Retention
 from serve_app.errors import DatabaseUnavailable, StorageUnavailable
 from serve_app.http import keys
-from serve_app.notify import webhooks
+from serve_app.notify import deliveries, webhooks
 from serve_app.notify.webhooks import secret_of
-from serve_app.records import job_rows, object_rows, tables
+from serve_app.records import event_rows, job_rows, object_rows, tables
+from serve_app.records.leases import Claim
 from tests.notify.test_outbound import Receiver, answer
 from tests.support.models import CountingTone
 from tests.support.service import HANGS_S, LONG, Collector, Json, Mortal, Service, args_in, entry, running, until
@@ -37,9 +38,9 @@ def start(tmp_path: Path) -> Start:
     """Starts a service in the test's folder; again in the same folder is a restart."""
 
     @asynccontextmanager
-    async def start(*, handles: Any = None, **more: Any) -> AsyncIterator[Service]:
+    async def start(**more: Any) -> AsyncIterator[Service]:
         models = (entry("tone"), entry("single", "tests.support.models:CountingTone", at_once=1))
-        async with running(args_in(tmp_path, *models, **more), handles) as service:
+        async with running(args_in(tmp_path, *models, **more)) as service:
             yield service
 
     return start
@@ -295,15 +296,15 @@ async def test_an_accepted_job_waits_for_a_database_that_is_away(start: Start, m
         if not refused:
             refused.append(address)
             raise DatabaseUnavailable("the job database does not answer")
-        return find_made(connection, address, *rest)
+        return find_stored(connection, address, *rest)
 
     CountingTone.held.add("patient")
     async with start() as service:
         job = await service.job("patient", model="single", seed=5)
         await service.reach(job, "started")
     CountingTone.held.clear()
-    find_made = object_rows.find_made
-    monkeypatch.setattr(object_rows, "find_made", away_at_first)
+    find_stored = object_rows.find_stored
+    monkeypatch.setattr(object_rows, "find_stored", away_at_first)
     async with start() as service:
         assert (await service.ended(job))["status"] == "succeeded"
     assert refused
@@ -315,13 +316,14 @@ async def test_what_happens_to_a_job_is_written_in_its_order(start: Start, monke
     refused: list[int] = []
     refused_at: list[float] = []
 
-    def away_at_first(c: sa.Connection, row: Json, claim: Any, values: Json, event: Any, **more: Any) -> Any:
+    def away_at_first(c: sa.Connection, claim: Claim, change: job_rows.Change) -> None:
+        assert change.event is not None
         if not refused:
-            refused.append(event[0])
+            refused.append(change.event.seq)
             refused_at.append(time.time())
             raise DatabaseUnavailable("the job database does not answer")
-        written.append(event[0])
-        return update_job(c, row, claim, values, event, **more)
+        written.append(change.event.seq)
+        update_job(c, claim, change)
 
     update_job = job_rows.update_job
     monkeypatch.setattr(job_rows, "update_job", away_at_first)
@@ -354,7 +356,7 @@ async def test_a_stop_waits_for_what_is_being_written(start: Start, monkeypatch:
     gc.collect()  # where a write that failed unseen would be logged
     monkeypatch.undo()
     async with start() as service:
-        assert await service.runtime.database.read(job_rows.last_seq, job["id"]) >= told
+        assert await service.runtime.database.read(event_rows.last_seq, job["id"]) >= told
         await cancel(service, job)
 
 
@@ -380,15 +382,13 @@ async def test_a_deadline_goes_on_while_the_service_is_down(start: Start) -> Non
 
 
 async def test_losses_are_counted_over_restarts(start: Start) -> None:
-    handles: dict[str, Mortal] = {}
-    async with start(handles=handles) as service:
-        dying = Mortal(service.replicas["tone"], 2)
-        service.runtime.execution.handles = {"tone": dying}
+    async with start() as service:
+        dying = service.handles["tone"] = Mortal(service.replicas["tone"], 2)
         job = await service.job("killer", **LONG)
         await until(lambda: not dying.deaths)
         await service.reach(job, "progress")
     async with start() as service:
-        service.runtime.execution.handles = {"tone": Mortal(service.replicas["tone"], 5)}
+        service.handles["tone"] = Mortal(service.replicas["tone"], 5)
         ended = await service.ended(job)
         assert ended["error"]["code"] == "replica_lost"
         assert [item["outcome"] for item in ended["attempt_log"]].count("replica_lost") == 3
@@ -409,7 +409,7 @@ async def test_what_is_too_old_is_swept(start: Start) -> None:
         await service.runtime.database.write(age)
         replayed = await service.made("another body", headers={"Idempotency-Key": "k"})
         assert replayed["id"] != old["id"]
-        assert await service.runtime.sweep() == 1
+        assert await service.runtime.upkeep.sweep() == 1
         assert (await service.http.get(f"/v1/jobs/{old['id']}")).status_code == 404
         assert (await service.http.get(old["outputs"][0]["url"])).status_code == 404
         for job in (new, runs, replayed):
@@ -428,11 +428,11 @@ async def test_an_object_whose_deletion_was_cut_short_is_deleted_by_the_sweep(st
         again = await service.made("cut short", seed=1)
         assert (again["status"], again["cached"]) == ("succeeded", False)
         assert again["outputs"][0]["key"] != key
-        await service.runtime.sweep()
+        await service.runtime.upkeep.sweep()
         assert service.runtime.storage.stat(key) is None
         assert await service.runtime.database.read(count, tables.objects) == 2  # one is its tombstone
         await age_objects(service)
-        await service.runtime.sweep()
+        await service.runtime.upkeep.sweep()
         assert await service.runtime.database.read(count, tables.objects) == 1
         assert (await service.http.get(again["outputs"][0]["url"])).status_code == 200
 
@@ -452,10 +452,10 @@ async def test_an_object_that_cannot_be_deleted_holds_up_no_other(
             delete(key)
 
         monkeypatch.setattr(service.runtime.storage, "delete", refuse_one)
-        await service.runtime.sweep()
+        await service.runtime.upkeep.sweep()
         assert [service.runtime.storage.stat(key) is None for key in keys_of] == [False, True, True]
         monkeypatch.undo()
-        await service.runtime.sweep()
+        await service.runtime.upkeep.sweep()
         assert service.runtime.storage.stat(keys_of[0]) is None
 
 
@@ -469,7 +469,7 @@ async def test_callers_who_hang_up_while_they_are_accepted_leave_no_job_without_
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
         statuses = sa.select(tables.jobs.c.status).distinct()
-        await until(lambda: not service.runtime.jobs.entering and not service.runtime.execution.running)
+        await until(lambda: not service.runtime.jobs.accepting and not service.runtime.execution.running)
         found = await service.runtime.database.read(lambda c: set(c.execute(statuses).scalars()))
         assert found == {"succeeded"}
 
@@ -478,7 +478,7 @@ async def test_a_row_that_names_this_process_and_that_it_does_not_know_is_run(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer of the database to an acceptance was lost on its way; so was that to a claim of a delivery."""
-    monkeypatch.setattr(runtime, "RECONCILE_EVERY_S", 0.05)
+    monkeypatch.setattr(upkeep, "RECONCILE_EVERY_S", 0.05)
     webhooks = {"allow": ["127.0.0.0/8"], "allow_http": True}
     async with Receiver().listening() as receiver, start(webhooks=webhooks) as service:
         told = await delivered(service, await service.made("told", webhook={"url": receiver.url()}))
@@ -502,7 +502,7 @@ async def test_a_row_that_names_this_process_and_that_it_does_not_know_is_run(
 async def test_a_webhook_outlives_a_database_that_is_away_while_it_is_sent(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "PUT_OFF_S", 0.05)
+    monkeypatch.setattr(deliveries, "PUT_OFF_S", 0.05)
     away = [True, True]
 
     def away_at_first(statement: Callable[..., Any]) -> Callable[..., Any]:

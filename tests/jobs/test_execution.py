@@ -11,8 +11,7 @@ import sqlalchemy as sa
 
 from serve_app.records import tables
 from serve_app.records.database import Database
-from serve_app.replica.parts import Answer
-from serve_app.replica.work import Event, Work
+from serve_app.replica.work import Answer, Event, Work
 from tests.support.models import CountingTone
 from tests.support.service import HANGS_S, LONG, Json, Mortal, Service, args_in, entry, running, until
 
@@ -39,13 +38,9 @@ async def service(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) 
         entry("stubborn", fallback=["tone"], options={"fault": "nan"}),
         entry("dying-falls-back", fallback=["tone"]),
     )
-    handles: dict[str, Mortal] = {}
-    async with running(args, handles) as service:
-        for deaths in (1, 2, 4):
-            handles[f"dies-{deaths}"] = Mortal(service.replicas[f"dies-{deaths}"], deaths)
-        handles["shared"] = Mortal(service.replicas["shared"], 2)
-        handles["dying-falls-back"] = Mortal(service.replicas["dying-falls-back"], 3)
-        service.runtime.execution.handles = {**service.replicas, **handles}
+    async with running(args) as service:
+        mortal = {"dies-1": 1, "dies-2": 2, "dies-4": 4, "shared": 2, "dying-falls-back": 3}
+        service.handles.update({name: Mortal(service.replicas[name], deaths) for name, deaths in mortal.items()})
         yield service
 
 
@@ -222,13 +217,12 @@ async def test_a_model_without_a_place_falls_back_and_a_busy_one_is_waited_for(
     big["replicas"]["start_within_s"] = 0.2
     asked = 0
 
-    async def count(model: str) -> int:
+    async def count() -> list[tuple[int, int]]:
         nonlocal asked
         asked += 1
-        return living
+        return [(living, 0), (1, 0)]
 
-    async with running(args_in(tmp_path, big, entry("tone")), {"big": Absent()}) as service:
-        service.runtime.execution.count_replicas = count
+    async with running(args_in(tmp_path, big, entry("tone")), {"big": Absent()}, count) as service:
         job = await service.job(model="big")
         if answered_by:
             ended = await service.ended(job)

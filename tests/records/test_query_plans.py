@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from serve_app.notify import webhooks
 from serve_app.records import job_rows, model_rows, object_rows, queue_rows
 from serve_app.records.database import Database
-from serve_app.records.job_rows import Row
 from serve_app.records.leases import enter, reap
+from serve_app.records.states import UNFINISHED
 from tests.records.test_job_rows import ME, job
 
 QUEUED, FINISHED = 10_000, 100_000
@@ -110,7 +110,7 @@ def _plan(c: sa.Connection, text: str, given: Any) -> list[str]:
     return list(_sequential((plan if isinstance(plan, list) else json.loads(plan))[0]["Plan"]))
 
 
-def _sequential(node: Row) -> Iterator[str]:
+def _sequential(node: dict[str, Any]) -> Iterator[str]:
     if node["Node Type"] == "Seq Scan" and node.get("Relation Name") in BIG:
         yield f"Seq Scan on {node['Relation Name']}"
     for inner in node.get("Plans", ()):
@@ -122,10 +122,10 @@ def listed(c: sa.Connection, **terms: Any) -> Any:
 
 
 OFTEN: dict[str, Statement] = {
-    "look": lambda c: queue_rows.look(c, ME),
+    "poll": lambda c: queue_rows.poll(c, ME, True),
     "reap": lambda c: (enter(c, "holder_gone", -1.0), reap(c, ME)),
     "adopt": lambda c: queue_rows.adopt(c, "holder_other", 200),
-    "has_stealable": lambda c: queue_rows.has_stealable(c, "holder_other", "tone"),
+    "has_stealable": lambda c: queue_rows.can_steal(c, "holder_other", "tone"),
     "steal": lambda c: queue_rows.steal(c, "holder_other", "tone", 2),
     "take": lambda c: queue_rows.take(c, "holder_other", ["job_b00000001", "job_b00000002"]),
     "newest": lambda c: queue_rows.newest(c, ["job_a00000001"]),
@@ -134,18 +134,18 @@ OFTEN: dict[str, Statement] = {
     "list_jobs, further": lambda c: listed(c, before="job_a00050000"),
     "request_cancels": lambda c: job_rows.request_cancels(c, "ada", status="queued", model="tone", limit=1000),
     "request_deletes": lambda c: job_rows.request_deletes(c, "ada", ["job_a00000001", "job_a00000002"]),
-    "having_status": lambda c: job_rows.having_status(c, ["job_a00000001", "job_a00000002"], job_rows.UNFINISHED),
-    "find_made": lambda c: object_rows.find_made(c, "audio/00000001"),
-    "made_by": lambda c: object_rows.made_by(c, "job_a00000001"),
+    "having_status": lambda c: job_rows.having_status(c, ["job_a00000001", "job_a00000002"], UNFINISHED),
+    "find_stored": lambda c: object_rows.find_stored(c, "audio/00000001"),
+    "stored_by": lambda c: object_rows.stored_by(c, "job_a00000001"),
     "delete_job": lambda c: job_rows.delete_job(c, "job_a00000001"),
-    "unwanted": lambda c: object_rows.unwanted(c, 3600.0),
-    "named": lambda c: queue_rows.named(c, ME),
+    "deletable": lambda c: object_rows.deletable(c, 3600.0),
+    "assigned": lambda c: queue_rows.assigned(c, ME),
     "claimed_by": lambda c: webhooks.claimed_by(c, ME),
     "to_remove": job_rows.to_remove,
     "finished_before": lambda c: job_rows.finished_before(c, 5.0),
     "take_due": lambda c: webhooks.take_due(c, ME, 16),
     "next_due_s": webhooks.next_due_s,
-    "accept_job": lambda c: job_rows.accept_job(c, job(), None, room=job_rows.Room(10**6, 10**6, 1.0)),
+    "accept_job": lambda c: job_rows.accept_job(c, job(), None, limits=job_rows.QueueLimits(10**6, 10**6, 1.0)),
     "unfinished": queue_rows.unfinished,
     "queues": model_rows.queues,
     "outcomes": model_rows.outcomes,

@@ -21,11 +21,11 @@ from deployments.contract import Audio, Context
 from deployments.tone import Tone, ToneRequest
 from serve_app.config import Args, parse_args
 from serve_app.errors import DatabaseMisconfigured
-from serve_app.launch.service import read_config
+from serve_app.launch.config_file import read_config
 from serve_app.records import tables
 from serve_app.records.database import Database
 from serve_app.records.migrations import NEWEST
-from serve_app.runtime import LONGEST_RUN_S, TOMBSTONE_S
+from serve_app.upkeep import LONGEST_RUN_S, TOMBSTONE_S
 from tests.notify.test_outbound import Receiver, answer
 from tests.support.service import HANGS_S, Collector, Service, running
 from tests.support.upgrade import CONFIG, Restored, lasting, restore_home, restore_postgres, tables_of
@@ -261,7 +261,7 @@ async def test_what_was_half_deleted_goes_and_can_be_made_again(upgraded: Upgrad
     made = await upgraded.service.ended(again.json())
     assert (made["status"], made["cached"]) == ("succeeded", False)
     await upgraded.service.runtime.database.write(age_tombstones)
-    await upgraded.service.runtime.sweep()
+    await upgraded.service.runtime.upkeep.sweep()
     assert not upgraded.left.stored(deleted["key"])
     kept = [*made["outputs"], *(one for job in upgraded.left.finished.values() for one in job["shown"]["outputs"])]
     for output in kept:
@@ -293,9 +293,9 @@ async def test_a_second_start_changes_nothing_and_says_nothing(
     before, sent = rows_of(upgraded.left), len(upgraded.receiver.requests)
     log.lines.clear()
     async with started(upgraded.left, upgraded.receiver) as upgraded:
-        await upgraded.service.runtime.attend()
-        await upgraded.service.runtime.deliver()
-        await upgraded.service.runtime.sweep()
+        await upgraded.service.runtime.upkeep.poll()
+        await upgraded.service.runtime.deliveries.deliver()
+        await upgraded.service.runtime.upkeep.sweep()
     assert rows_of(upgraded.left) == before
     assert len(upgraded.receiver.requests) == sent
     said = [json.loads(line) for line in log.lines]

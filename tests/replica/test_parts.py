@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from serve_app.jobs.running import Made, ranked
+from serve_app.jobs.results import Made, ranked
 from tests.support.models import Judge
 from tests.support.service import Service, args_in, entry, running
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serve_app.launch.service import free_port
+from serve_app.launch.ports import free_port
 from tests.jobs.test_several import check_rows
 from tests.service.test_production import new_key
 from tests.service.test_settings import deploying, rendered

@@ -11,7 +11,7 @@ import pytest
 
 from serve_app.config import parse_args
 from serve_app.http import keys
-from serve_app.launch.service import read_config
+from serve_app.launch.config_file import read_config
 from serve_app.records.database import Database
 from tests.support.live import TONE, Service, config_file, running, wait_for
 

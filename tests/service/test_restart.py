@@ -10,7 +10,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from serve_app.launch.service import free_port
+from serve_app.launch.ports import free_port
 from serve_app.notify import webhooks
 from serve_app.records.database import Database
 from tests.support.live import TONE, Service, config_file, fetched, running, wait_for

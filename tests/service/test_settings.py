@@ -12,7 +12,7 @@ import httpx
 import pytest
 import yaml
 
-from serve_app.launch.service import free_port
+from serve_app.launch.ports import free_port
 from tests.commands.support import run
 from tests.support.live import ROOT, TONE, config_file, environment, wait_for
 

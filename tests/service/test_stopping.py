@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from serve_app.launch.service import free_port
+from serve_app.launch.ports import free_port
 from tests.support.live import PROGRAM, ROOT, TONE, Service, config_file, environment, running, wait_for
 from tests.support.pipe import full_pipe
 

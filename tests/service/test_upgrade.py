@@ -8,7 +8,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from serve_app.launch.service import free_port
+from serve_app.launch.ports import free_port
 from tests.service.test_restart import inbox
 from tests.support.live import fetched, running, wait_for
 from tests.support.upgrade import CONFIG, lasting, restore_home

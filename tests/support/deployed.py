@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from serve_app.config import parse_args
+from serve_app.launch.ports import free_ports
 from serve_app.launch.ray_processes import production_environment, ray_environment
 from serve_app.launch.scratch import scratch_folder
-from serve_app.launch.service import Launch, free_ports, start_ray
+from serve_app.launch.service import Launch, start_ray
 
 
 def replicas(client: Any) -> dict[str, list[str]]:

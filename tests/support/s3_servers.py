@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from serve_app.launch.service import free_port
+from serve_app.launch.ports import free_port
 
 ACCESS_KEY, SECRET_KEY = "testkey", "testsecret"
 _STARTER = Path(__file__).with_name("radosgw_up.sh")

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ from serve_app.http.application import create_app
 from serve_app.http.listener import Listener
 from serve_app.jobs.running import Handle
 from serve_app.logs import JsonLines
-from serve_app.replica.parts import Answer, PartFailed
+from serve_app.replica.parts import PartFailed
 from serve_app.replica.replica import Replica
-from serve_app.replica.work import Event, ReplicaGone, Work
+from serve_app.replica.work import Answer, Event, ReplicaGone, Work
 from serve_app.runtime import Runtime
 
 Json = dict[str, Any]
+CountReplicas = Callable[[], Awaitable[list[tuple[int, int]]]]
 
 HANGS_S = 60  # what has not happened by then will not happen; no test expects to wait so long
 LONG = {"steps": 1000, "step_s": 0.05}  # work that outlasts its test, which ends it; a step is short
@@ -102,6 +103,7 @@ class Service:
     http: httpx.AsyncClient
     app: FastAPI
     replicas: Mapping[str, Replica]
+    handles: dict[str, Handle]  # those that the jobs have: another one can be put in place of a model's
 
     async def job(self, prompt: str = "a tone", *, status: int | None = None, **fields: Any) -> Json:
         """Make a job through `/v1/jobs`, without waiting; `model`, `headers` and other terms go where they belong."""
@@ -128,14 +130,15 @@ class Service:
         """The first event of this kind."""
         async with asyncio.timeout(HANGS_S):
             async for event in self.runtime.jobs.events(job["owner"], job["id"], 0):
-                if event is not None and event["type"] == kind:
-                    return event
+                if event is not None and event.type == kind:
+                    return asdict(event)
         raise AssertionError(f"no event '{kind}'")
 
     async def events(self, job: Json) -> list[Json]:
         """All events of a job, the last included."""
         async with asyncio.timeout(HANGS_S):
-            return [item async for item in self.runtime.jobs.events(job["owner"], job["id"], 0) if item is not None]
+            events = self.runtime.jobs.events(job["owner"], job["id"], 0)
+            return [asdict(item) async for item in events if item is not None]
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
@@ -166,7 +169,9 @@ class Collector(logging.Handler):
 
 
 @asynccontextmanager
-async def running(args: Args, handles: Mapping[str, Handle] | None = None) -> AsyncIterator[Service]:
+async def running(
+    args: Args, handles: Mapping[str, Handle] | None = None, count_replicas: CountReplicas | None = None
+) -> AsyncIterator[Service]:
     """Start the service; it is closed at the end of the block as a process that is told to stop closes it.
 
     `handles` stand in for the local replicas of the models that they name. Several may run in one process.
@@ -175,13 +180,14 @@ async def running(args: Args, handles: Mapping[str, Handle] | None = None) -> As
     for item in args.models:
         parts = {part: LocalPart(replicas[name]) for part, name in item.parts.items()}
         replicas[item.name] = Replica(item, args.storage, args.log_level, **parts)
-    runtime = Runtime(args, {**replicas, **(handles or {})})
+    all_handles: dict[str, Handle] = {**replicas, **(handles or {})}
+    runtime = Runtime(args, all_handles, count_replicas)
     await runtime.start()
     app = create_app(runtime)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 4242))
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as http:
-            yield Service(runtime, http, app, replicas)
+            yield Service(runtime, http, app, replicas, all_handles)
     finally:
         await runtime.close()
         for replica in replicas.values():

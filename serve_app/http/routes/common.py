@@ -15,10 +15,11 @@ from serve_app.errors import Invalid, JobCanceled, UnsupportedMediaType, from_co
 from serve_app.http.bodies import parse
 from serve_app.http.keys import Principal
 from serve_app.http.problems import problem_response
-from serve_app.http.schemas import FINISHED, Job, OpenAIError, Problem, WebhookRequest
+from serve_app.http.schemas import Job, OpenAIError, Problem, WebhookRequest
 from serve_app.jobs.acceptance import Asked
 from serve_app.jobs.plan import Plan
-from serve_app.records.job_rows import Row
+from serve_app.records.rows import JobRow
+from serve_app.records.states import FINISHED
 from serve_app.runtime import Runtime
 
 B = TypeVar("B", bound=BaseModel)
@@ -208,7 +209,7 @@ class Terms:
 class Submitted:
     """An accepted job, after the wait that the caller prefers."""
 
-    row: Row
+    row: JobRow
     replayed: bool
     preference: Preference
 
@@ -245,7 +246,7 @@ async def submitted(request: Request, principal: Principal, terms: Terms, plan: 
     )
     accepted = await runtime.jobs.submit(asked, plan)
     row = accepted.row
-    if wanted.wait_s and row["status"] not in FINISHED:
+    if wanted.wait_s and row.status not in FINISHED:
         row = await runtime.jobs.wait(row, wanted.wait_s)
     return Submitted(row, accepted.replayed, wanted)
 
@@ -263,17 +264,17 @@ def key_of(header: str | None) -> str | None:
     return key
 
 
-async def job_response(request: Request, row: Row, *, waited: bool, replayed: bool) -> JSONResponse:
+async def job_response(request: Request, row: JobRow, *, waited: bool, replayed: bool) -> JSONResponse:
     """The job, or its error's problem when a caller waited for a job that failed."""
     runtime = runtime_of(request)
     view = await runtime.view(row, base_url(request))
-    if waited and row["status"] in ("failed", "canceled"):
-        error = row["error"] or {"code": JobCanceled.code, "detail": "the job was canceled", "errors": []}
+    if waited and row.status in ("failed", "canceled"):
+        error = row.error or {"code": JobCanceled.code, "detail": "the job was canceled", "errors": []}
         failed = from_code(error["code"], error["detail"], error.get("errors", ()))
-        response = problem_response(failed, request.url.path, job_id=row["id"])
-    elif row["status"] in FINISHED and (row["cached"] or replayed):
+        response = problem_response(failed, request.url.path, job_id=row.id)
+    elif row.status in FINISHED and (row.cached or replayed):
         response = JSONResponse(view, 200)
-    elif row["status"] in FINISHED and waited:
+    elif row.status in FINISHED and waited:
         response = JSONResponse(view, 201)
     else:
         response = JSONResponse(view, 202)

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anyio import to_thread
@@ -21,9 +21,10 @@ from serve_app.http.routes.common import (
     runtime_of,
     submitted,
 )
-from serve_app.http.schemas import FINISHED, ImageGenerationRequest, Images
+from serve_app.http.schemas import ImageGenerationRequest, Images
 from serve_app.jobs.plan import Plan
-from serve_app.records.job_rows import Row
+from serve_app.records.rows import JobRow, Json
+from serve_app.records.states import FINISHED
 from serve_app.runtime import Runtime
 
 router = APIRouter(tags=["images"])
@@ -57,17 +58,17 @@ async def generate_image(request: Request) -> Response:
     answered = await submitted(request, principal, terms, plan, wait_s=runtime.jobs.limits.deadline_s + _LATER_S)
     row, waited = answered.row, answered.preference.wait_s > 0
     response: Response
-    if waited and row["status"] == "succeeded":
+    if waited and row.status == "succeeded":
         response = await _answer(request, row, inline=_inline(body))
-    elif waited and row["status"] in FINISHED:
-        error = row["error"] or {"code": JobCanceled.code, "detail": "the job was canceled"}
+    elif waited and row.status in FINISHED:
+        error = row.error or {"code": JobCanceled.code, "detail": "the job was canceled"}
         response = openai_response(from_code(error["code"], error["detail"], error.get("errors", ())))
     elif waited and "prefer" not in request.headers:  # who asks for a picture would not know what a job is
         response = openai_response(Draining("the service is stopping; the job goes on, see Location"))
     else:
         response = await job_response(request, row, waited=waited, replayed=answered.replayed)
-    response.headers["X-Job-Id"] = row["id"]
-    response.headers["Location"] = f"{runtime.public_url or base_url(request)}/v1/jobs/{row['id']}"
+    response.headers["X-Job-Id"] = row.id
+    response.headers["Location"] = f"{runtime.public_url or base_url(request)}/v1/jobs/{row.id}"
     answered.told(response)
     if "prefer" not in request.headers:
         del response.headers["Preference-Applied"]
@@ -102,7 +103,7 @@ def _inline(body: ImageGenerationRequest) -> bool:
     return body.response_format == "b64_json"
 
 
-async def _answer(request: Request, row: Row, *, inline: bool) -> Response:
+async def _answer(request: Request, row: JobRow, *, inline: bool) -> Response:
     """OpenAI's answer, or an error that leaves the job as it is."""
     try:
         return await _pictures(request, row, inline=inline)
@@ -110,13 +111,13 @@ async def _answer(request: Request, row: Row, *, inline: bool) -> Response:
         return openai_response(error)
 
 
-async def _pictures(request: Request, row: Row, *, inline: bool) -> Response:
+async def _pictures(request: Request, row: JobRow, *, inline: bool) -> Response:
     """OpenAI's body. Raises Invalid when the files are too large to be part of it."""
     runtime = runtime_of(request)
     job = await runtime.view(row, base_url(request))
-    words = row["facts"].get("revised_prompt")
+    words = row.facts.get("revised_prompt")
     also = {} if words is None else {"revised_prompt": words}
-    body = {"created": int(row["completed_at"]), "output_format": row["input"]["format"]}
+    body = {"created": int(row.completed_at or 0), "output_format": row.input["format"]}
     outputs = job["outputs"]
     if not inline:
         data = [{"url": item["url"], "seed": item["seed"], **also} for item in outputs]
@@ -128,7 +129,7 @@ async def _pictures(request: Request, row: Row, *, inline: bool) -> Response:
     return Response(await to_thread.run_sync(_whole, runtime, body, outputs, also), media_type="application/json")
 
 
-def _whole(runtime: Runtime, body: Mapping[str, Any], outputs: list[Row], also: Mapping[str, Any]) -> bytes:
+def _whole(runtime: Runtime, body: Mapping[str, Any], outputs: Sequence[Json], also: Mapping[str, Any]) -> bytes:
     """The answer with its files in it; off the event loop, for it may be megabytes."""
     data = [
         {"b64_json": base64.b64encode(runtime.storage.get(item["key"])).decode(), "seed": item["seed"], **also}

@@ -23,7 +23,6 @@ from serve_app.http.routes.common import (
 )
 from serve_app.http.routes.events import STILL_HERE, EventStream, event_bytes, last_seen
 from serve_app.http.schemas import (
-    FINISHED,
     Canceled,
     CancelRequest,
     Deleted,
@@ -34,7 +33,9 @@ from serve_app.http.schemas import (
     JobRequest,
 )
 from serve_app.http.views import rfc3339
-from serve_app.records import job_rows
+from serve_app.records import event_rows
+from serve_app.records.rows import EventRow
+from serve_app.records.states import FINISHED
 from serve_app.runtime import Runtime
 
 router = APIRouter(tags=["jobs"])
@@ -122,10 +123,10 @@ async def follow_job(
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """What happens to the job as server-sent events; resumes after `Last-Event-ID`."""
-    newest = await runtime.database.read(job_rows.last_seq, job_id)  # before the status: `completed` is then no older
+    newest = await runtime.database.read(event_rows.last_seq, job_id)  # before the status: `completed` is then no older
     row = await runtime.jobs.get(principal.owner, job_id)
     after = min(last_seen(last_event_id), newest)
-    if row["status"] in FINISHED and after == newest > 0:
+    if row.status in FINISHED and after == newest > 0:
         return Response(status_code=204)
     return EventStream(request, principal, _lines(runtime, principal.owner, job_id, after, base_url(request)))
 
@@ -136,19 +137,19 @@ async def _lines(runtime: Runtime, owner: str, job_id: str, after: int, base: st
             if event is None:
                 yield STILL_HERE
                 continue
-            yield event_bytes(event["seq"], event["type"], await _event_data(runtime, owner, job_id, event, base))
+            yield event_bytes(event.seq, event.type, await _event_data(runtime, owner, job_id, event, base))
 
 
-async def _event_data(runtime: Runtime, owner: str, job_id: str, event: dict[str, Any], base: str) -> dict[str, Any]:
-    if event["type"] in ("completed", "output"):
+async def _event_data(runtime: Runtime, owner: str, job_id: str, event: EventRow, base: str) -> dict[str, Any]:
+    if event.type in ("completed", "output"):
         view = await runtime.view(await runtime.jobs.get(owner, job_id), base)
-        if event["type"] == "completed":
+        if event.type == "completed":
             return view
-        index = event["data"]["index"]
+        index = event.data["index"]
         made = view["outputs"]  # without an output whose object was lost since
-        return {**event["data"], "output": made[index]} if index < len(made) else event["data"]
-    data = {"job_id": job_id, "at": rfc3339(event["at"]), **event["data"]}
-    if event["type"] == "queued":
+        return {**event.data, "output": made[index]} if index < len(made) else event.data
+    data = {"job_id": job_id, "at": rfc3339(event.at), **event.data}
+    if event.type == "queued":
         row = await runtime.jobs.get(owner, job_id)
         data["position"] = runtime.execution.position(row) or 0
     return data

@@ -84,7 +84,7 @@ async def test_what_is_stopped_is_narrowed_by_model_and_state(service: Service) 
 async def test_jobs_that_another_process_runs_or_that_nobody_does_are_stopped_too(tmp_path: Path) -> None:
     args = args_in(tmp_path, *MODELS)
     async with running(args) as one, running(args) as two:
-        await until(lambda: one.runtime.jobs.processes == two.runtime.jobs.processes == 2)
+        await until(lambda: one.runtime.execution.slots.processes == two.runtime.execution.slots.processes == 2)
         jobs = [await one.job(f"{index}", model="counting", **LONG) for index in range(3)]
         assert set((await post(two, "cancel", {}))["canceled"]) == {job["id"] for job in jobs}
         again = [await one.job(f"{index}", model="counting", **LONG) for index in range(3)]
@@ -131,7 +131,7 @@ async def test_what_cannot_be_removed_now_is_removed_by_the_sweep(
     left = [service.runtime.storage.stat(job["outputs"][0]["key"]) is not None for job in made]
     assert left == [False, True, False]
     monkeypatch.undo()
-    await service.runtime.sweep()
+    await service.runtime.upkeep.sweep()
     assert service.runtime.storage.stat(key) is None
 
 

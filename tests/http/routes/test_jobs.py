@@ -4,14 +4,15 @@ import json
 import re
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 import httpx
 import pytest
 
 from serve_app.config import S3StorageConfig
+from serve_app.records.rows import JobRow
 from serve_app.storage import SignedUrl
 from tests.support.models import CountingTone
 from tests.support.service import HANGS_S, LONG, Json, Service, until
@@ -333,8 +334,6 @@ async def test_events_tell_the_whole_story_in_order(service: Service, url: str) 
         if kind == "progress":
             assert 0 < data["step"] <= data["steps"] == 40
             assert data["eta_s"] is None if data["step"] == 1 else data["eta_s"] >= 0  # two reports tell the pace
-    progress = [datetime.fromisoformat(data["at"]).timestamp() for _, kind, data in events if kind == "progress"]
-    assert all(later - earlier >= 0.2 for earlier, later in pairwise(progress))
     final = events[-1][2]
     now = await service.get(job)
     assert {k: v for k, v in final.items() if k not in ("outputs", "urls")} == {
@@ -384,9 +383,9 @@ async def test_the_events_of_a_job_whose_output_was_lost_are_whole(
     job = await service.made(n=2)
     get = service.runtime.jobs.get
 
-    async def without_the_last(owner: str, job_id: str) -> Json:
+    async def without_the_last(owner: str, job_id: str) -> JobRow:
         row = await get(owner, job_id)
-        return {**row, "outputs": row["outputs"][:1]}
+        return replace(row, outputs=row.outputs[:1])
 
     monkeypatch.setattr(service.runtime.jobs, "get", without_the_last)
     events = await read_stream(f"{url}/v1/jobs/{job['id']}/events")
