@@ -21,7 +21,7 @@ from serve_app.errors import ConfigError
 from serve_app.http.schemas import FINISHED
 
 RECONNECT_S = 1.0
-_OTHER_ENDINGS = {"ogg": "opus", "": "flac"}
+_OTHER_ENDINGS = {"ogg": "opus", "m4a": "aac", "": "flac"}
 
 
 def generate(
