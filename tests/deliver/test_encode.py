@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import soundfile as sf
+import synth_native
 from numpy.typing import NDArray
 
 from serve_app.deliver.delivery import File
@@ -81,6 +82,18 @@ def test_ffmpeg_reads_every_rate_of_every_format_with_the_exact_length(
         assert samples.shape[1] == wanted
     power = np.abs(np.fft.rfft(samples[0, : wanted // decoded_hz * decoded_hz]))
     assert int(np.argmax(power)) == 440
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_rain_is_as_loud_afterwards(format: Format) -> None:
+    rate_hz = encoder_rate_hz(format, 44_100)
+    spectrum = np.fft.rfft(np.random.default_rng(0).normal(0, 0.1, (2, 5 * rate_hz)))
+    spectrum[:, 5 * 19_000 :] = 0  # all formats go that far
+    noise = np.fft.irfft(spectrum).astype(np.float32)
+    samples, decoded_hz, _ = by_ffmpeg(encode(noise, rate_hz, format))
+    loudness = [synth_native.measure(part, rate_hz)["loudness_lufs"] for part in (noise, samples)]
+    assert decoded_hz == rate_hz
+    assert loudness[1] == pytest.approx(loudness[0], abs=0.5)
 
 
 @pytest.mark.parametrize(("frames", "in_memory"), [(1, True), (RATE_HZ, True), (30 * RATE_HZ, False)])
