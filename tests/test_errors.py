@@ -95,6 +95,7 @@ WRONG_FIELDS: list[tuple[Json, str]] = [
     ({"frequency_hz": True}, "/frequency_hz"),
     ({"sample_rate_hz": 7999}, "/sample_rate_hz"),
     ({"sample_rate_hz": 96_000, "format": "mp3"}, "/sample_rate_hz"),
+    ({"sample_rate_hz": 192_000, "format": "aac"}, "/sample_rate_hz"),
     ({"bit_depth": 32}, "/bit_depth"),
     ({"bit_depth": 8}, "/bit_depth"),
     ({"loudness_lufs": 0}, "/loudness_lufs"),

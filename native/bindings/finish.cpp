@@ -1,6 +1,8 @@
 // The Python face of measuring, finishing and mixing whole pieces.
 #include "finish.h"
 
+#include <span>
+
 #include "arguments.h"
 #include "streams.h"
 #include "synth/finish/dither.h"
@@ -99,6 +101,28 @@ py::array_t<std::int32_t> dither(const py::array& audio, int bits, std::uint64_t
   return dithered(given, stream);
 }
 
+template <class Whole>
+py::array quantised(const Input& given, std::span<const std::int32_t> noise) {
+  py::array_t<Whole> out({given.channels.frames, given.count()});
+  Whole* to = out.mutable_data();
+  unlocked([&] {
+    given.require_finite();
+    synth::quantise(given.view(), noise, to);
+  });
+  return std::move(out);
+}
+
+py::array quantise(const py::array& audio, const py::array_t<std::int32_t>& noise, int bits) {
+  const Input given(audio, "audio");
+  const auto samples = static_cast<py::ssize_t>(given.count() * given.channels.frames);
+  if (noise.ndim() != 1 || noise.strides(0) != sizeof(std::int32_t) || noise.size() < samples)
+    throw synth::Invalid("noise must have one dimension without gaps, and a word for each of the " +
+                         std::to_string(samples) + " samples");
+  const std::span words(noise.data(), static_cast<std::size_t>(samples));
+  return dither_bits(bits) == 16 ? quantised<std::int16_t>(given, words)
+                                 : quantised<std::int32_t>(given, words);
+}
+
 }  // namespace
 
 void bind_finishing(py::module_& m) {
@@ -112,5 +136,6 @@ void bind_finishing(py::module_& m) {
   m.def("duck", &duck, "bed"_a, "voice"_a, "sample_rate_hz"_a, "amount_db"_a = -12.0, "attack_s"_a = 0.05,
         "release_s"_a = 0.4, "threshold_db"_a = -40.0);
   m.def("dither", &dither, "audio"_a, "bits"_a = 16, "seed"_a = 0);
+  m.def("quantise", &quantise, "audio"_a, py::arg("noise").noconvert(), "bits"_a = 16);
   bind_streams(m);
 }

@@ -8,7 +8,7 @@ largest number. Only a renderer's input is not refused: what is not finite or be
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, final
+from typing import Any, Literal, final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -320,3 +320,14 @@ def duck(
 
 def dither(audio: NDArray[np.floating[Any]], bits: int = 16, seed: int = 0) -> NDArray[np.int32]:
     """Integers of 16 or 24 bits with triangular dither; full scale is +-(2 ** (bits - 1) - 1), beyond it is clipped."""
+
+@overload
+def quantise(audio: NDArray[np.floating[Any]], noise: NDArray[np.int32], bits: Literal[16] = 16) -> NDArray[np.int16]:
+    """Integers of 16 or 24 bits, shape (frames, channels) as files have them; those of 24 lie in the upper bits.
+
+    Full scale is from -2 ** (bits - 1) to 2 ** (bits - 1) - 1, beyond it is clipped. `noise` has a word a sample, in
+    the order of the result; its halves, each a step wide, are added before rounding. Raises NotFinite.
+    """
+
+@overload
+def quantise(audio: NDArray[np.floating[Any]], noise: NDArray[np.int32], bits: Literal[24]) -> NDArray[np.int32]: ...

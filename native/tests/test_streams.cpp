@@ -198,6 +198,32 @@ TEST(dither_keeps_the_mean_and_its_error_is_noise) {
   CHECK(out[0] == 8388607 && out[1] == -8388607);
 }
 
+TEST(quantise_rounds_after_adding_the_given_noise) {
+  synth::Random random(5);
+  for (const std::size_t count : {1u, 2u, 3u, 8u}) {
+    const std::size_t frames = 3001;
+    Samples x = noise(0.4, frames * count, 16);
+    x[0] = 3.0f, x.back() = -3.0f;
+    std::vector<const float*> channels;
+    for (std::size_t c = 0; c < count; ++c) channels.push_back(x.data() + c * frames);
+    std::vector<std::int32_t> words(x.size()), out24(x.size());
+    for (std::int32_t& word : words) word = static_cast<std::int32_t>(random.bits() & 0xffffffffu);
+    std::vector<std::int16_t> out16(x.size());
+    synth::quantise({channels, frames, kRate}, words, out16.data());
+    synth::quantise({channels, frames, kRate}, words, out24.data());
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < frames * count; ++i) {
+      const float value = channels[i % count][i / count];
+      const int sum = (words[i] >> 16) + static_cast<std::int16_t>(words[i] & 0xffff);
+      const float at16 = std::nearbyint(value * 32768.0f + static_cast<float>(sum) / 65536.0f);
+      const double at24 = std::nearbyint(static_cast<double>(value) * 8388608.0 + sum / 65536.0);
+      wrong += out16[i] != static_cast<int>(std::clamp(at16, -32768.0f, 32767.0f));
+      wrong += out24[i] != static_cast<int>(std::clamp(at24, -8388608.0, 8388607.0)) * 256;
+    }
+    CHECK(wrong == 0);
+  }
+}
+
 TEST(dither_in_pieces_is_the_same) {
   Samples x = noise(0.1, 20000, 15);
   std::vector<std::int32_t> whole(x.size()), pieces(x.size());

@@ -22,7 +22,7 @@ from serve_app.errors import ConfigError
 from serve_app.records.states import FINISHED
 
 RECONNECT_S = 1.0
-_OTHER_ENDINGS = {"ogg": "opus", "jpg": "jpeg", "": "flac"}
+_OTHER_ENDINGS = {"ogg": "opus", "m4a": "aac", "jpg": "jpeg", "": "flac"}
 _PICTURES = get_args(ImageFormat)
 
 

@@ -11,6 +11,7 @@ from deployments.contract import Frozen, ModelInfo, Product
 
 Finding = dict[str, str]  # {pointer, detail}: a field of `input` that is not possible, and why
 Kind = Literal["audio", "image"]
+ENDINGS: Mapping[str, str] = {"aac": "m4a"}  # of the files of a format, where it is not its name
 
 
 class Settings(Frozen):

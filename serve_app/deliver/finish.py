@@ -1,7 +1,7 @@
 """Samples to samples that may leave: checked, of the exact length, at the asked rate and loudness.
 
 The order matters. Resampling comes before loudness because it can raise the true peak; fades come before it
-so that they are part of what is measured. Opus and MP3 overshoot after all of this by some tenths of a dB,
+so that they are part of what is measured. Opus, MP3 and AAC overshoot after all of this by some tenths of a dB,
 for which the 1 dB under full scale is kept.
 """
 

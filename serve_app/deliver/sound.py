@@ -12,13 +12,17 @@ from serve_app.deliver.delivery import Delivered, Finding, Kind, Settings
 from serve_app.deliver.scoring import score
 from serve_app.errors import UnusableAudio
 
-Format = Literal["wav", "flac", "opus", "mp3"]
+Format = Literal["wav", "flac", "opus", "mp3", "aac"]
+MOST_CHANNELS: Mapping[Format, int] = {"wav": 8, "flac": 8, "opus": 2, "mp3": 2, "aac": 2}
+_MOST_HZ: Mapping[Format, int] = {"mp3": 48_000, "aac": 96_000}
+# Part of the content address of these formats: raised when encoding gives other bytes for the same samples.
+ENCODERS: Mapping[Format, int] = {"opus": 2, "mp3": 2}
 
 
 class SoundSettings(Settings):
     """How a finished sound leaves: part of every request for one, whatever model makes it."""
 
-    format: Format = Field(default="flac", description="Opus and MP3 cost about 20 ms per second of sound.")
+    format: Format = Field(default="flac", description="aac is AAC in MP4, a file that ends in .m4a.")
     bit_depth: Literal[16, 24, 32] = Field(default=16, description="wav: 16, 24, or 32 (float); flac: 16 or 24.")
     sample_rate_hz: int | None = Field(default=None, ge=8000, le=192_000, description="The model's own if absent.")
     channels: Literal[1, 2] | None = Field(default=None, description="Mono or stereo; the model's own if absent.")
@@ -52,8 +56,13 @@ class SoundDelivery:
                 return [_at("duration_s", text)]
         if settings.bit_depth == 32 and settings.format != "wav":
             return [_at("bit_depth", "32 bit (float) needs format wav")]
-        if settings.format == "mp3" and (settings.sample_rate_hz or 0) > 48_000:
-            return [_at("sample_rate_hz", "mp3 has at most 48000 Hz")]
+        most_hz, most = _MOST_HZ.get(settings.format, 192_000), MOST_CHANNELS[settings.format]
+        if (settings.sample_rate_hz or 0) > most_hz:
+            return [_at("sample_rate_hz", f"{settings.format} has at most {most_hz} Hz")]
+        made = _sound(info).channels
+        if settings.channels is None and made > most:
+            text = f"{settings.format} holds {most} channels, model '{name}' makes {made}; ask for 1 or 2"
+            return [_at("channels", text)]
         return []
 
     def too_large(self, request: Any, settings: SoundSettings, info: ModelInfo, most_bytes: int) -> list[Finding]:
@@ -79,7 +88,8 @@ class SoundDelivery:
         later = {"channels"} if settings.channels is None else set()
         plain = settings.model_dump(mode="json", exclude={"n"} | later)
         loudness = settings.loudness_lufs if asked else _sound(info).loudness_lufs
-        return {**plain, "loudness_lufs": loudness, "asked_loudness": asked}
+        encoder = {"encoder": ENCODERS[settings.format]} if settings.format in ENCODERS else {}
+        return {**plain, **encoder, "loudness_lufs": loudness, "asked_loudness": asked}
 
     def deliver(self, product: list[Product], request: Any, settings: Mapping[str, Any]) -> Delivered:
         """Check, bring to length, channels, rate, loudness; encode. Raises UnusableAudio, StorageFull."""

@@ -39,7 +39,7 @@ def openai_response(error: ContinuoError) -> JSONResponse:
 
 def error_response(error: ContinuoError, scope: Scope, **more: Any) -> JSONResponse:
     """An error as the route that this request is for tells it, also before the request has come there."""
-    routes = scope["app"].state.openai_routes
+    routes = getattr(scope["app"].state, "openai_routes", ())
     if any(route.matches(scope)[0] is not Match.NONE for route in routes):
         return openai_response(error)
     return problem_response(error, scope["path"], **more)

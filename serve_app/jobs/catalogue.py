@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from deployments.contract import CAPABILITY_FIELDS, ModelInfo, Request
 from deployments.moved import address_name
 from serve_app.config import Limits, ModelEntry
-from serve_app.deliver.delivery import Delivery, Finding, Settings
+from serve_app.deliver.delivery import ENDINGS, Delivery, Finding, Settings
 from serve_app.deliver.media import DELIVERIES
 from serve_app.errors import (
     MOST_FINDINGS,
@@ -216,7 +216,8 @@ class Catalogue:
             digest = address(entry.identity, fields, resolved, parts)
             stem = f"{delivery.kind}/{digest[:2]}/{digest}"
             beside = {name: f"{stem}.{suffix}" for name, suffix in delivery.companions.items()}
-            made.append(Candidate(f"{stem}.{resolved['format']}", seed, fields, resolved, beside))
+            key = f"{stem}.{ENDINGS.get(resolved['format'], resolved['format'])}"
+            made.append(Candidate(key, seed, fields, resolved, beside))
         return tuple(made)
 
     def _route(self, given: Mapping[str, Any], tasks: frozenset[str]) -> CatalogueEntry:

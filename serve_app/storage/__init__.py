@@ -23,6 +23,7 @@ _SUFFIXES = {  # what mimetypes does not know everywhere, or knows by another na
     "audio/flac": ".flac",
     "audio/ogg": ".ogg",
     "audio/mpeg": ".mp3",
+    "audio/mp4": ".m4a",
 }
 
 

@@ -25,7 +25,7 @@ def test_a_sound_is_made_and_written(url: str, tmp_path: Path) -> None:
     assert without_file.stdout.startswith(f"{url}/v1/files/")
 
 
-@pytest.mark.parametrize("name", ["out.flac", "out.opus", "out.ogg", "out.mp3", "OUT.WAV", "out"])
+@pytest.mark.parametrize("name", ["out.flac", "out.opus", "out.ogg", "out.mp3", "out.m4a", "out.aac", "OUT.WAV", "out"])
 def test_the_ending_sets_the_format(url: str, tmp_path: Path, name: str) -> None:
     file = tmp_path / name
     shown = run("generate", "a tone", "--duration", "0.2", "--url", url, "-o", str(file))

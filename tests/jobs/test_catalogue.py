@@ -3,13 +3,13 @@
 import re
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from serve_app.config import parse_args
-from serve_app.deliver.sound import SoundDelivery
+from serve_app.deliver.sound import ENCODERS, Format, SoundDelivery
 from serve_app.errors import ConfigError, Invalid, NotFound
 from serve_app.importing import load_class
 from serve_app.jobs.catalogue import Catalogue
@@ -72,12 +72,31 @@ def test_the_address_is_that_of_the_sound() -> None:
     ]  # fmt: skip
     assert len({address(), *others}) == len(others) + 1
     assert address(format="mp3").endswith(".mp3")
+    assert address(format="aac").endswith(".m4a")
+
+
+def test_another_encoder_is_another_address_for_its_format_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {format: address(format=format) for format in get_args(Format)}
+    monkeypatch.setattr("serve_app.deliver.sound.ENCODERS", {**ENCODERS, "opus": ENCODERS["opus"] + 1, "aac": 2})
+    assert {format for format, key in before.items() if address(format=format) != key} == {"opus", "aac"}
+
+
+def test_more_channels_than_the_format_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    tone = load_class("deployments.tone:Tone")
+    wide = tone.info.sound.model_copy(update={"channels": 4})
+    monkeypatch.setattr(tone, "info", tone.info.model_copy(update={"sound": wide}))
+    for format in ("opus", "mp3", "aac"):
+        with pytest.raises(Invalid, match=f"{format} holds 2 channels, model 'tone' makes 4") as refused:
+            plan(format=format)
+        assert [error["pointer"] for error in refused.value.errors] == ["/input/channels"]
+        plan(format=format, channels=2)
+    plan(format="flac")
 
 
 def test_the_address_of_a_model_without_parts_is_the_one_that_stored_sounds_have() -> None:
     assert address() == "audio/23/23fdfa3266ccc2a33641ebd17af8083b2e4125ad2c09ba6ce03c423eb5dab8bd.flac"
     chime = address("chime", format="mp3", loudness_lufs=-20)  # its class is named by its name alone
-    assert chime == "audio/01/010c0eb98a30c23e23c5ddbf5aa0e3cf5bac90709c04523aa82bde621b3adfd1.mp3"
+    assert chime == "audio/7b/7b1ceaf23daeb63f0f64110f9947c971691a1dce96ff1e942db6cb8869b1a701.mp3"
     assert address(channels=None) == address()  # a setting that came later
 
 

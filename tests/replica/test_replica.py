@@ -16,6 +16,7 @@ import pytest
 from deployments.contract import Audio, Unhealthy
 from deployments.tone import sine
 from serve_app.config import LocalStorageConfig, ModelEntry
+from serve_app.deliver.delivery import ENDINGS
 from serve_app.errors import GenerationFailed
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.replica.replica import Replica, whole
@@ -74,13 +75,13 @@ async def test_the_last_event_is_what_was_stored(bench: Any) -> None:
     assert data["output"]["quality"]["ok"]
 
 
-@pytest.mark.parametrize("format", ["wav", "flac", "opus", "mp3"])
+@pytest.mark.parametrize("format", ["wav", "flac", "opus", "mp3", "aac"])
 async def test_every_format_has_the_asked_length_and_loudness(bench: Any, format: str) -> None:
     _, data = await bench().last(format=format, duration_s=1.25, loudness_lufs=-20)
     output = data["output"]
     assert output["duration_s"] == pytest.approx(1.25, abs=1 / 44_100)
     assert output["quality"]["loudness_lufs"] == pytest.approx(-20, abs=0.5)
-    assert output["key"].endswith(f".{format}")
+    assert output["key"].endswith(f".{ENDINGS.get(format, format)}")
 
 
 async def test_a_model_that_fails_to_load_says_so_and_is_tried_again(

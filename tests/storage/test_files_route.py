@@ -75,7 +75,7 @@ async def test_the_whole_file(client: httpx.AsyncClient, url: str) -> None:
 
 @pytest.mark.parametrize(
     ("media_type", "suffix"),
-    [("audio/wav", "wav"), ("audio/flac", "flac"), ("audio/ogg", "ogg"), ("audio/mpeg", "mp3")],
+    [("audio/wav", "wav"), ("audio/flac", "flac"), ("audio/ogg", "ogg"), ("audio/mpeg", "mp3"), ("audio/mp4", "m4a")],
 )
 async def test_media_types_are_exact(
     client: httpx.AsyncClient, local: LocalStorage, media_type: str, suffix: str

@@ -277,8 +277,8 @@ def test_names_for_downloads() -> None:
     assert filename("out/ab/xyz", "audio/mpeg") == "xyz.mp3"
     assert filename("out/.hidden", "audio/wav") == "hidden.wav"
     assert filename("out/...", "audio/wav") == "file.wav"
-    assert [media_type_of(f"a.{end}") for end in ("wav", "flac", "ogg", "mp3", "png")] == [
-        "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg", "image/png",
+    assert [media_type_of(f"a.{end}") for end in ("wav", "flac", "ogg", "mp3", "m4a", "png")] == [
+        "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg", "audio/mp4", "image/png",
     ]  # fmt: skip
     assert media_type_of("a") is None
 

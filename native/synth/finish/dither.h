@@ -21,4 +21,10 @@ class Dither {
   std::vector<std::uint64_t> states_;  // of one Random per channel
 };
 
+// The same rounding of 16 or 24 bits with noise that the caller drew, a word a sample (see FinishKernels).
+// Full scale is from -2^(bits-1) to 2^(bits-1) - 1; `out` has the channels beside each other, as files have
+// them, and what is missing to 16 or 32 bits as zeros below.
+void quantise(const AudioView& audio, std::span<const std::int32_t> noise, std::int16_t* out);
+void quantise(const AudioView& audio, std::span<const std::int32_t> noise, std::int32_t* out);
+
 }  // namespace synth

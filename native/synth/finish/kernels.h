@@ -65,6 +65,9 @@ struct FinishKernels {
   void (*cross)(const float* a, const float* b, Way way, bool equal_power, long frames, float* out);
   // `state` is that of a Random, which goes on by one draw a sample.
   void (*dither)(const float* x, long frames, double full_scale, std::uint64_t& state, std::int32_t* out);
+  // With the noise that is given: two values of 16 bits a sample, each a step wide, in the halves of a word.
+  void (*quantise16)(const float* x, const std::int32_t* noise, long samples, std::int16_t* out);
+  void (*quantise24)(const float* x, const std::int32_t* noise, long samples, std::int32_t* out);
 };
 
 }  // namespace synth

@@ -72,5 +72,31 @@ void dither(const float* x, long frames, double full_scale, std::uint64_t& state
   state = before + static_cast<std::uint64_t>(frames) * kStep;
 }
 
+namespace {
+
+// Float serves 16 bits: the sum is rounded, but far below the noise. It has too few bits for 24 near full
+// scale.
+template <int bits, class Value, class Whole>
+SYNTH_SHARED void quantise(const float* x, const std::int32_t* noise, long samples, Whole* out) noexcept {
+  constexpr Value kSteps = 1 << (bits - 1);
+  constexpr Value kRound = sizeof(Value) == 4 ? Value(12582912.0) : Value(6755399441055744.0);  // see dither
+  for (long i = 0; i < samples; ++i) {
+    const std::int32_t sum = (noise[i] >> 16) + static_cast<std::int16_t>(noise[i] & 0xffff);
+    const Value value = static_cast<Value>(x[i]) * kSteps + static_cast<Value>(sum) * Value(0x1p-16);
+    const Value held = value > kSteps - 1 ? kSteps - 1 : value > -kSteps ? value : -kSteps;
+    out[i] = static_cast<Whole>(static_cast<std::int32_t>(held + kRound - kRound) *
+                                (1 << (8 * static_cast<int>(sizeof(Whole)) - bits)));
+  }
+}
+
+}  // namespace
+
+void quantise16(const float* x, const std::int32_t* noise, long samples, std::int16_t* out) {
+  quantise<16, float>(x, noise, samples, out);
+}
+void quantise24(const float* x, const std::int32_t* noise, long samples, std::int32_t* out) {
+  quantise<24, double>(x, noise, samples, out);
+}
+
 }  // namespace SYNTH_ISA
 }  // namespace synth

@@ -22,6 +22,8 @@ void ride(const float* x, const float* knots, long frames, float* out);
 void fade(const float* x, FinishKernels::Way way, bool smooth, float from, float to, long frames, float* out);
 void cross(const float* a, const float* b, FinishKernels::Way way, bool equal_power, long frames, float* out);
 void dither(const float* x, long frames, double full_scale, std::uint64_t& state, std::int32_t* out);
+void quantise16(const float* x, const std::int32_t* noise, long samples, std::int16_t* out);
+void quantise24(const float* x, const std::int32_t* noise, long samples, std::int32_t* out);
 
 }  // namespace SYNTH_ISA
 }  // namespace synth

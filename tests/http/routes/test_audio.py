@@ -57,6 +57,7 @@ async def test_null_is_the_same_as_absent(service: Service) -> None:
         ("flac", "audio/flac", b"fLaC"),
         ("opus", "audio/ogg", b"OggS"),
         ("mp3", "audio/mpeg", b""),
+        ("aac", "audio/mp4", b"\0\0\0"),
     ],
 )
 async def test_every_format_is_served_as_what_it_is(

@@ -1,0 +1,106 @@
+"""MP3 by lameenc: LAME as it is, three times as fast as libsndfile's or FFmpeg's build of it.
+
+lameenc gives frames without the tag that says where the sound begins and ends, so it is written here: a first frame of
+silence that holds what Xing and LAME put there (gabriel.mp3-tech.org/mp3infotag.html). Decoders that read it
+(libsndfile, FFmpeg, browsers) give exactly the frames written, others about 1,100 frames of silence first.
+"""
+
+import struct
+
+import lameenc
+
+from serve_app.deliver.encoders.blocks import Samples, integers
+from serve_app.deliver.encoders.target import Target
+
+_DELAY = 576  # frames by which LAME's output is late; decoders add 529 of their own
+_VBR_MTRH, _VBR_QUALITY = 4, 2  # LAME's V2, about 190 kbit/s for stereo music
+_EFFORT = 5  # 3, LAME's own choice, costs a fifth more and saves 2 % of the bytes for the same noise
+_KBPS_MPEG1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_KBPS_MPEG2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_TAG_BYTES = 156  # after header and side information
+
+
+def write_mp3(samples: Samples, rate_hz: int, target: Target) -> None:
+    """One or two channels, at a rate that MP3 has."""
+    encoder = lameenc.Encoder()
+    encoder.silence()
+    encoder.set_channels(len(samples))
+    encoder.set_in_sample_rate(rate_hz)
+    encoder.set_out_sample_rate(rate_hz)
+    encoder.set_vbr(_VBR_MTRH)
+    encoder.set_vbr_quality(_VBR_QUALITY)
+    encoder.set_quality(_EFFORT)
+    stream = _Frames(rate_hz, target)
+    for block in integers(samples, rate_hz, 16):
+        stream.write(encoder.encode(block.tobytes()))
+    stream.write(encoder.flush())
+    stream.write_tag(samples.shape[1])
+
+
+class _Frames:
+    """Writes whole frames after a place for the tag, and remembers where each begins."""
+
+    def __init__(self, rate_hz: int, target: Target) -> None:
+        self._rate_hz, self._target = rate_hz, target
+        self._rest = bytearray()
+        self._header = b""  # of the tag
+        self._starts: list[int] = []
+        self._at = 0
+
+    def write(self, data: bytes) -> None:
+        self._rest += data
+        if not self._header and len(self._rest) >= 4:
+            self._header = _tag_header(self._rest[:4], self._rate_hz)
+            self._at = _length(self._header, self._rate_hz)
+            self._target.write(bytes(self._at))
+        end = 0
+        while len(self._rest) >= end + 4:
+            length = _length(self._rest[end : end + 4], self._rate_hz)
+            if len(self._rest) < end + length:
+                break
+            self._starts.append(self._at + end)
+            end += length
+        self._target.write(bytes(self._rest[:end]))
+        del self._rest[:end]
+        self._at += end
+
+    def write_tag(self, frames: int) -> None:
+        """`frames` of sound were encoded, and all of the stream is written."""
+        count, mpeg1 = len(self._starts), _is_mpeg1(self._header)
+        padding = count * (1152 if mpeg1 else 576) - frames - _DELAY
+        places = bytes(256 * self._starts[count * percent // 100] // self._at for percent in range(100))
+        xing = struct.pack(">4s3I100sI", b"Xing", 0xF, count, self._at, places, 100 - 10 * _VBR_QUALITY - _EFFORT)
+        lame = struct.pack(">9sB11x", b"LAME3.100", _VBR_MTRH) + (_DELAY << 12 | padding).to_bytes(3)
+        mono = self._header[3] >> 6 == 3
+        side = (17 if mono else 32) if mpeg1 else (9 if mono else 17)
+        tag = self._header + bytes(side) + xing + lame + struct.pack(">4xIH", self._at, 0)
+        self._target.seek(0)
+        self._target.write(tag + _crc(tag).to_bytes(2))
+
+
+def _is_mpeg1(header: bytes | bytearray) -> bool:
+    return bool(header[1] & 8)
+
+
+def _length(header: bytes | bytearray, rate_hz: int) -> int:
+    """Bytes of the frame with this header."""
+    index, padded = header[2] >> 4, header[2] >> 1 & 1
+    if _is_mpeg1(header):
+        return 144_000 * _KBPS_MPEG1[index] // rate_hz + padded
+    return 72_000 * _KBPS_MPEG2[index] // rate_hz + padded
+
+
+def _tag_header(first: bytes | bytearray, rate_hz: int) -> bytes:
+    """That of the first frame, with the lowest bit rate that has room for the tag."""
+    headers = (bytes([*first[:2], index << 4 | first[2] & 0x0C, first[3]]) for index in range(1, 15))
+    return next(header for header in headers if _length(header, rate_hz) >= 4 + 32 + _TAG_BYTES)
+
+
+def _crc(data: bytes) -> int:
+    """CRC-16/ARC, which players check before they believe the tag."""
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return crc
