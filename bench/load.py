@@ -28,7 +28,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from serve_app.launch.config_file import DEFAULT_CONFIG
+from serve_app.config_file import DEFAULT_CONFIG
 from tests.support.live import Service, running
 
 WARM_UP_S = 30.0

@@ -15,11 +15,27 @@ from serve_app.expansion import expand_env, local_path
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")  # as browsers write it
 _HTTP_URL = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
 
+MAX_KEY_CHARS = 512
+MAX_SEGMENT_CHARS = 180
+_SEGMENT = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+
 
 class Section(BaseModel):
     """A part of the configuration: frozen, unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def check_key(key: str) -> list[str]:
+    """Split a key into segments. Raises ValueError unless all are of [A-Za-z0-9._-], none '.' or '..'."""
+    segments = key.split("/")
+    fine = len(key) <= MAX_KEY_CHARS and all(
+        _SEGMENT.fullmatch(segment) and segment not in (".", "..") and len(segment) <= MAX_SEGMENT_CHARS
+        for segment in segments
+    )
+    if not fine:
+        raise ValueError(f"not a storage key: {key[:80]!r}; expected segments of [A-Za-z0-9._-]")
+    return segments
 
 
 class LocalStorageConfig(Section):
@@ -63,8 +79,6 @@ class S3StorageConfig(Section):
     @field_validator("prefix")
     @classmethod
     def _prefix_of_keys(cls, prefix: str) -> str:
-        from serve_app.storage import check_key  # here, because storage reads its configuration from this module
-
         try:
             check_key(prefix.strip("/") or "none")
         except ValueError:

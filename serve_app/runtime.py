@@ -11,9 +11,6 @@ from typing import Any
 from deployments.contract import Capability
 from serve_app.config import Args, Limits, Retention
 from serve_app.errors import ContinuoError, ModelNotReady, NotFound, Unauthenticated
-from serve_app.http.keys import LOCAL, Keys, Principal
-from serve_app.http.readiness import SharedCheck
-from serve_app.http.views import job_view, rfc3339, signed_urls
 from serve_app.jobs.acceptance import Jobs
 from serve_app.jobs.attempts import Attempts
 from serve_app.jobs.catalogue import Catalogue
@@ -28,13 +25,16 @@ from serve_app.logs import log
 from serve_app.loops import Loops
 from serve_app.metrics import Metrics
 from serve_app.notify.deliveries import Deliveries
+from serve_app.notify.views import job_view, rfc3339, signed_urls
 from serve_app.notify.webhooks import Webhooks, plan_webhook
 from serve_app.records import job_rows, queue_rows
+from serve_app.records.api_keys import LOCAL, Keys, Principal
 from serve_app.records.database import Database
 from serve_app.records.leases import Lease
 from serve_app.records.rows import JobRow
 from serve_app.replica.work import ReplicaGone
 from serve_app.storage import Storage, open_storage
+from serve_app.storage.shared_check import SharedCheck
 from serve_app.upkeep import Upkeep
 
 # A replica that was ready is not asked again at once: a question is work to Ray, and who is asked never goes to zero.

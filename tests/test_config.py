@@ -13,10 +13,10 @@ from serve_app.config import (
     refuse_unsafe,
     sqlite_path,
 )
+from serve_app.config_file import read_config
 from serve_app.errors import ConfigError
 from serve_app.expansion import expand_env
 from serve_app.jobs.catalogue import Catalogue
-from serve_app.launch.config_file import read_config
 from tests.support.service import Json, entry
 
 

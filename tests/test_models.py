@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from deployments.contract import CAPABILITY_FIELDS, Audio, Cancelled, Context, Image, Model
 from serve_app.config import ModelEntry, parse_args
+from serve_app.config_file import read_config
 from serve_app.jobs.catalogue import Catalogue, CatalogueEntry
-from serve_app.launch.config_file import read_config
 from serve_app.replica.replica import whole
 
 CATALOGUE = Catalogue(parse_args(read_config(None)).models)

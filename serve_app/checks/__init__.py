@@ -62,8 +62,8 @@ def inspect(args: Args) -> list[Check]:
 
 def read(config: Path | None) -> Args:
     """A configuration whose models can be imported. Raises ConfigError."""
+    from serve_app.config_file import read_config
     from serve_app.jobs.catalogue import Catalogue
-    from serve_app.launch.config_file import read_config
 
     args = parse_args(read_config(config))
     Catalogue(args.models)

@@ -24,7 +24,7 @@ EnvFileOption = Annotated[
 @config_app.command("render")
 def render(config: ConfigOption = None, env_file: EnvFileOption = None) -> None:
     """Print the file for `serve deploy`, checked, with every default written out. Variables stay as they are."""
-    from serve_app.launch.config_file import read_config
+    from serve_app.config_file import read_config
 
     load_env_file(env_file)
     raw = read_config(config)

@@ -16,8 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from serve_app.commands.client import LOCAL_URL, UrlOption, checked, client, connect, path
 from serve_app.commands.terminal import err, fail, note, print_line
+from serve_app.deliver.formats import Format
 from serve_app.deliver.image import ImageFormat
-from serve_app.deliver.sound import Format
 from serve_app.errors import ConfigError
 from serve_app.records.states import FINISHED
 

@@ -13,7 +13,7 @@ from serve_app.config import parse_args
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from serve_app.http.keys import Key
+    from serve_app.records.api_keys import Key
     from serve_app.records.database import Database
 
 keys_app = typer.Typer(help="API keys.", no_args_is_help=True)
@@ -28,20 +28,20 @@ def create_key(
     env_file: EnvFileOption = None,
 ) -> None:
     """Make a key and print it, this once."""
-    from serve_app.http import keys
+    from serve_app.records import api_keys
 
     with opened(config, env_file) as database:
-        made = database.write_now(keys.create, owner, name, None if days is None else days * 86_400)
+        made = database.write_now(api_keys.create, owner, name, None if days is None else days * 86_400)
     print_line(made.token)
 
 
 @keys_app.command("list")
 def list_keys(config: ConfigOption = None, env_file: EnvFileOption = None, as_json: JsonOption = False) -> None:
     """Show the keys without their secrets."""
-    from serve_app.http import keys
+    from serve_app.records import api_keys
 
     with opened(config, env_file) as database:
-        found = [shown(key) for key in database.read_now(keys.list_keys)]
+        found = [shown(key) for key in database.read_now(api_keys.list_keys)]
     if as_json:
         print_json(found)
         return
@@ -53,17 +53,17 @@ def list_keys(config: ConfigOption = None, env_file: EnvFileOption = None, as_js
 @keys_app.command("revoke")
 def revoke_key(key_id: str, config: ConfigOption = None, env_file: EnvFileOption = None) -> None:
     """End a key; it is refused within 10 s."""
-    from serve_app.http import keys
+    from serve_app.records import api_keys
 
     with opened(config, env_file) as database:
-        if not database.write_now(keys.revoke, key_id):
+        if not database.write_now(api_keys.revoke, key_id):
             raise fail(f"there is no key '{key_id}'")
     print_line(f"revoked {key_id}")
 
 
 def shown(key: "Key") -> dict[str, Any]:
     """A key as JSON, with times as the API writes them."""
-    from serve_app.http.views import rfc3339
+    from serve_app.notify.views import rfc3339
 
     return {name: rfc3339(value) if name.endswith("_at") else value for name, value in vars(key).items()}
 
@@ -71,7 +71,7 @@ def shown(key: "Key") -> dict[str, Any]:
 @contextmanager
 def opened(config: "Path | None", env_file: "Path | None") -> "Iterator[Database]":
     """The job database of a configuration, migrated, for the time of a block."""
-    from serve_app.launch.config_file import read_config
+    from serve_app.config_file import read_config
     from serve_app.records.database import Database
 
     load_env_file(env_file)

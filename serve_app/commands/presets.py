@@ -62,8 +62,8 @@ def lint(
 ) -> None:
     """Check preset files: units, ranges, graphs, texts, and with --listen levels and faults of the sound."""
     from serve_app.config import parse_args
+    from serve_app.config_file import read_config
     from serve_app.jobs.catalogue import Catalogue
-    from serve_app.launch.config_file import read_config
 
     for given in paths or ():
         given.stat()  # raises OSError that names it: what is not there has no faults

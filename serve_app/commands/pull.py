@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from serve_app.config import parse_args
+from serve_app.config_file import DEFAULT_CONFIG, read_config
 from serve_app.errors import ConfigError, unknown_name
 from serve_app.expansion import local_path
 from serve_app.jobs.catalogue import Catalogue, CatalogueEntry
-from serve_app.launch.config_file import DEFAULT_CONFIG, read_config
 from serve_app.private import private_folder
 
 ALL_MODELS = DEFAULT_CONFIG.with_name("gpu.yaml")

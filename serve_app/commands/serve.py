@@ -65,7 +65,7 @@ def serve(  # noqa: PLR0913 - an option each
 
 def configured(config: Path | None, log_level: str | None) -> dict[str, Any]:
     """The `args` of the configuration, with another log level if one was asked for. Raises ConfigError."""
-    from serve_app.launch.config_file import read_config
+    from serve_app.config_file import read_config
 
     args = read_config(config)
     if log_level is None or not isinstance(args, dict):  # what is no mapping is refused when it is read

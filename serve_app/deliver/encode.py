@@ -9,37 +9,16 @@ import io
 import mmap
 from collections.abc import Callable
 from tempfile import TemporaryFile
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from serve_app.deliver.delivery import File
 from serve_app.deliver.encoders.target import Target
-from serve_app.deliver.sound import MOST_CHANNELS, Format
+from serve_app.deliver.formats import MEDIA_TYPES, MOST_CHANNELS, RATES_HZ, BitDepth, Format, encoder_rate_hz
 from serve_app.errors import StorageFull
 
-BitDepth = Literal[16, 24, 32]
-
-MEDIA_TYPES: dict[Format, str] = {
-    "wav": "audio/wav",
-    "flac": "audio/flac",
-    "opus": "audio/ogg",
-    "mp3": "audio/mpeg",
-    "aac": "audio/mp4",
-}
-RATES_HZ: dict[Format, tuple[int, ...]] = {  # a format that is not named takes any rate
-    "opus": (8_000, 12_000, 16_000, 24_000, 48_000),
-    "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
-    "aac": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000),
-}
 IN_MEMORY_BYTES = 16 << 20  # of samples: what is longer is encoded to a temporary file
-
-
-def encoder_rate_hz(format: Format, rate_hz: int) -> int:
-    """Return the rate to resample to before `encode`: the next that the format has, or its highest."""
-    rates = RATES_HZ.get(format)
-    return rate_hz if rates is None else min((rate for rate in rates if rate >= rate_hz), default=rates[-1])
 
 
 def encode(samples: NDArray[np.float32], sample_rate_hz: int, format: Format, bit_depth: BitDepth = 16) -> File:

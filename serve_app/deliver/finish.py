@@ -14,8 +14,7 @@ import synth_native
 from numpy.typing import NDArray
 
 from deployments.contract import Audio
-from serve_app.deliver.encode import encoder_rate_hz
-from serve_app.deliver.sound import Format
+from serve_app.deliver.formats import Format, encoder_rate_hz
 from serve_app.errors import UnusableAudio
 
 Samples = NDArray[np.float32]

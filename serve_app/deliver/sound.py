@@ -9,21 +9,16 @@ from pydantic import Field
 
 from deployments.contract import Audio, Encoded, ModelInfo, Product, SoundInfo, SoundRequest
 from serve_app.deliver.delivery import Delivered, Finding, Kind, Settings
+from serve_app.deliver.formats import ENCODERS, MOST_CHANNELS, MOST_HZ, BitDepth, Format
 from serve_app.deliver.scoring import score
 from serve_app.errors import UnusableAudio
-
-Format = Literal["wav", "flac", "opus", "mp3", "aac"]
-MOST_CHANNELS: Mapping[Format, int] = {"wav": 8, "flac": 8, "opus": 2, "mp3": 2, "aac": 2}
-_MOST_HZ: Mapping[Format, int] = {"mp3": 48_000, "aac": 96_000}
-# Part of the content address of these formats: raised when encoding gives other bytes for the same samples.
-ENCODERS: Mapping[Format, int] = {"opus": 2, "mp3": 2}
 
 
 class SoundSettings(Settings):
     """How a finished sound leaves: part of every request for one, whatever model makes it."""
 
     format: Format = Field(default="flac", description="aac is AAC in MP4, a file that ends in .m4a.")
-    bit_depth: Literal[16, 24, 32] = Field(default=16, description="wav: 16, 24, or 32 (float); flac: 16 or 24.")
+    bit_depth: BitDepth = Field(default=16, description="wav: 16, 24, or 32 (float); flac: 16 or 24.")
     sample_rate_hz: int | None = Field(default=None, ge=8000, le=192_000, description="The model's own if absent.")
     channels: Literal[1, 2] | None = Field(default=None, description="Mono or stereo; the model's own if absent.")
     loudness_lufs: float | None = Field(default=None, ge=-60, le=-5, description="Integrated loudness (EBU R128).")
@@ -56,7 +51,7 @@ class SoundDelivery:
                 return [_at("duration_s", text)]
         if settings.bit_depth == 32 and settings.format != "wav":
             return [_at("bit_depth", "32 bit (float) needs format wav")]
-        most_hz, most = _MOST_HZ.get(settings.format, 192_000), MOST_CHANNELS[settings.format]
+        most_hz, most = MOST_HZ.get(settings.format, 192_000), MOST_CHANNELS[settings.format]
         if (settings.sample_rate_hz or 0) > most_hz:
             return [_at("sample_rate_hz", f"{settings.format} has at most {most_hz} Hz")]
         made = _sound(info).channels

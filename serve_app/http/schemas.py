@@ -7,8 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from deployments.contract import Frozen
-from serve_app.deliver.image import ImageFormat
-from serve_app.deliver.sound import Format
+from serve_app.deliver.formats import Format
 from serve_app.records.states import MOST_AT_ONCE, Status
 
 _JOB_ID = re.compile(r"job_[0-9a-hjkmnp-tv-z]{26}")
@@ -59,55 +58,6 @@ class GenerationRequest(BaseModel):
     webhook: WebhookRequest | None = None
     priority: Literal["low", "normal", "high"] = "normal"
     deadline_s: float | None = Field(default=None, gt=0)
-
-
-class ImageGenerationRequest(BaseModel):
-    """OpenAI's request for pictures from words. Further fields are those of the model that serves it."""
-
-    model_config = ConfigDict(
-        extra="allow",
-        strict=True,
-        json_schema_extra={"examples": [{"prompt": "a lighthouse in a storm, woodcut", "size": "512x512", "seed": 7}]},
-    )
-    model: str | None = Field(
-        default=None, min_length=1, max_length=64, description="`auto` if absent, as names of OpenAI's models mean it."
-    )
-    prompt: str = Field(description="What should be seen, in words.")
-    n: int | None = Field(default=None, description="How many pictures; picture i has seed + i.")
-    size: str | None = Field(default=None, description="Width x height in pixels, or `auto` for the model's own.")
-    seed: int | None = Field(default=None, description="Same seed, same picture; not in OpenAI's API.")
-    response_format: Literal["url", "b64_json"] | None = Field(
-        default=None, description="url, unless `model` is a name of OpenAI's whose model always answers b64_json."
-    )
-    output_format: ImageFormat | None = None
-    output_compression: int | None = Field(default=None, ge=0, le=100, description="Quality of webp and jpeg.")
-    quality: str | None = Field(default=None, description="OpenAI's; ignored.")
-    style: str | None = Field(default=None, description="OpenAI's vivid and natural are ignored.")
-    background: Literal["auto", "opaque"] | None = Field(default=None, description="OpenAI's; transparent is refused.")
-    moderation: Literal["auto", "low"] | None = Field(default=None, description="OpenAI's; ignored.")
-    stream: Literal[False] | None = None
-    user: str | None = Field(default=None, description="OpenAI's; ignored.")
-    safety_identifier: str | None = Field(default=None, description="OpenAI's; ignored.")
-    webhook: WebhookRequest | None = None
-    priority: Literal["low", "normal", "high"] = "normal"
-    deadline_s: float | None = Field(default=None, gt=0)
-
-
-class Picture(BaseModel):
-    """One picture of OpenAI's answer, by `url` or as `b64_json`."""
-
-    url: str | None = None
-    b64_json: str | None = None
-    seed: int
-    revised_prompt: str | None = None
-
-
-class Images(BaseModel):
-    """OpenAI's answer to a request for pictures."""
-
-    created: int = Field(description="Seconds since 1970.")
-    output_format: ImageFormat
-    data: list[Picture]
 
 
 class Quality(BaseModel):
@@ -165,21 +115,6 @@ class ImageOutput(StoredOutput):
 
 
 Output = Annotated[AudioOutput | ImageOutput, Field(discriminator="kind")]
-
-
-class OpenAIErrorBody(BaseModel):
-    """An error as OpenAI's API tells it."""
-
-    message: str
-    type: str
-    param: str | None = Field(description="The field that is wrong.")
-    code: str | None
-
-
-class OpenAIError(BaseModel):
-    """OpenAI's errors lie in a member of their own."""
-
-    error: OpenAIErrorBody
 
 
 class Problem(BaseModel):

@@ -41,8 +41,8 @@ from serve_app.launch.ray_processes import places, production_environment, ray_e
 from serve_app.launch.scratch import scratch_folder
 from serve_app.launch.stopping import RayThread, Stop, Stopped
 from serve_app.logs import log
-from serve_app.memory import give_back_later
 from serve_app.private import private_folder
+from serve_app.replica.memory import give_back_later
 from serve_app.storage import open_storage
 
 APPLICATION = "continuo"
@@ -108,14 +108,14 @@ def migrate(args: Args) -> None:
 
 def has_keys(args: Args) -> bool:
     """Whether the job database holds a key that is still good."""
-    from serve_app.http import keys
+    from serve_app.records import api_keys
     from serve_app.records.database import Database
 
     database = Database(args.database_url)
     try:
         database.migrate()
         now = time.time()
-        found = database.read_now(keys.list_keys)
+        found = database.read_now(api_keys.list_keys)
         return any(key.revoked_at is None and (key.expires_at is None or key.expires_at > now) for key in found)
     finally:
         database.close()

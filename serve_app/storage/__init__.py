@@ -13,10 +13,6 @@ from typing import Protocol
 from serve_app.config import LocalStorageConfig, S3StorageConfig
 from serve_app.errors import StorageMisconfigured
 
-MAX_KEY_CHARS = 512
-MAX_SEGMENT_CHARS = 180
-
-_SEGMENT = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,60}", re.ASCII)
 _SUFFIXES = {  # what mimetypes does not know everywhere, or knows by another name
     "audio/wav": ".wav",
@@ -95,18 +91,6 @@ def open_storage(config: LocalStorageConfig | S3StorageConfig) -> Storage:
             f"storage.kind is s3, and the package {error.name} is not installed: pip install boto3"
         ) from None
     return S3Storage(config)
-
-
-def check_key(key: str) -> list[str]:
-    """Split a key into segments. Raises ValueError unless all are of [A-Za-z0-9._-], none '.' or '..'."""
-    segments = key.split("/")
-    fine = len(key) <= MAX_KEY_CHARS and all(
-        _SEGMENT.fullmatch(segment) and segment not in (".", "..") and len(segment) <= MAX_SEGMENT_CHARS
-        for segment in segments
-    )
-    if not fine:
-        raise ValueError(f"not a storage key: {key[:80]!r}; expected segments of [A-Za-z0-9._-]")
-    return segments
 
 
 def check_media_type(media_type: str) -> str:

@@ -17,12 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from botocore.exceptions import BotoCoreError
 
-from serve_app.config import S3StorageConfig
+from serve_app.config import S3StorageConfig, check_key
 from serve_app.errors import ContinuoError, NotFound, StorageUnavailable
 from serve_app.storage import (
     SignedUrl,
     Stat,
-    check_key,
     check_media_type,
     filename,
     media_type_of,

@@ -8,8 +8,8 @@ import yaml
 
 from serve_app.commands.config import load_env_file
 from serve_app.config import Limits, parse_args, parse_settings
+from serve_app.config_file import DEFAULT_CONFIG
 from serve_app.errors import ConfigError
-from serve_app.launch.config_file import DEFAULT_CONFIG
 from tests.commands.support import run
 
 

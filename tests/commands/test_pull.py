@@ -10,8 +10,8 @@ from deployments.parts.clap import Clap
 from deployments.weights import sentence_models
 from serve_app.commands.pull import ALL_MODELS
 from serve_app.config import parse_args
+from serve_app.config_file import read_config
 from serve_app.jobs.catalogue import Catalogue
-from serve_app.launch.config_file import read_config
 from tests.commands.support import run
 from tests.support.checkpoints import clap
 from tests.support.hub import Hub, serving

@@ -13,8 +13,8 @@ import synth_native
 from numpy.typing import NDArray
 
 from serve_app.deliver.delivery import File
-from serve_app.deliver.encode import MEDIA_TYPES, RATES_HZ, BitDepth, encode, encoder_rate_hz
-from serve_app.deliver.sound import Format
+from serve_app.deliver.encode import encode
+from serve_app.deliver.formats import MEDIA_TYPES, RATES_HZ, BitDepth, Format, encoder_rate_hz
 from serve_app.errors import StorageFull
 
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deployments.contract import Audio
 from serve_app.deliver.finish import finish
-from serve_app.deliver.sound import Format
+from serve_app.deliver.formats import Format
 from serve_app.errors import UnusableAudio
 
 RATE_HZ = 48_000

@@ -32,16 +32,16 @@ def work(replica: Replica, seed: int = 1, **fields: Any) -> Work:
         "it", {"prompt": "rain", "duration_s": 1, "seed": seed, **fields}, prefix="/input"
     )
     [item] = plan.candidates
-    return Work("job_1", "req_1", item.key, item.seed, item.request, item.settings, seconds_left=60)
+    return Work("job_1", "req_1", item.key, item.seed, item.request, item.settings)
 
 
 async def test_progress_rises_to_the_last_step(replica: Replica) -> None:
     events = [event async for event in replica.run(work(replica, steps=300))]
     steps = [data["step"] for kind, data in events if kind == "progress"]
+    assert events[-1][0] == "output"
     assert steps == sorted(set(steps))
     assert steps[-1] == 300
     assert {data["steps"] for kind, data in events if kind == "progress"} == {300}
-    assert events[-1][0] == "output"
     assert events[-1][1]["output"]["duration_s"] == 1.0
 
 

@@ -30,9 +30,9 @@ async def service(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) 
     folder = tmp_path_factory.mktemp("proxied")
     more = {"trusted_proxies": ["127.0.0.0/8"], "public_url": None, "auth": {"mode": "keys"}}
     async with running(args_in(folder, entry("tone"), **more)) as service:
-        from serve_app.http import keys
+        from serve_app.records import api_keys
 
-        made = await service.runtime.database.write(keys.create, "ada", "x")
+        made = await service.runtime.database.write(api_keys.create, "ada", "x")
         service.http.headers["Authorization"] = f"Bearer {made.token}"
         yield service
 

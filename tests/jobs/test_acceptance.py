@@ -18,10 +18,9 @@ from standardwebhooks import Webhook
 from serve_app import upkeep
 from serve_app.config import Limits, Retention
 from serve_app.errors import DatabaseUnavailable, StorageUnavailable
-from serve_app.http import keys
 from serve_app.notify import deliveries, webhooks
 from serve_app.notify.webhooks import secret_of
-from serve_app.records import event_rows, job_rows, object_rows, tables
+from serve_app.records import api_keys, event_rows, job_rows, object_rows, tables
 from serve_app.records.leases import Claim
 from tests.notify.test_outbound import Receiver, answer
 from tests.support.models import CountingTone
@@ -48,7 +47,7 @@ def start(tmp_path: Path) -> Start:
 
 async def key_of(service: Service, owner: str) -> dict[str, str]:
     """The headers of a new key of this owner."""
-    made = await service.runtime.database.write(keys.create, owner, "test")
+    made = await service.runtime.database.write(api_keys.create, owner, "test")
     return {"Authorization": f"Bearer {made.token}"}
 
 
@@ -103,8 +102,8 @@ async def test_without_a_good_key_nothing_is_told(start: Start) -> None:
             assert (await service.http.post("/v1/audio/generations", json=body, headers=headers)).status_code == 401
         assert (await service.http.get("/healthz")).status_code == 200
         assert (await service.http.get("/readyz")).status_code == 200
-        made = await service.runtime.database.write(keys.create, "ada", "short")
-        await service.runtime.database.write(keys.revoke, made.key.id)
+        made = await service.runtime.database.write(api_keys.create, "ada", "short")
+        await service.runtime.database.write(api_keys.revoke, made.key.id)
         reply = await service.http.get("/v1/jobs", headers={"Authorization": f"Bearer {made.token}"})
         assert reply.status_code == 401
 

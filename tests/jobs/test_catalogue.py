@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from serve_app.config import parse_args
-from serve_app.deliver.sound import ENCODERS, Format, SoundDelivery
+from serve_app.deliver.formats import ENCODERS, Format
+from serve_app.deliver.sound import SoundDelivery
 from serve_app.errors import ConfigError, Invalid, NotFound
 from serve_app.importing import load_class
 from serve_app.jobs.catalogue import Catalogue

@@ -24,7 +24,7 @@ from deployments.contract import Audio
 from serve_app.deliver.delivery import File
 from serve_app.deliver.encode import encode
 from serve_app.deliver.finish import Finished, finish
-from serve_app.deliver.sound import ENCODERS, Format
+from serve_app.deliver.formats import ENCODERS, Format
 from serve_app.jobs.plan import PIPELINE_VERSION
 
 RATE_HZ = 48_000  # one that every format has, so that nothing is resampled

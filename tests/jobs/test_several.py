@@ -11,6 +11,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from serve_app.errors import DatabaseUnavailable
 from serve_app.records import tables
 from serve_app.records.database import Database
 from tests.records.test_leases import until
@@ -87,6 +88,25 @@ def started(seen_by: IngressProcess, job: Json) -> None:
     until(lambda: bool(seen_by.get(job)["progress"]))
 
 
+def stop_between_writes(one: IngressProcess, database_url: str) -> None:
+    """Let one stand still, but not in the middle of a write, for whose end all others would wait."""
+
+    def lock_all(c: sa.Connection) -> None:
+        for table in (tables.holders, tables.jobs):
+            c.execute(sa.select(table.c.id).with_for_update(nowait=True)).all()
+
+    database = Database(database_url, patience_s=1)
+    try:
+        while True:
+            one.stop()
+            try:
+                return database.write_now(lock_all)
+            except DatabaseUnavailable:
+                one.go_on()
+    finally:
+        database.close()
+
+
 def check_rows(database_url: str) -> None:
     """No row was written under two claims, no event is out of its order or there twice."""
     database = Database(database_url)
@@ -128,7 +148,7 @@ def test_one_that_stood_still_beyond_its_lease_changes_nothing_when_it_goes_on(
     one, two = mortal
     job = one.job(str(hold), model="held", seed=1)
     started(two, job)
-    one.stop()
+    stop_between_writes(one, args["database_url"])
     until(lambda: two.get(job)["attempts"] == 2)
     hold.unlink()
     one.go_on()

@@ -20,8 +20,8 @@ from standardwebhooks import Webhook
 from deployments.contract import Audio, Context
 from deployments.tone import Tone, ToneRequest
 from serve_app.config import Args, parse_args
+from serve_app.config_file import read_config
 from serve_app.errors import DatabaseMisconfigured
-from serve_app.launch.config_file import read_config
 from serve_app.records import tables
 from serve_app.records.database import Database
 from serve_app.records.migrations import NEWEST

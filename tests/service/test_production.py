@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from serve_app.config import parse_args
-from serve_app.http import keys
-from serve_app.launch.config_file import read_config
+from serve_app.config_file import read_config
+from serve_app.records import api_keys
 from serve_app.records.database import Database
 from tests.support.live import TONE, Service, config_file, running, wait_for
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 def new_key(config: Path, owner: str) -> dict[str, str]:
     database = Database(parse_args(read_config(config)).database_url)
     database.migrate()
-    token = database.write_now(keys.create, owner, "test").token
+    token = database.write_now(api_keys.create, owner, "test").token
     database.close()
     return {"Authorization": f"Bearer {token}"}
 

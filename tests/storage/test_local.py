@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.config import LocalStorageConfig
+from serve_app.config import LocalStorageConfig, check_key
 from serve_app.errors import NotFound, StorageFull, StorageMisconfigured, StorageUnavailable
-from serve_app.storage import Stat, Storage, check_key, filename, media_type_of, open_storage
+from serve_app.storage import Stat, Storage, filename, media_type_of, open_storage
 from serve_app.storage.local import LocalStorage
 
 KEY = "out/4f/4fa2.flac"

@@ -20,9 +20,9 @@ import synth_native
 
 from deployments.contract import Context, Samples
 from serve_app.config import parse_args
+from serve_app.config_file import read_config
 from serve_app.jobs.catalogue import Catalogue, CatalogueEntry
 from serve_app.jobs.plan import Candidate
-from serve_app.launch.config_file import read_config
 from serve_app.replica.replica import whole
 
 FILE = Path(__file__).parents[1] / "fixtures" / "golden_requests.json"

@@ -13,11 +13,12 @@ from starlette.responses import JSONResponse, Response
 from serve_app import logs
 from serve_app.errors import Invalid, JobCanceled, UnsupportedMediaType, from_code
 from serve_app.http.bodies import parse
-from serve_app.http.keys import Principal
+from serve_app.http.openai_schemas import OpenAIError
 from serve_app.http.problems import problem_response
-from serve_app.http.schemas import Job, OpenAIError, Problem, WebhookRequest
+from serve_app.http.schemas import Job, Problem, WebhookRequest
 from serve_app.jobs.acceptance import Asked
 from serve_app.jobs.plan import Plan
+from serve_app.records.api_keys import Principal
 from serve_app.records.rows import JobRow
 from serve_app.records.states import FINISHED
 from serve_app.runtime import Runtime

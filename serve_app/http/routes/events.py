@@ -10,8 +10,8 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
 from serve_app.errors import Overloaded
-from serve_app.http.keys import Principal
 from serve_app.http.routes.common import bounded, runtime_of
+from serve_app.records.api_keys import Principal
 
 STILL_HERE = format_sse_event(comment="still here")
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from serve_app.errors import ContinuoError, Draining, Invalid, JobCanceled, from_code
+from serve_app.http.openai_schemas import ImageGenerationRequest, Images
 from serve_app.http.problems import openai_response
 from serve_app.http.routes.common import (
     Terms,
@@ -21,7 +22,6 @@ from serve_app.http.routes.common import (
     runtime_of,
     submitted,
 )
-from serve_app.http.schemas import ImageGenerationRequest, Images
 from serve_app.jobs.plan import Plan
 from serve_app.records.rows import JobRow, Json
 from serve_app.records.states import FINISHED

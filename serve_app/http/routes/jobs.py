@@ -32,7 +32,7 @@ from serve_app.http.schemas import (
     JobQuery,
     JobRequest,
 )
-from serve_app.http.views import rfc3339
+from serve_app.notify.views import rfc3339
 from serve_app.records import event_rows
 from serve_app.records.rows import EventRow
 from serve_app.records.states import FINISHED

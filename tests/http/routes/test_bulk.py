@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from serve_app.errors import StorageUnavailable
-from serve_app.http import keys
 from serve_app.http.schemas import MOST_AT_ONCE
+from serve_app.records import api_keys
 from tests.support.models import CountingTone
 from tests.support.service import LONG, Json, Service, args_in, entry, running, until
 
@@ -25,7 +25,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
 
 
 async def key_of(service: Service, owner: str) -> Headers:
-    made = await service.runtime.database.write(keys.create, owner, "test")
+    made = await service.runtime.database.write(api_keys.create, owner, "test")
     return {"Authorization": f"Bearer {made.token}"}
 
 

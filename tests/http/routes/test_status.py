@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from serve_app.errors import StorageUnavailable
-from serve_app.http import keys
+from serve_app.records import api_keys
 from tests.support.service import Service, args_in, entry, running, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
@@ -54,7 +54,7 @@ class TestWithKeys:
 
     @pytest.mark.parametrize(("owner", "status"), [("admin", 200), ("local", 403), ("ada", 403), ("Admin", 403)])
     async def test_only_the_owner_admin_sees_it(self, service: Service, owner: str, status: int) -> None:
-        made = await service.runtime.database.write(keys.create, owner, "x")
+        made = await service.runtime.database.write(api_keys.create, owner, "x")
         reply = await service.http.get("/v1/status", headers={"Authorization": f"Bearer {made.token}"})
         assert reply.status_code == status
         if status == 403:

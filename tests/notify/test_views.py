@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from serve_app.http.schemas import AudioOutput, ImageOutput, Output
-from serve_app.http.views import output_view, signed_urls
+from serve_app.notify.views import output_view, signed_urls
 from serve_app.storage import SignedUrl
 from tests.records.test_job_rows import job
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from serve_app.errors import Invalid, Unauthenticated
-from serve_app.http.keys import CACHE_S, Keys, NewKey, Principal, _key, create, list_keys, revoke, scopes_of
+from serve_app.records.api_keys import CACHE_S, Keys, NewKey, Principal, _key, create, list_keys, revoke, scopes_of
 from serve_app.records.database import Database
 from serve_app.records.tables import api_keys
 

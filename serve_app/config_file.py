@@ -8,7 +8,7 @@ import yaml
 from serve_app.config import parse_settings
 from serve_app.errors import ConfigError
 
-DEFAULT_CONFIG = Path(__file__).parents[1] / "configs" / "local.yaml"
+DEFAULT_CONFIG = Path(__file__).with_name("configs") / "local.yaml"
 
 
 def read_config(path: Path | None) -> dict[str, Any]:

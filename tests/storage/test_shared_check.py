@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from serve_app.errors import StorageUnavailable
-from serve_app.http.readiness import BAD_FOR_S, GOOD_FOR_S, SharedCheck
+from serve_app.storage.shared_check import BAD_FOR_S, GOOD_FOR_S, SharedCheck
 
 pytestmark = pytest.mark.anyio
 
