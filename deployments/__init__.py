@@ -1,1 +1,1 @@
-"""Models by medium: one file (or one folder) is one model, and `contract.py` says what a model is."""
+"""Models: one file or one folder is one; `contract.py` says what a model is, `serve_app/app.py` makes it a deployment."""

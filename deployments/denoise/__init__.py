@@ -1,7 +1,8 @@
 """Step-level batching for diffusion models: requests join and leave between denoising steps.
 
     denoiser.py   what a model hands to the engine: Plan, Denoiser, Sampler
-    samplers.py   schedules and update rules, one object per request
+    schedules.py  noise levels over the steps, by the names that checkpoints give them
+    samplers.py   update rules along a schedule, one object per request
     policy.py     which requests run in the next step
     stepper.py    one step for a running set of requests
     decoder.py    finished latents -> samples, beside the denoiser, batched by length

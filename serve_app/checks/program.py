@@ -6,6 +6,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+from deployments.moved import MOVED
 from serve_app.checks import Check, Probe
 from serve_app.checks.asking import ask_python
 from serve_app.config import Args, S3StorageConfig, sqlite_path
@@ -23,8 +24,12 @@ def probes(args: Args | None) -> list[Probe]:
         Probe("engine", engine, limit_s=30, essential=True),
         Probe("Ray", ray, limit_s=60, essential=True),
         Probe("extras", partial(extras, args)),
-        *([Probe("weights", partial(weights, args), limit_s=30)] if args is not None else []),
+        *(_of_models(args) if args is not None else ()),
     ]
+
+
+def _of_models(args: Args) -> list[Probe]:
+    return [Probe("weights", partial(weights, args), limit_s=30), Probe("model paths", partial(old_paths, args))]
 
 
 def engine() -> Iterator[Check]:
@@ -73,6 +78,13 @@ def extras(args: Args | None) -> Iterator[Check]:
         yield Check("extras", "failed", told, remedy)
     else:
         yield Check("extras", "ok", told)
+
+
+def old_paths(args: Args) -> Iterator[Check]:
+    """Import paths of models that the next release does not know any more."""
+    old = [f"{entry.name}: {entry.model} is now {MOVED[entry.model]}" for entry in args.models if entry.model in MOVED]
+    if old:
+        yield Check("model paths", "warning", "; ".join(old), "change them: the next release drops the old ones")
 
 
 def weights(args: Args) -> Iterator[Check]:

@@ -1,1 +1,1 @@
-"""An HTTP request comes in here and its answer leaves: doors, keys, bodies, one file of routes per resource."""
+"""An HTTP request comes in here and its answer leaves: hosts and origins, bodies, one file of routes per resource."""

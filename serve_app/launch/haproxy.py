@@ -24,7 +24,7 @@ REQUEST_WITHIN_S = 30
 OPEN_PAGES = ("frontend prometheus", "listen stats")
 FRONTEND = "frontend http_frontend"
 NOWHERE = "backend default_backend"
-# A client's id is kept as serve_app/middleware.py keeps it; Ray would give any one back as it came.
+# A client's id is kept as http/middleware.py keeps it; Ray would give any one back as it came.
 IDS = (
     "    unique-id-format req_%[uuid]",
     "    http-request set-var(txn.request_id) req.hdr(x-request-id)"

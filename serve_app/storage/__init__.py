@@ -23,6 +23,9 @@ _SUFFIXES = {  # what mimetypes does not know everywhere, or knows by another na
 }
 
 
+_ALSO = {"audio/ogg": (".opus", ".oga"), "image/jpeg": (".jpeg",)}  # other endings that say the same
+
+
 @dataclass(frozen=True)
 class Stat:
     """The facts of a stored object: its size, the hex sha256 of its bytes, its media type."""
@@ -104,7 +107,7 @@ def filename(key: str, media_type: str) -> str:
     """The name under which a browser saves the object: the key's last segment with the type's suffix."""
     name = key.rsplit("/", 1)[-1].lstrip(".") or "file"
     suffix = _SUFFIXES.get(media_type) or mimetypes.guess_extension(media_type) or ""
-    return name if name.endswith(suffix) else name + suffix
+    return name if name.endswith((suffix, *_ALSO.get(media_type, ()))) else name + suffix
 
 
 def media_type_of(key: str) -> str | None:

@@ -2,7 +2,7 @@
 
 An object is a folder with one file, and the file's name holds its facts:
 
-    objects/out/4f/4fa2.flac@/<sha256>.audio.flac
+    objects/audio/4f/4fa2.01k9.flac@/<sha256>.audio.flac
 
 The folder is made complete under `objects/@tmp` and then renamed into place. rename(2) is atomic and refuses
 a target folder that is not empty, so the first writer wins, and whatever is killed at whatever point, an

@@ -129,3 +129,13 @@ def test_weights_are_missed_by_the_models_themselves() -> None:
     assert found[1].detail == "half.bin: plays at half the level; a second thing"
     assert found[1].remedy == "continuo models pull half"
     assert one(program.weights(parse_args({"models": [entry("tone")]}))).detail == "no configured model needs any"
+
+
+def test_import_paths_of_the_last_release_are_told() -> None:
+    models = [entry("old", "deployments.clap:Clap"), entry("tone")]
+    check = one(program.old_paths(parse_args({"models": models})))
+    assert (check.status, "old: deployments.clap:Clap is now deployments.parts.clap:Clap" in check.detail) == (
+        "warning",
+        True,
+    )
+    assert list(program.old_paths(parse_args({"models": models[1:]}))) == []

@@ -275,6 +275,8 @@ for number in itertools.count():
 def test_names_for_downloads() -> None:
     assert filename("out/ab/xyz.flac", "audio/flac") == "xyz.flac"
     assert filename("out/ab/xyz", "audio/mpeg") == "xyz.mp3"
+    assert filename("out/ab/xyz.opus", "audio/ogg") == "xyz.opus"
+    assert filename("image/ab/xyz.jpeg", "image/jpeg") == "xyz.jpeg"
     assert filename("out/.hidden", "audio/wav") == "hidden.wav"
     assert filename("out/...", "audio/wav") == "file.wav"
     assert [media_type_of(f"a.{end}") for end in ("wav", "flac", "ogg", "mp3", "m4a", "png")] == [
