@@ -1,1 +1,1 @@
-"""Models: one file or one folder is one; `contract.py` says what a model is, `serve_app/app.py` makes it a deployment."""
+"""Models: one file or one folder is one; `contract.py` says what a model is, and app.py makes it a deployment."""

@@ -20,7 +20,7 @@ from serve_app.config import Args, ModelEntry, parse_args, parse_settings, refus
 from serve_app.errors import ConfigError, GenerationFailed, ModelNotReady
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.logs import log, set_up_logging
-from serve_app.replica.memory import give_back_later
+from serve_app.replica.malloc import give_back_later
 from serve_app.replica.work import LAST, Answer, Event, ReplicaGone, Work
 
 INGRESS = "ingress"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, f
 
 from serve_app.addresses import is_loopback
 from serve_app.errors import ConfigError
-from serve_app.expansion import expand_env, local_path
+from serve_app.variables import expand_env, local_path
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")  # as browsers write it
 _HTTP_URL = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"

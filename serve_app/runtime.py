@@ -16,7 +16,7 @@ from serve_app.jobs.attempts import Attempts
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.jobs.execution import Execution
 from serve_app.jobs.flights import Flights
-from serve_app.jobs.health import ModelHealth
+from serve_app.jobs.model_health import ModelHealth
 from serve_app.jobs.persistence import Persistence
 from serve_app.jobs.places import Places
 from serve_app.jobs.running import Handle

@@ -15,8 +15,8 @@ from serve_app.config import (
 )
 from serve_app.config_file import read_config
 from serve_app.errors import ConfigError
-from serve_app.expansion import expand_env
 from serve_app.jobs.catalogue import Catalogue
+from serve_app.variables import expand_env
 from tests.support.service import Json, entry
 
 

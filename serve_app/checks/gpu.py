@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from serve_app.checks import Check
-from serve_app.checks.asking import ask_python, run
+from serve_app.checks.subprocesses import ask_python, run
 from serve_app.config import Args
 
 _ASK_TORCH = """

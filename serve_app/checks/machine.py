@@ -11,10 +11,10 @@ from pathlib import Path
 
 from serve_app.addresses import bind, proxy_variables
 from serve_app.checks import Check, Probe, Status
-from serve_app.checks.asking import run
 from serve_app.checks.gpu import gpu
+from serve_app.checks.subprocesses import run
 from serve_app.config import Args, LocalStorageConfig, home_of
-from serve_app.expansion import local_path
+from serve_app.variables import local_path
 
 TRIED_PYTHON = (3, 11)
 LEAST_DISK = 2 << 30

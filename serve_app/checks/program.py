@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from deployments.moved import MOVED
 from serve_app.checks import Check, Probe
-from serve_app.checks.asking import ask_python
+from serve_app.checks.subprocesses import ask_python
 from serve_app.config import Args, S3StorageConfig, sqlite_path
 from serve_app.jobs.catalogue import Catalogue, CatalogueEntry
 

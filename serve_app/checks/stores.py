@@ -17,10 +17,10 @@ from serve_app.checks import Check, Probe
 from serve_app.checks.machine import existing
 from serve_app.config import Args, LocalStorageConfig, S3StorageConfig, home_of, sqlite_path
 from serve_app.errors import ConfigError, ContinuoError
-from serve_app.expansion import local_path
-from serve_app.private import HOME_NAME, is_open_to_others
+from serve_app.file_modes import HOME_NAME, is_open_to_others
 from serve_app.records.database import alembic_config, driver_said, open_engine
 from serve_app.storage import Storage, open_storage
+from serve_app.variables import local_path
 
 CONTENT = b"continuo doctor"
 _ELSEWHERE = "choose another place with CONTINUO_HOME, storage.path or database_url"

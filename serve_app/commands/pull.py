@@ -12,9 +12,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from serve_app.config import parse_args
 from serve_app.config_file import DEFAULT_CONFIG, read_config
 from serve_app.errors import ConfigError, unknown_name
-from serve_app.expansion import local_path
+from serve_app.file_modes import private_folder
 from serve_app.jobs.catalogue import Catalogue, CatalogueEntry
-from serve_app.private import private_folder
+from serve_app.variables import local_path
 
 ALL_MODELS = DEFAULT_CONFIG.with_name("gpu.yaml")
 

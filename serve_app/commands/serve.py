@@ -1,4 +1,4 @@
-"""`continuo serve`: what was asked goes to launch/service.py; what is told comes back here, and no telling ends the service."""
+"""`continuo serve`: what was asked goes to launch/service.py, what is told comes back; no telling ends the service."""
 
 import math
 import os

@@ -35,14 +35,14 @@ from serve_app.errors import (
     StorageMisconfigured,
     StorageUnavailable,
 )
+from serve_app.file_modes import private_folder
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.launch.ports import check_port, free_port, free_ports, hold_port
 from serve_app.launch.ray_processes import places, production_environment, ray_environment
 from serve_app.launch.scratch import scratch_folder
 from serve_app.launch.stopping import RayThread, Stop, Stopped
 from serve_app.logs import log
-from serve_app.private import private_folder
-from serve_app.replica.memory import give_back_later
+from serve_app.replica.malloc import give_back_later
 from serve_app.storage import open_storage
 
 APPLICATION = "continuo"

@@ -15,8 +15,8 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, InternalError, Operati
 
 from serve_app.config import sqlite_path
 from serve_app.errors import ConfigError, DatabaseMisconfigured, DatabaseUnavailable, StorageFull
+from serve_app.file_modes import private_database
 from serve_app.logs import log
-from serve_app.private import private_database
 from serve_app.records.migrations import NEWEST
 from serve_app.records.tables import metadata
 

@@ -24,7 +24,7 @@ from serve_app.errors import ContinuoError, GenerationFailed, JobCanceled, Model
 from serve_app.importing import load_class
 from serve_app.logs import log, set_up_logging
 from serve_app.replica.batching import Batcher
-from serve_app.replica.memory import give_back_later
+from serve_app.replica.malloc import give_back_later
 from serve_app.replica.parts import PATIENCE_S, RemotePart, connected
 from serve_app.replica.translation import describe, first_line, translate
 from serve_app.replica.work import LAST, Answer, Event, Work

@@ -24,10 +24,10 @@ from urllib.parse import urlencode
 
 from serve_app.config import LocalStorageConfig, check_key
 from serve_app.errors import NotFound, StorageFull, StorageMisconfigured, StorageUnavailable
-from serve_app.expansion import local_path
-from serve_app.private import private_folder
+from serve_app.file_modes import private_folder
 from serve_app.storage import SignedUrl, Stat, check_media_type, open_storage
 from serve_app.storage.signing import load_secret, sign, verify
+from serve_app.variables import local_path
 
 LEFTOVER_AFTER_S = 3600.0  # far above the longest write, so that a sweep never takes a running one's folder
 

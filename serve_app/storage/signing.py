@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from serve_app.errors import BadSignature, Expired, StorageMisconfigured
-from serve_app.private import private_folder, restrict
+from serve_app.file_modes import private_folder, restrict
 
 SECRET_BYTES = 32
 _EXPIRES = re.compile(r"[0-9]{1,12}", re.ASCII)

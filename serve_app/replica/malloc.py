@@ -1,4 +1,4 @@
-"""What a process has freed but not given back."""
+"""malloc_trim: memory that a process has freed goes back to the system."""
 
 import ctypes
 import gc

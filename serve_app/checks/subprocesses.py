@@ -1,4 +1,4 @@
-"""Questions to other programs, answered in time or not at all."""
+"""Other programs, run with a limit of time: an answer, or none."""
 
 import json
 import os

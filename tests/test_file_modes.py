@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.private import is_open_to_others, private_database, private_file, private_folder
+from serve_app.file_modes import is_open_to_others, private_database, private_file, private_folder
 
 _SECOND_WRITER = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
 

@@ -1,4 +1,4 @@
-"""Files that only their owner may read, whatever the umask, and also where others could read them before.
+"""Modes 0600 and 0700 for what is ours, whatever the umask, and also for what was open to others before.
 
 What is made here gets 0700 and 0600. Of what was there before, only what is ours is closed: our files, the folders
 below the home. The home itself may be a folder that holds other things too (`CONTINUO_HOME=/srv/shared`), so it is

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from serve_app.errors import DatabaseUnavailable
-from serve_app.jobs.health import FRESH_FOR_S, ModelFigures, ModelHealth, figures
+from serve_app.jobs.model_health import FRESH_FOR_S, ModelFigures, ModelHealth, figures
 from serve_app.records.database import Database
 from serve_app.records.model_rows import Outcome, Queue
 
