@@ -185,6 +185,28 @@ class Webhooks(Section):
         return allow
 
 
+class Assets(Section):
+    """Files that callers bring. `allow` opens private addresses that files may be fetched from; none by default."""
+
+    file_bytes: int = Field(default=64 << 20, ge=1024, description="Of one file.")
+    inline_bytes: int = Field(default=8 << 20, ge=1024, description="Of one file in a body of JSON, decoded.")
+    owner_bytes: int = Field(default=2 << 30, ge=1024, description="Of all files of an owner together.")
+    owner_files: int = Field(default=1000, ge=1)
+    ttl_s: float = Field(default=7 * 24 * 3600, gt=0, description="A file is kept so long after it was last used.")
+    sound_s: float = Field(default=1800.0, gt=0, description="Longest sound.")
+    pixels: int = Field(default=1 << 26, ge=1, description="Width times height of a picture.")
+    fetch_s: float = Field(default=30.0, gt=0, description="Longest time to fetch a URL.")
+    allow: tuple[str, ...] = ()
+    allow_http: bool = False
+
+    @field_validator("allow")
+    @classmethod
+    def _networks(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
+        for text in allow:
+            ip_network(text)
+        return allow
+
+
 class Auth(Section):
     """Who may call. `loopback` needs no key while the address is loopback; `keys` always asks for one."""
 
@@ -221,6 +243,7 @@ class Args(Section):
     leases: Leases = Leases()
     cache: Cache = Cache()
     webhooks: Webhooks = Webhooks()
+    assets: Assets = Assets()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     models: tuple[ModelEntry, ...] = Field(min_length=1)
 
