@@ -74,7 +74,12 @@ class NoOptions(Frozen):
 
 
 class Request(Frozen):
-    """What every model that makes something accepts; each medium adds its fields, each model its own."""
+    """What every model that makes something accepts; each medium adds its fields, each model its own.
+
+    `files` names the fields that take a file: a request gives a file string, the model finds a path in `Context.files`.
+    """
+
+    files: ClassVar[Mapping[str, Literal["audio", "image"]]] = {}
 
     seed: int | None = Field(
         default=None, ge=0, lt=2**32, description="Same seed, same result; one is drawn if absent."

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from deployments.contract import Capability
+from serve_app.assets.assets import Assets
 from serve_app.config import Args, Limits, Retention
 from serve_app.errors import ContinuoError, ModelNotReady, NotFound, Unauthenticated
 from serve_app.jobs.acceptance import Jobs
@@ -71,6 +72,7 @@ class Runtime:
         self.jobs = Jobs(self.storage, self.execution, args.limits, args.retention)
         self.apply(args.limits, args.retention)
         self.keys = Keys(self.database)
+        self.assets = Assets(self.database, self.storage, args.assets)
         self.webhooks = Webhooks(self.database, args.webhooks)
         self.deliveries = Deliveries(self.database, self.lease, self.webhooks, self._message, deliver_now)
         self.upkeep = Upkeep(self.jobs, self.deliveries, partial(self.loops.wake, "poll"))
@@ -281,6 +283,7 @@ class Runtime:
     async def close(self) -> None:
         """Stop; unfinished jobs stay in the database, free for whoever comes next."""
         await self.release()
+        await self.assets.close()
         self.database.close()
 
     async def release(self) -> None:

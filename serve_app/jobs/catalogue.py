@@ -152,6 +152,11 @@ class Catalogue:
         """The names in the order of the configuration."""
         return list(self._entries)
 
+    def file_fields(self, model: str) -> Mapping[str, str]:
+        """The fields in which a model takes a file, with its kind; of `auto` those of all models."""
+        asked = [self._entries[model]] if model in self._entries else list(self)
+        return {name: kind for item in reversed(asked) for name, kind in item.request_type.files.items()}
+
     def plan(self, model: str, raw: Mapping[str, Any], *, prefix: str, tasks: Iterable[str] = ()) -> Plan:
         """Check `raw` against `model` (or find one for `auto`), which must do one of `tasks` if any are given.
 
