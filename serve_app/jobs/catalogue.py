@@ -215,6 +215,7 @@ class Catalogue:
     ) -> tuple[Candidate, ...]:
         delivery, parts = entry.delivery, self._parts(entry)
         resolved = delivery.resolved(settings, entry.info)
+        files = {name: getattr(request, name) for name in request.files if getattr(request, name) is not None}
         made = []
         for seed in seeds:
             fields = {**request.model_dump(mode="json"), "seed": seed}
@@ -222,7 +223,7 @@ class Catalogue:
             stem = f"{delivery.kind}/{digest[:2]}/{digest}"
             beside = {name: f"{stem}.{suffix}" for name, suffix in delivery.companions.items()}
             key = f"{stem}.{ENDINGS.get(resolved['format'], resolved['format'])}"
-            made.append(Candidate(key, seed, fields, resolved, beside))
+            made.append(Candidate(key, seed, fields, resolved, beside, files))
         return tuple(made)
 
     def _route(self, given: Mapping[str, Any], tasks: frozenset[str]) -> CatalogueEntry:
