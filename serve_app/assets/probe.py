@@ -21,6 +21,7 @@ BLOCK_FRAMES = 1 << 14
 
 _SNDFILE = {"WAV", "WAVEX", "RF64", "FLAC", "OGG", "AIFF", "MPEG", "MP3"}
 _BY_SNDFILE = {"audio/wav", "audio/flac", "audio/ogg", "audio/aiff", "audio/mpeg"}
+_EXACT = {"audio/wav", "audio/flac", "audio/aiff"}  # libsndfile knows how many frames there are
 _DEMUXERS = {"audio/mp4": "mov", "audio/webm": "matroska", "audio/aac": "aac", "audio/mpeg": "mp3", "audio/ogg": "ogg"}
 _PICTURES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 _TAKEN = {  # what a file begins with, `.` for any byte
@@ -48,6 +49,7 @@ _REFUSED = {  # what is known and not taken, in words
     rb"\x1f\x8b": "compressed by gzip",
     rb".*<svg": f"an SVG; {_INSTEAD}",
 }
+_TURNED = range(5, 9)  # orientations that lie on their side
 _KNOWN = "WAV, FLAC, Ogg, MP3, AAC, MP4, WebM, AIFF, PNG, JPEG, WebP"
 
 
@@ -108,10 +110,11 @@ def by_sndfile(file: IO[bytes], media_type: str, longest_s: float) -> Facts:
         if sound.format not in _SNDFILE:
             raise Refused(f"the file is of format {sound.format}, which is not taken")
         counted = Counted(sound.samplerate, sound.channels, longest_s)
-        told = sound.frames
+        told = sound.frames if media_type in _EXACT and sound.frames < 1 << 62 else 0
+        counted.check_length(told)
         while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
             counted.add(block, len(block))
-    if media_type == "audio/flac" and 0 < told < 1 << 62 and counted.frames < told:
+    if counted.frames < told:
         raise Refused(f"the sound ends after {counted.frames} of {told} frames: the file is cut off or broken")
     return counted.facts()
 
@@ -157,7 +160,7 @@ def sound(file: IO[bytes], media_type: str, limits: Facts) -> Facts:
 
 def picture(file: IO[bytes], media_type: str, limits: Facts) -> Facts:
     """A still picture of 8 bits, decoded to its last pixel; width and height are those of the upright one."""
-    from PIL import Image, ImageOps
+    from PIL import ExifTags, Image
 
     Image.MAX_IMAGE_PIXELS = None  # our own limit is looked at first
     try:
@@ -170,7 +173,9 @@ def picture(file: IO[bytes], media_type: str, limits: Facts) -> Facts:
             if image.mode.startswith("I") or image.mode == "F" or _deep(file):
                 raise Refused("the picture has more than 8 bits per channel; send one of 8 bits")
             image.load()
-            width, height = ImageOps.exif_transpose(image).size
+            width, height = image.size
+            if image.getexif().get(ExifTags.Base.Orientation) in _TURNED:
+                width, height = height, width
     except (Refused, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001  (the edge between any decoder and ours)

@@ -90,12 +90,14 @@ class CatalogueEntry:
         return None if ask is None else tuple(ask())
 
     def input_schema(self) -> dict[str, Any]:
-        """JSON Schema of `input`, with the defaults of the entry."""
+        """JSON Schema of `input`, with the defaults of the entry; `x-file` says of which kind a field's file is."""
         if not self.takes_jobs:
             return {"type": "object", "properties": {}}
         schema, settings = (kind.model_json_schema() for kind in self.kinds)
         schema["properties"] = {**schema["properties"], **settings["properties"]}
         schema["$defs"] = {**settings.get("$defs", {}), **schema.get("$defs", {})}
+        for name, kind in self.request_type.files.items():
+            schema["properties"][name]["x-file"] = kind
         for name, value in self.entry.defaults.items():
             schema["properties"][name]["default"] = value
         schema["required"] = [name for name in schema.get("required", ()) if name not in self.entry.defaults]

@@ -126,7 +126,7 @@ def sweep(c: sa.Connection, late_s: float, limit: int = 100) -> int:
 
     A job that was accepted just in time may still need its file.
     """
-    over = sa.select(assets.c.id).where(assets.c.expires_at < now() - late_s).limit(limit)
+    over = sa.select(assets.c.id).where(assets.c.expires_at < now() - late_s).order_by(assets.c.expires_at).limit(limit)
     keys = c.execute(sa.delete(assets).where(assets.c.id.in_(over)).returning(assets.c.key)).scalars().all()
     _orphan(c, keys)
     left = sa.select(objects.c.key).where(sa.text(UNFINISHED_UPLOAD), objects.c.state_at < now() - late_s).limit(limit)

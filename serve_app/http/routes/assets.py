@@ -12,6 +12,7 @@ from serve_app.http.routes.common import (
     Caller,
     RuntimeDep,
     UploadRoute,
+    base_url,
     caller,
     media_type_of,
     problems,
@@ -45,7 +46,8 @@ async def create_asset(request: Request) -> Response:
     read = _from_form if media_type_of(request) == "multipart/form-data" else _from_json
     kept = await read(request, principal.owner)
     response = JSONResponse(asset_view(kept.row), 201 if kept.new else 200)
-    response.headers["Location"] = f"/v1/assets/{kept.row.id}"
+    base = runtime_of(request).public_url or base_url(request)
+    response.headers["Location"] = f"{base}/v1/assets/{kept.row.id}"
     return response
 
 
