@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from serve_app.assets.assets import Kept
 from serve_app.errors import Invalid, UnsupportedMediaType
+from serve_app.http.asset_schemas import Asset, AssetList, AssetQuery, AssetRequest
 from serve_app.http.routes.common import (
     Caller,
     RuntimeDep,
@@ -19,7 +20,6 @@ from serve_app.http.routes.common import (
     read_json,
     runtime_of,
 )
-from serve_app.http.schemas import Asset, AssetList, AssetQuery, AssetRequest
 from serve_app.notify.views import rfc3339
 from serve_app.records.asset_rows import AssetRow, Place
 
