@@ -8,8 +8,10 @@ import mmap
 import os
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from typing import BinaryIO, cast
@@ -18,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from serve_app import config
 from serve_app.assets.inspection import Bounds, inspect
-from serve_app.errors import ContinuoError, Invalid, NotFound, QuotaExceeded, TooLarge, UnusableFile
+from serve_app.errors import ContinuoError, Invalid, NotFound, Overloaded, QuotaExceeded, TooLarge, UnusableFile
 from serve_app.notify.outbound import Client, Policy, Refused, Unreachable
 from serve_app.records import asset_rows
 from serve_app.records.asset_rows import AssetRow, NoRoom, Place, Room
@@ -26,6 +28,7 @@ from serve_app.records.database import Database
 from serve_app.storage import Storage
 
 LOOKED_AT_ONCE = 2  # each in a process of its own
+COMING_AT_ONCE = 8  # of an owner, each with a temporary file
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,20 @@ class Assets:
         self.client = Client(Policy.parse(limits.allow, limits.allow_http), limits.fetch_s)
         self._looking = ThreadPoolExecutor(LOOKED_AT_ONCE, thread_name_prefix="inspect")
         self._storing: set[asyncio.Task[Kept]] = set()
+        self._coming: Counter[str] = Counter()  # files on their way, by owner
+
+    @contextmanager
+    def receiving(self, owner: str) -> Iterator[None]:
+        """Hold one of the owner's places for files on their way. Raises Overloaded."""
+        if self._coming[owner] >= COMING_AT_ONCE:
+            raise Overloaded(f"{COMING_AT_ONCE} files are on their way already", retry_after_s=1)
+        self._coming[owner] += 1
+        try:
+            yield
+        finally:
+            self._coming[owner] -= 1
+            if not self._coming[owner]:
+                del self._coming[owner]
 
     async def store(self, owner: str, file: BinaryIO, pointer: str) -> Kept:
         """Look at an open file and store it. Raises TooLarge, UnusableFile with this pointer, QuotaExceeded.

@@ -40,7 +40,8 @@ async def resolved(
 
 async def resolve(assets: Assets, owner: str, value: str, kind: str, pointer: str) -> AssetRow:
     """The file that a string means, stored, and kept for its whole time from now on."""
-    row = await _found(assets, owner, value, pointer)
+    with assets.receiving(owner):
+        row = await _found(assets, owner, value, pointer)
     if row.kind != kind:
         detail = f"the file is of kind {row.kind} ({row.media_type}); {kind} is needed"
         raise Invalid(f"{pointer}: {detail}", [{"pointer": pointer, "detail": detail}])

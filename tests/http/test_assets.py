@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from serve_app.assets.assets import prefix_of
+from serve_app.assets.assets import COMING_AT_ONCE, prefix_of
 from serve_app.records import api_keys, object_rows
 from tests.assets import files
 from tests.notify.test_outbound import Receiver, answer
-from tests.support.service import Service, args_in, entry, running
+from tests.support.service import Service, args_in, entry, running, until
 
 pytestmark = pytest.mark.anyio
 
@@ -193,6 +193,20 @@ async def test_a_stranger_is_sent_away_before_the_body_is_read(tmp_path: Path) -
         reply = await service.http.post("/v1/assets", content=body(), headers=headers)
     assert reply.status_code == 401
     assert taken <= 1
+
+
+async def test_files_on_their_way_are_bounded_by_owner(service: Service) -> None:
+    async with Receiver(None).listening() as silent:
+        url = {"json": {"url": silent.url("127.0.0.1")}}
+        waiting = [asyncio.create_task(service.http.post("/v1/assets", **url)) for _ in range(COMING_AT_ONCE)]
+        await until(lambda: silent.connections == COMING_AT_ONCE)
+        refused = await bring(service, WAV)
+        assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+        assert (await bring(service, WAV, headers=await key_of(service, "dora"))).status_code == 201
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    assert (await bring(service, WAV)).is_success
 
 
 async def test_an_upload_leaves_no_file_open(service: Service) -> None:

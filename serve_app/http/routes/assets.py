@@ -37,6 +37,7 @@ _REFUSED = problems(
     (413, "File too large"),
     (415, "Neither multipart/form-data nor application/json"),
     (422, "Neither a sound nor a picture, or the URL cannot be fetched"),
+    (429, "Too many files of this owner are on their way"),
 )
 
 
@@ -44,7 +45,8 @@ async def create_asset(request: Request) -> Response:
     """Bring a file: as multipart `file`, or as JSON with base64 or a URL. The same bytes again are the same file."""
     principal = await caller(request)
     read = _from_form if media_type_of(request) == "multipart/form-data" else _from_json
-    kept = await read(request, principal.owner)
+    with runtime_of(request).assets.receiving(principal.owner):
+        kept = await read(request, principal.owner)
     response = JSONResponse(asset_view(kept.row), 201 if kept.new else 200)
     base = runtime_of(request).public_url or base_url(request)
     response.headers["Location"] = f"{base}/v1/assets/{kept.row.id}"
