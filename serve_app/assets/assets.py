@@ -187,8 +187,9 @@ def inline_chars(limits: config.Assets) -> int:
 
 
 def _put_mapped(storage: Storage, row: AssetRow, file: BinaryIO) -> None:
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        storage.put(row.key, cast(bytes, data), row.media_type)  # a mapped file does what put does with bytes
+    # Not closed here: an error of put may still hold a view of it, and closing would then raise another one.
+    data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    storage.put(row.key, cast(bytes, data), row.media_type)  # a mapped file does what put does with bytes
 
 
 def _existing(row: AssetRow | None, asset_id: str) -> AssetRow:

@@ -69,7 +69,8 @@ class Full:
         self.stat, self.get = storage.stat, storage.get
 
     def put(self, key: str, data: bytes, media_type: str) -> Stat:
-        raise StorageFull("no room")
+        left = memoryview(data)  # as a store that writes has one
+        raise StorageFull(f"no room for {len(left)} bytes")
 
 
 async def test_a_store_without_room_leaves_no_file(database: Database, storage: Storage) -> None:
