@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -74,7 +75,12 @@ class NoOptions(Frozen):
 
 
 class Request(Frozen):
-    """What every model that makes something accepts; each medium adds its fields, each model its own."""
+    """What every model that makes something accepts; each medium adds its fields, each model its own.
+
+    `files` names the fields that take a file: a request gives a file string, the model finds a path in `Context.files`.
+    """
+
+    files: ClassVar[Mapping[str, Literal["audio", "image"]]] = {}
 
     seed: int | None = Field(
         default=None, ge=0, lt=2**32, description="Same seed, same result; one is drawn if absent."
@@ -241,7 +247,8 @@ def _ignore(step: int, steps: int) -> None:
 class Context:
     """What surrounds one generation: its seed, where progress goes, when to stop, whom it is composed with.
 
-    `parts` maps a name of the entry's `parts` to a handle (on Ray) or to a plain object (without).
+    `parts` maps a name of the entry's `parts` to a handle (on Ray) or to a plain object (without). `files` maps each
+    field of `Request.files` that the request gives to a file of this machine, which is there while `generate` runs.
     """
 
     seed: int
@@ -249,6 +256,7 @@ class Context:
     cancelled: threading.Event = field(default_factory=threading.Event)
     deadline: float = math.inf  # in seconds of this process's time.monotonic()
     parts: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise Cancelled when the job was cancelled or its deadline passed; call it between steps or blocks."""

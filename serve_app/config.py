@@ -6,7 +6,16 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from serve_app.addresses import is_loopback
 from serve_app.errors import ConfigError
@@ -36,6 +45,15 @@ def check_key(key: str) -> list[str]:
     if not fine:
         raise ValueError(f"not a storage key: {key[:80]!r}; expected segments of [A-Za-z0-9._-]")
     return segments
+
+
+def _networks(given: tuple[str, ...]) -> tuple[str, ...]:
+    for text in given:
+        ip_network(text)
+    return given
+
+
+Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
 
 
 class LocalStorageConfig(Section):
@@ -172,17 +190,25 @@ class Cache(Section):
 class Webhooks(Section):
     """Outgoing notifications. `allow` opens private addresses by network, for instance 10.0.0.0/8; none by default."""
 
-    allow: tuple[str, ...] = ()
+    allow: Networks = ()
     allow_http: bool = False
     timeout_s: float = Field(default=10.0, gt=0)
     retry_s: tuple[float, ...] = (5, 30, 120, 600, 1800, 7200, 18000, 28800, 28800)
 
-    @field_validator("allow")
-    @classmethod
-    def _networks(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
-        for text in allow:
-            ip_network(text)
-        return allow
+
+class Assets(Section):
+    """Files that callers bring. `allow` opens private addresses that files may be fetched from; none by default."""
+
+    file_bytes: int = Field(default=64 << 20, ge=1024, description="Of one file.")
+    inline_bytes: int = Field(default=8 << 20, ge=1024, description="Of one file in a body of JSON, decoded.")
+    owner_bytes: int = Field(default=2 << 30, ge=1024, description="Of all files of an owner together.")
+    owner_files: int = Field(default=1000, ge=1)
+    ttl_s: float = Field(default=7 * 24 * 3600, gt=0, description="A file is kept so long after it was last used.")
+    sound_s: float = Field(default=1800.0, gt=0, description="Longest sound.")
+    pixels: int = Field(default=1 << 26, ge=1, description="Width times height of a picture.")
+    fetch_s: float = Field(default=30.0, gt=0, description="Longest time to fetch a URL.")
+    allow: Networks = ()
+    allow_http: bool = False
 
 
 class Auth(Section):
@@ -209,7 +235,7 @@ class Args(Section):
     ingress_replicas: int = Field(default=1, ge=1, description="1 on SQLite.")
     listen: Listen | None = None
     auth: Auth = Auth()
-    trusted_proxies: tuple[str, ...] = Field(
+    trusted_proxies: Networks = Field(
         default=(), description="Networks whose X-Forwarded-Proto, -Host, -Prefix and -For are believed."
     )
     cors_origins: tuple[str, ...] = Field(
@@ -221,15 +247,9 @@ class Args(Section):
     leases: Leases = Leases()
     cache: Cache = Cache()
     webhooks: Webhooks = Webhooks()
+    assets: Assets = Assets()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     models: tuple[ModelEntry, ...] = Field(min_length=1)
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        for text in networks:
-            ip_network(text)
-        return networks
 
     @field_validator("cors_origins")
     @classmethod

@@ -8,6 +8,8 @@
     |   |   |-- BadSignature                   the file URL was not signed by us for this key
     |   |   |-- Expired                        the file URL's time is over
     |   |   `-- CrossSite                      a page of another site wants to change something
+    |   |-- QuotaExceeded                 403  the owner's files take all the room they may; delete some
+    |   |-- Unfinished                    409  the job whose output is meant has not ended
     |   |-- NotFound                      404  no such thing, or another owner's
     |   |-- MethodNotAllowed              405
     |   |-- RequestTimeout                408  the body came too slowly
@@ -17,6 +19,7 @@
     |   |-- UnsupportedMediaType          415  not application/json
     |   |-- Invalid                       422  a field is wrong; `errors` points at it
     |   |   |-- UnknownModel                   no configured model has that name
+    |   |   |-- UnusableFile                   neither a sound nor a picture that can be read; the detail says why
     |   |   `-- IdempotencyMismatch            same key, another body
     |   `-- Overloaded                    429  retry after a while
     |-- Unavailable                       503  retry after a while
@@ -116,6 +119,18 @@ class CrossSite(Forbidden):
     code, title = "cross_site", "Request of another site"
 
 
+class QuotaExceeded(RequestError):
+    """The owner has as many files, or bytes in files, as they may have."""
+
+    code, status, title = "quota_exceeded", 403, "Quota exceeded"
+
+
+class Unfinished(RequestError):
+    """The job whose output the request names has not ended yet."""
+
+    code, status, title, retryable = "unfinished", 409, "Job has not ended", True
+
+
 class NotFound(RequestError):
     """There is no such thing, or it belongs to another owner."""
 
@@ -166,6 +181,12 @@ class Invalid(RequestError):
 
 class UnknownModel(Invalid):
     """No configured model has the name that the request gives: to OpenAI's API another fault than a wrong field."""
+
+
+class UnusableFile(Invalid):
+    """The file is not what it should be: neither a sound nor a picture, broken, beyond a limit of what it opens to."""
+
+    code, title = "unusable_file", "File cannot be used"
 
 
 class IdempotencyMismatch(Invalid):

@@ -3,12 +3,14 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from deployments.contract import Capability
+from serve_app.assets.assets import Assets
+from serve_app.assets.references import resolved
 from serve_app.config import Args, Limits, Retention
 from serve_app.errors import ContinuoError, ModelNotReady, NotFound, Unauthenticated
 from serve_app.jobs.acceptance import Jobs
@@ -19,6 +21,7 @@ from serve_app.jobs.flights import Flights
 from serve_app.jobs.model_health import ModelHealth
 from serve_app.jobs.persistence import Persistence
 from serve_app.jobs.places import Places
+from serve_app.jobs.plan import Plan
 from serve_app.jobs.running import Handle
 from serve_app.jobs.watching import Watchers
 from serve_app.logs import log
@@ -71,6 +74,7 @@ class Runtime:
         self.jobs = Jobs(self.storage, self.execution, args.limits, args.retention)
         self.apply(args.limits, args.retention)
         self.keys = Keys(self.database)
+        self.assets = Assets(self.database, self.storage, args.assets)
         self.webhooks = Webhooks(self.database, args.webhooks)
         self.deliveries = Deliveries(self.database, self.lease, self.webhooks, self._message, deliver_now)
         self.upkeep = Upkeep(self.jobs, self.deliveries, partial(self.loops.wake, "poll"))
@@ -152,6 +156,18 @@ class Runtime:
             with suppress(Unauthenticated):  # clients that always send a key send any
                 return await self.keys.authenticate(authorization)
         return LOCAL
+
+    async def plan(
+        self, owner: str, model: str, given: Mapping[str, Any], *, prefix: str, tasks: Iterable[str] = ()
+    ) -> Plan:
+        """`Catalogue.plan` for what an owner gives; the files that it names are stored first, and become their ids.
+
+        Raises what `references.resolved` raises, too.
+        """
+        files = self.catalogue.file_fields(model)
+        if not files.keys().isdisjoint(given):
+            given = await resolved(self.assets, owner, given, files, prefix)
+        return self.catalogue.plan(model, given, prefix=prefix, tasks=tasks)
 
     async def views(self, rows: Sequence[JobRow], base_url: str) -> list[dict[str, Any]]:
         """Jobs as JSON, with freshly signed URLs; those of a bucket are signed off the event loop."""
@@ -281,6 +297,7 @@ class Runtime:
     async def close(self) -> None:
         """Stop; unfinished jobs stay in the database, free for whoever comes next."""
         await self.release()
+        await self.assets.close()
         self.database.close()
 
     async def release(self) -> None:

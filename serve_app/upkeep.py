@@ -14,7 +14,7 @@ from serve_app.jobs.acceptance import POLL_S, Jobs
 from serve_app.logs import log
 from serve_app.notify import webhooks
 from serve_app.notify.deliveries import Deliveries
-from serve_app.records import job_rows, object_rows, queue_rows
+from serve_app.records import asset_rows, job_rows, object_rows, queue_rows
 from serve_app.records.leases import ClaimLost, reap, release
 
 ALONE_S = 1.0  # how often a process that is alone looks whether it still is
@@ -112,6 +112,7 @@ class Upkeep:
         await self.database.write(job_rows.delete_expired_keys)
         # A run that nobody waits for any more may still store something, until its job's deadline.
         late_s = TOMBSTONE_S + min(self.jobs.limits.deadline_s, LONGEST_RUN_S)
+        await self.database.write(asset_rows.sweep, late_s)
         over = self.lease.time() - self.jobs.retention.jobs_s
         ids = await self.database.read(job_rows.to_remove)
         ids += await self.database.read(job_rows.finished_before, over)

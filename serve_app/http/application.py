@@ -1,11 +1,13 @@
 """HTTP in: the application of routes over a Runtime."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
@@ -28,8 +30,8 @@ from serve_app.http.doors import Doors
 from serve_app.http.forwarded import Forwarded, PublicUrl
 from serve_app.http.middleware import Guard, RequestEnvelope
 from serve_app.http.problems import error_response
-from serve_app.http.routes import audio, files, health, images, jobs, models, presets, status, webhooks
-from serve_app.http.routes.common import OpenAIRoute
+from serve_app.http.routes import assets, audio, files, health, images, jobs, models, presets, status, webhooks
+from serve_app.http.routes.common import OpenAIRoute, PlainRoute
 from serve_app.http.routes.events import OpenStreams
 from serve_app.runtime import Runtime
 
@@ -63,7 +65,9 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
     )
     app.state.runtime = runtime
     app.state.event_streams = OpenStreams()
-    routers = [module.router for module in (audio, images, jobs, models, presets, webhooks, files, health, status)]
+    routers = [
+        module.router for module in (audio, images, assets, jobs, models, presets, webhooks, files, health, status)
+    ]
     for router in routers:
         app.include_router(router)
     app.state.openai_routes = [route for router in routers for route in router.routes if isinstance(route, OpenAIRoute)]
@@ -75,13 +79,24 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
     knows = partial(_knows, app)
     if args.public_url:
         app.add_middleware(PublicUrl, url=args.public_url, knows=knows)
-    app.add_middleware(Guard, doors=doors, body_bytes=lambda: runtime.jobs.limits.body_bytes)
+    app.add_middleware(Guard, doors=doors, body_bytes=_body_bytes(runtime, routers))
     if args.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=args.cors_origins, **_CORS)
     app.add_middleware(RequestEnvelope, tells_id=not behind_serve, closing=runtime.jobs.grace_over.is_set)
     if args.trusted_proxies or behind_serve:
         app.add_middleware(Forwarded, trusted=args.trusted_proxies, doors=doors, knows=knows, behind_serve=behind_serve)
     return app
+
+
+def _body_bytes(runtime: Runtime, routers: Sequence[APIRouter]) -> Callable[[Scope], int]:
+    """How long the body of a request may be, as its route says."""
+    own = {route.path: route for router in routers for route in router.routes if isinstance(route, PlainRoute)}
+
+    def most(scope: Scope) -> int:
+        route = own.get(scope["path"])
+        return route.body_bytes(runtime, Headers(scope=scope)) if route else runtime.jobs.limits.body_bytes
+
+    return most
 
 
 def _knows(app: FastAPI, scope: Scope) -> bool:

@@ -92,7 +92,7 @@ class RequestEnvelope:
 class Guard:
     """ASGI middleware: refuses what no route should see, bounds bodies, turns stray exceptions into a problem."""
 
-    def __init__(self, app: ASGIApp, doors: Doors, body_bytes: Callable[[], int]) -> None:
+    def __init__(self, app: ASGIApp, doors: Doors, body_bytes: Callable[[Scope], int]) -> None:
         self.app, self.doors, self.body_bytes = app, doors, body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,7 +112,7 @@ class Guard:
             refuse_ambiguous(scope)
             self.doors.check(scope["method"], Headers(scope=scope))
             if scope["method"] in ("POST", "PUT", "PATCH"):
-                receive = BoundedBody(receive, self.body_bytes())
+                receive = BoundedBody(receive, self.body_bytes(scope))
             if scope["method"] == "HEAD":
                 await head_of(self.app, scope, receive, noting)
             else:

@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from functools import partial
 
 from serve_app import logs
-from serve_app.errors import GenerationFailed, ModelNotReady, ReplicaLost, from_code
+from serve_app.errors import GenerationFailed, Invalid, ModelNotReady, ReplicaLost, from_code
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.jobs.persistence import Persistence
 from serve_app.jobs.places import Places
 from serve_app.jobs.plan import Candidate, Plan
 from serve_app.jobs.results import Made, object_key
 from serve_app.jobs.running import Handle, Running
-from serve_app.records import job_rows, object_rows
+from serve_app.records import asset_rows, job_rows, object_rows
+from serve_app.records.database import until_available
 from serve_app.records.object_rows import Stored
-from serve_app.records.rows import Event, Json
+from serve_app.records.rows import Event, JobRow, Json
 from serve_app.replica.work import ReplicaGone, Work
 
 MAX_LOSSES = 3
@@ -95,6 +96,7 @@ class Attempts:
             candidate.settings,
             seconds_left=max(0.0, row.deadline - self.lease.time()),
             companions=companions,
+            files=await self._files(row, candidate),
         )
         stream = self.handles[plan.model].run(work)
         try:
@@ -117,6 +119,21 @@ class Attempts:
         finally:
             await stream.aclose()  # type: ignore[attr-defined]
         raise GenerationFailed("the replica ended without an answer")
+
+    async def _files(self, row: JobRow, candidate: Candidate) -> dict[str, str]:
+        """Where the files lie that the request names. Raises Invalid when one was deleted since."""
+        if not candidate.files:
+            return {}
+        read = partial(self.persistence.database.read, asset_rows.keys_of, row.owner, list(candidate.files.values()))
+        keys = await until_available(read)
+        gone = [
+            {"pointer": f"/input/{name}", "detail": f"the file '{asset_id[:60]}' was deleted"}
+            for name, asset_id in candidate.files.items()
+            if asset_id not in keys
+        ]
+        if gone:
+            raise Invalid(f"{gone[0]['pointer']}: {gone[0]['detail']}", gone)
+        return {name: keys[asset_id] for name, asset_id in candidate.files.items()}
 
     @contextmanager
     def _start_timeout(self, model: str, start: asyncio.Timeout) -> Iterator[Callable[[], object]]:

@@ -90,12 +90,14 @@ class CatalogueEntry:
         return None if ask is None else tuple(ask())
 
     def input_schema(self) -> dict[str, Any]:
-        """JSON Schema of `input`, with the defaults of the entry."""
+        """JSON Schema of `input`, with the defaults of the entry; `x-file` says of which kind a field's file is."""
         if not self.takes_jobs:
             return {"type": "object", "properties": {}}
         schema, settings = (kind.model_json_schema() for kind in self.kinds)
         schema["properties"] = {**schema["properties"], **settings["properties"]}
         schema["$defs"] = {**settings.get("$defs", {}), **schema.get("$defs", {})}
+        for name, kind in self.request_type.files.items():
+            schema["properties"][name]["x-file"] = kind
         for name, value in self.entry.defaults.items():
             schema["properties"][name]["default"] = value
         schema["required"] = [name for name in schema.get("required", ()) if name not in self.entry.defaults]
@@ -151,6 +153,11 @@ class Catalogue:
     def names(self) -> list[str]:
         """The names in the order of the configuration."""
         return list(self._entries)
+
+    def file_fields(self, model: str) -> Mapping[str, str]:
+        """The fields in which a model takes a file, with its kind; of `auto` those of all models."""
+        asked = [self._entries[model]] if model in self._entries else list(self)
+        return {name: kind for item in reversed(asked) for name, kind in item.request_type.files.items()}
 
     def plan(self, model: str, raw: Mapping[str, Any], *, prefix: str, tasks: Iterable[str] = ()) -> Plan:
         """Check `raw` against `model` (or find one for `auto`), which must do one of `tasks` if any are given.
@@ -210,6 +217,7 @@ class Catalogue:
     ) -> tuple[Candidate, ...]:
         delivery, parts = entry.delivery, self._parts(entry)
         resolved = delivery.resolved(settings, entry.info)
+        files = {name: getattr(request, name) for name in request.files if getattr(request, name) is not None}
         made = []
         for seed in seeds:
             fields = {**request.model_dump(mode="json"), "seed": seed}
@@ -217,7 +225,7 @@ class Catalogue:
             stem = f"{delivery.kind}/{digest[:2]}/{digest}"
             beside = {name: f"{stem}.{suffix}" for name, suffix in delivery.companions.items()}
             key = f"{stem}.{ENDINGS.get(resolved['format'], resolved['format'])}"
-            made.append(Candidate(key, seed, fields, resolved, beside))
+            made.append(Candidate(key, seed, fields, resolved, beside, files))
         return tuple(made)
 
     def _route(self, given: Mapping[str, Any], tasks: frozenset[str]) -> CatalogueEntry:

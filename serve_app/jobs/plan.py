@@ -22,7 +22,7 @@ PIPELINE_VERSION = 1
 class Candidate:
     """One output to be made: the model's request with its seed, the output settings, the content address.
 
-    `companions` are the addresses of what is stored beside it, by name.
+    `companions` are the addresses of what is stored beside it, by name; `files` the assets that its fields name.
     """
 
     key: str
@@ -30,6 +30,7 @@ class Candidate:
     request: dict[str, Any]
     settings: dict[str, Any]
     companions: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

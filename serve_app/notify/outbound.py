@@ -182,7 +182,7 @@ def _port(url: httpx.URL) -> int:
 
 
 class Client:
-    """Posts to URLs that callers name. Keeps no connections: nothing to close, any event loop may use it."""
+    """Calls URLs that callers name. Keeps no connections: nothing to close, any event loop may use it."""
 
     def __init__(
         self,
@@ -196,9 +196,53 @@ class Client:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """One POST within `timeout_s` in all; redirects are not followed. Raises Refused or Unreachable."""
+        received = bytearray()
+
+        def keep(chunk: bytes) -> bool:
+            received.extend(chunk)
+            return len(received) < RESPONSE_BYTES
+
+        status, named = await self._call("POST", url, keep, headers, body)
+        return Reply(status, named, bytes(received[:RESPONSE_BYTES]))
+
+    async def get(self, url: str, write: Callable[[bytes], object], most_bytes: int) -> str:
+        """Fetch a file in one GET within `timeout_s`, handing on its bytes as they come; returns its media type.
+
+        Redirects are not followed. Raises Refused, also for more than `most_bytes`, or Unreachable.
+        """
+        taken = 0
+
+        def keep(chunk: bytes) -> bool:
+            nonlocal taken
+            taken += len(chunk)
+            if taken <= most_bytes:
+                write(chunk)
+            return taken <= most_bytes
+
+        try:
+            status, named = await self._call("GET", url, keep)
+        except _UnknownHost:  # as a private one: callers must not list our internal names
+            raise Refused(_NOT_PUBLIC) from None
+        if 300 <= status < 400:
+            raise Refused("answers with a redirect, which is not followed; give the URL at its end")
+        if status != 200:
+            raise Unreachable(f"the server answered with status {status}")
+        if taken > most_bytes:
+            raise Refused(f"sends more than {most_bytes} bytes")
+        return named.get("content-type", "")
+
+    async def _call(
+        self,
+        method: str,
+        url: str,
+        keep: Callable[[bytes], bool],
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> tuple[int, Mapping[str, str]]:
+        """Status and headers of an answer; `keep` gets its body as it comes and says whether to go on."""
         try:
             async with asyncio.timeout(self.timeout_s):
-                return await self._post(parse_url(url, self.policy), body, headers)
+                return await self._exchange(method, parse_url(url, self.policy), keep, headers or {}, body)
         except (TimeoutError, httpcore.TimeoutException) as error:
             raise Unreachable(f"no complete answer within {self.timeout_s:g} s") from error
         except httpcore.ConnectError as error:
@@ -206,7 +250,14 @@ class Client:
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise Unreachable("the connection broke or the answer was not HTTP") from error
 
-    async def _post(self, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Reply:
+    async def _exchange(
+        self,
+        method: str,
+        url: httpx.URL,
+        keep: Callable[[bytes], bool],
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> tuple[int, Mapping[str, str]]:
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=_port(url), target=url.raw_path)
         sent = [("Host", url.netloc.decode()), ("Accept-Encoding", "identity"), *headers.items()]
         async with (
@@ -214,15 +265,13 @@ class Client:
                 ssl_context=self._ssl_context,
                 network_backend=_PinnedBackend(self.policy, self._resolver, self.timeout_s),
             ) as pool,
-            pool.stream("POST", target, headers=sent, content=body) as response,
+            pool.stream(method, target, headers=sent, content=body) as response,
         ):
-            received = bytearray()
             async for chunk in response.aiter_stream():
-                received += chunk
-                if len(received) >= RESPONSE_BYTES:
+                if not keep(chunk):
                     break
         named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-        return Reply(response.status, named, bytes(received[:RESPONSE_BYTES]))
+        return response.status, named
 
 
 def _connect_failure(error: httpcore.ConnectError) -> str:

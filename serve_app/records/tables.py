@@ -29,6 +29,7 @@ UNFINISHED = "status IN ('queued', 'running')"
 TO_DELETE = "delete_requested"
 DUE = "status = 'pending' AND holder IS NULL"
 UNWANTED = "state IN ('orphan', 'deleted')"
+UNFINISHED_UPLOAD = "state = 'pending' AND job_id = ''"  # an asset's object is of no job
 HELD = "holder IS NOT NULL"  # as every comparison with a holder implies
 
 
@@ -124,6 +125,26 @@ objects = Table(
     Index("objects_by_address", "address", "state"),
     Index("objects_by_job", "job_id"),
     Index("objects_deleted", "state_at", **_where(UNWANTED)),
+    Index("objects_unfinished", "state_at", **_where(UNFINISHED_UPLOAD)),
+)
+
+# Files that callers bring, each once per owner: the id is a digest of owner and bytes. The object's key has a
+# generation as those of outputs have, so that a late deletion never hits a file that was brought again.
+assets = Table(
+    "assets",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("media_type", String(64), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("assets_by_owner", "owner", "created_at", "id"),
+    Index("assets_by_end", "expires_at"),
 )
 
 # Of version 0.1: keys whose object was about to be deleted. Not written any more.

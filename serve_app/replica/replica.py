@@ -11,7 +11,10 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -221,6 +224,26 @@ class Replica:
     async def _made(self, work: Work, context: Context) -> dict[str, Any]:
         await self._ready()
         request = self.request_type.model_validate(work.request)
+        async with self._files(work, context):
+            return await self._generated(work, request, context)
+
+    @asynccontextmanager
+    async def _files(self, work: Work, context: Context) -> AsyncIterator[None]:
+        """Have the files that the request names on this machine while the block runs."""
+        if not work.files:
+            yield
+            return
+        with TemporaryDirectory(prefix="continuo-files-") as folder:
+            paths = {name: Path(folder) / name for name in work.files}
+            for name, path in paths.items():
+                await self._in_thread(self._fetch, work.files[name], path)
+            context.files = paths
+            yield
+
+    def _fetch(self, key: str, path: Path) -> None:
+        path.write_bytes(self.storage.get(key))
+
+    async def _generated(self, work: Work, request: Any, context: Context) -> dict[str, Any]:
         if self.submit is None:  # generate and deliver in one thread, one hop
             return await self._in_thread(self._make, work, request, context)
         started = time.perf_counter()

@@ -30,6 +30,7 @@ class Work:
     settings: dict[str, Any]
     seconds_left: float | None = None  # None: for ever
     companions: Mapping[str, str] = field(default_factory=dict)  # keys of what is stored beside it, by name
+    files: Mapping[str, str] = field(default_factory=dict)  # keys of the files that fields of the request name
 
 
 class ReplicaGone(Exception):

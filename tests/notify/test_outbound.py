@@ -97,7 +97,7 @@ class Receiver:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head)}
-            body = await reader.readexactly(int(headers["content-length"]))
+            body = await reader.readexactly(int(headers.get("content-length", 0)))
             given = self.answers[min(len(self.requests), len(self.answers) - 1)]
             self.requests.append((headers, body))
             if given is None:
@@ -347,3 +347,40 @@ def certificate_for(name: str, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLCon
     seen: list[str | None] = []
     serving.sni_callback = lambda _socket, asked, _context: seen.append(asked)
     return serving, ssl.create_default_context(cafile=str(file)), seen
+
+
+async def test_a_file_is_fetched_in_parts_up_to_a_limit() -> None:
+    data = bytes(range(256)) * 1000
+    async with Receiver(answer(200, "Content-Type: audio/wav", body=data)).listening() as server:
+        got = bytearray()
+        assert await Client(LOOPBACK).get(server.url("127.0.0.1"), got.extend, len(data)) == "audio/wav"
+        assert bytes(got) == data
+        got.clear()
+        with pytest.raises(Refused, match="more than 255999 bytes"):
+            await Client(LOOPBACK).get(server.url("127.0.0.1"), got.extend, len(data) - 1)
+        assert len(got) < len(data)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_fetch_follows_no_redirect(status: int) -> None:
+    async with Receiver().listening() as elsewhere:
+        sends_on = answer(status, f"Location: {elsewhere.url('127.0.0.1')}")
+        async with Receiver(sends_on).listening() as server:
+            with pytest.raises(Refused, match="redirect"):
+                await Client(LOOPBACK).get(server.url("127.0.0.1"), bytearray().extend, 100)
+    assert (server.connections, elsewhere.connections) == (1, 0)
+
+
+@pytest.mark.parametrize("host", DISGUISES)
+async def test_no_fetch_reaches_a_private_address(host: str) -> None:
+    async with Receiver().listening() as canary:
+        with pytest.raises(Refused):
+            await Client(PUBLIC_OR_HTTP).get(canary.url(host), bytearray().extend, 100)
+    assert canary.connections == 0
+
+
+@pytest.mark.parametrize("status", [204, 206, 404, 500])
+async def test_a_fetch_wants_a_whole_file(status: int) -> None:
+    async with Receiver(answer(status)).listening() as server:
+        with pytest.raises(Unreachable, match=str(status)):
+            await Client(LOOPBACK).get(server.url("127.0.0.1"), bytearray().extend, 100)

@@ -8,14 +8,14 @@ import pytest
 import sqlalchemy as sa
 
 from serve_app.notify import webhooks
-from serve_app.records import job_rows, model_rows, object_rows, queue_rows
+from serve_app.records import asset_rows, job_rows, model_rows, object_rows, queue_rows
 from serve_app.records.database import Database
 from serve_app.records.leases import enter, reap
 from serve_app.records.states import UNFINISHED
 from tests.records.test_job_rows import ME, job
 
 QUEUED, FINISHED = 10_000, 100_000
-BIG = {"jobs", "events", "outputs", "objects", "deliveries"}
+BIG = {"jobs", "events", "outputs", "objects", "deliveries", "assets"}
 _NUMBERS = {
     "sqlite": "(WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) SELECT i FROM n)",
     "postgresql": "generate_series(0, {last}) AS n(i)",
@@ -65,6 +65,9 @@ def fill(c: sa.Connection) -> None:
     sent = {"id": f"'msg_' || {padded}", "job_id": of_job, "owner": "'bob'", "event": "'job.completed'", "url": "''"}
     pending = "CASE WHEN i - 1000 * (i / 1000) = 3 THEN 'pending' ELSE 'delivered' END"
     insert("deliveries", {**sent, "status": pending, "tries": "'[]'", "next_at": "i", "claim": "0"}, FINISHED)
+    file = {"id": f"'ast_' || {padded}", "owner": common["owner"], "kind": "'audio'", "media_type": "'audio/wav'"}
+    size = {"bytes": "1", "sha256": "''", "facts": "'{}'", "key": "''", "created_at": "i", "expires_at": "4e9 + i"}
+    insert("assets", {**file, **size}, FINISHED)
     c.exec_driver_sql("ANALYZE")
 
 
@@ -149,6 +152,12 @@ OFTEN: dict[str, Statement] = {
     "unfinished": queue_rows.unfinished,
     "queues": model_rows.queues,
     "outcomes": model_rows.outcomes,
+    "use": lambda c: asset_rows.use(c, "ada", "ast_00000010", 60.0),
+    "keys_of": lambda c: asset_rows.keys_of(c, "ada", ["ast_00000010"]),
+    "page": lambda c: asset_rows.page(c, "ada", 21, None),
+    "page, further": lambda c: asset_rows.page(c, "ada", 21, (50_000.0, "ast_00050000")),
+    "delete": lambda c: asset_rows.delete(c, "ada", "ast_00000010"),
+    "sweep": lambda c: asset_rows.sweep(c, 3600.0),
 }
 
 

@@ -34,7 +34,7 @@ ANY = parse_args({"models": [{"name": "tone", "model": "deployments.tone:Tone"}]
 def application(storage: Any, guarded: bool = True) -> FastAPI:
     app = FastAPI()
     if guarded:  # what answers HEAD
-        app.add_middleware(Guard, doors=Doors(ANY), body_bytes=lambda: 1 << 20)
+        app.add_middleware(Guard, doors=Doors(ANY), body_bytes=lambda _: 1 << 20)
     app.include_router(router)
     app.state.runtime = SimpleNamespace(storage=storage)
 

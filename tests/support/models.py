@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import soundfile
 from pydantic import Field
 
 from deployments.contract import Audio, Cancelled, Capability, Context, ModelInfo, SoundInfo, SoundRequest
@@ -148,6 +149,34 @@ class Chime:
 
     def generate(self, request: ChimeRequest, context: Context) -> Audio:
         return Audio(sine(880, round(request.duration_s * SAMPLE_RATE_HZ), context.seed), SAMPLE_RATE_HZ)
+
+
+class EchoRequest(SoundRequest):
+    """A sound to be heard again, and a picture that nobody sees."""
+
+    files: ClassVar[Mapping[str, Literal["audio", "image"]]] = {"reference": "audio", "image": "image"}
+
+    reference: str | None = Field(default=None, description="A file string.")
+    image: str | None = Field(default=None, description="A file string.")
+
+
+class Echo(Chime):
+    """Gives back the sound that it gets, or a tone; remembers the files that it was given. `held` as CountingTone's."""
+
+    info: ClassVar[ModelInfo] = Chime.info.model_copy(update={"revision": "echo-1"})
+    Request: ClassVar[type[EchoRequest]] = EchoRequest  # type: ignore[assignment]
+    seen: ClassVar[list[dict[str, Path]]] = []
+    held: ClassVar[set[str]] = set()
+
+    def generate(self, request: EchoRequest, context: Context) -> Audio:  # type: ignore[override]
+        self.seen.append(dict(context.files))
+        while request.prompt in self.held:
+            context.cancelled.wait(0.01)
+            context.check()
+        if "reference" not in context.files:
+            return Audio(sine(880, round(request.duration_s * SAMPLE_RATE_HZ), context.seed), SAMPLE_RATE_HZ)
+        samples, rate_hz = soundfile.read(context.files["reference"], dtype="float32", always_2d=True)
+        return Audio(samples.T, rate_hz)
 
 
 class Judge:

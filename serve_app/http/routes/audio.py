@@ -17,7 +17,7 @@ async def generate_audio(request: Request) -> Response:
     principal = await caller(request)
     body = await read_json(request, GenerationRequest)
     raw = {name: value for name, value in body.model_dump(exclude_unset=True).items() if name not in TERMS}
-    plan = runtime_of(request).catalogue.plan(body.model, raw, prefix="", tasks=TASKS)
+    plan = await runtime_of(request).plan(principal.owner, body.model, raw, prefix="", tasks=TASKS)
     terms = Terms(body.model, body.priority, body.deadline_s, body.webhook)
     return await answer(request, principal, terms, plan, wait_s=LONGEST_WAIT_S)
 

@@ -8,9 +8,11 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 
 from serve_app import logs
+from serve_app.assets.assets import inline_chars
 from serve_app.errors import Invalid, JobCanceled, UnsupportedMediaType, from_code
 from serve_app.http.bodies import parse
 from serve_app.http.openai_schemas import OpenAIError
@@ -26,6 +28,7 @@ from serve_app.runtime import Runtime
 B = TypeVar("B", bound=BaseModel)
 
 LONGEST_WAIT_S = 60
+SURROUNDING_BYTES = 16 << 10  # of a form around its file, of JSON around its text
 _SECONDS = re.compile(r"[0-9]{1,300}(?:\.[0-9]{1,300})?")
 
 
@@ -140,6 +143,29 @@ class PlainRoute(APIRoute):
 
         return handle
 
+    def body_bytes(self, runtime: Runtime, headers: Headers) -> int:
+        """How long a body may be."""
+        return runtime.jobs.limits.body_bytes
+
+
+class JobRoute(PlainRoute):
+    """A route that makes a job: where a model takes files, one of them may stand in the body as a data URI."""
+
+    def body_bytes(self, runtime: Runtime, headers: Headers) -> int:
+        """Room for such a file and the rest."""
+        plain = runtime.jobs.limits.body_bytes
+        return plain + inline_chars(runtime.args.assets) * any(runtime.catalogue.file_fields("auto"))
+
+
+class UploadRoute(PlainRoute):
+    """A route that takes a file: as a form, which is kept on disk as it comes, or in JSON."""
+
+    def body_bytes(self, runtime: Runtime, headers: Headers) -> int:
+        """Room for the largest file and what surrounds it."""
+        limits = runtime.args.assets
+        whole = headers.get("content-type", "").lower().startswith("multipart/form-data")
+        return (limits.file_bytes if whole else inline_chars(limits)) + SURROUNDING_BYTES
+
 
 def job_route(body: type[BaseModel]) -> dict[str, Any]:
     """What FastAPI shows of a route that makes a job from a `body`.
@@ -153,7 +179,7 @@ def job_route(body: type[BaseModel]) -> dict[str, Any]:
     ]
     content = {"application/json": {"schema": body.model_json_schema()}}
     extra = {"parameters": shown, "requestBody": {"required": True, "content": content}}
-    return {"responses": JOB_RESPONSES, "openapi_extra": extra, "route_class_override": PlainRoute}
+    return {"responses": JOB_RESPONSES, "openapi_extra": extra, "route_class_override": JobRoute}
 
 
 def json_route(method: str, body: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]:
@@ -169,7 +195,7 @@ def json_route(method: str, body: type[BaseModel], answer: type[BaseModel]) -> d
     }
 
 
-class OpenAIRoute(PlainRoute):
+class OpenAIRoute(JobRoute):
     """A route of OpenAI's API: its errors have that shape, wherever on the way to it they are met."""
 
 
@@ -183,6 +209,11 @@ def openai_route(body: type[BaseModel], answer: type[BaseModel]) -> dict[str, An
     return {**job_route(body), "responses": responses, "route_class_override": OpenAIRoute}
 
 
+def media_type_of(request: Request) -> str:
+    """The type of the body, without parameters."""
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
 async def read_json(request: Request, kind: type[B], also_known: Iterable[str] = (), *, or_empty: bool = False) -> B:
     """The body as `kind`; none is an empty object where it may be (`or_empty`).
 
@@ -191,7 +222,7 @@ async def read_json(request: Request, kind: type[B], also_known: Iterable[str] =
     if request.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
         raise UnsupportedMediaType("compressed request bodies are not read")
     raw = await request.body()
-    if raw and request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+    if raw and media_type_of(request) != "application/json":
         raise UnsupportedMediaType("send the body as 'Content-Type: application/json'")
     return await parse(raw or b"{}" if or_empty else raw, kind, also_known)
 

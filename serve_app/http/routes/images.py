@@ -53,7 +53,7 @@ async def generate_image(request: Request) -> Response:
     principal = await caller(request)
     body = await read_json(request, ImageGenerationRequest)
     runtime = runtime_of(request)
-    plan = _plan(runtime, body)
+    plan = await _plan(runtime, principal.owner, body)
     terms = Terms(body.model or "auto", body.priority, body.deadline_s, body.webhook)
     answered = await submitted(request, principal, terms, plan, wait_s=runtime.jobs.limits.deadline_s + _LATER_S)
     row, waited = answered.row, answered.preference.wait_s > 0
@@ -80,7 +80,7 @@ router.add_api_route(
 )
 
 
-def _plan(runtime: Runtime, body: ImageGenerationRequest) -> Plan:
+async def _plan(runtime: Runtime, owner: str, body: ImageGenerationRequest) -> Plan:
     """The request for the model that it names. Raises Invalid, which points at fields by the names that were given."""
     given = {name: value for name, value in body.model_dump(exclude_unset=True).items() if name not in _NOT_INPUT}
     given = {name: value for name, value in given.items() if value not in _NOT_MEANT.get(name, ())}
@@ -88,7 +88,7 @@ def _plan(runtime: Runtime, body: ImageGenerationRequest) -> Plan:
     if meant.startswith(_OPENAI_MODELS) and meant not in runtime.catalogue.names:
         meant = "auto"
     try:
-        return runtime.catalogue.plan(meant, given, prefix="", tasks=TASKS)
+        return await runtime.plan(owner, meant, given, prefix="", tasks=TASKS)
     except Invalid as error:
         theirs = {"/quality": "/output_compression", "/format": "/output_format"}
         names = {ours: name for ours, name in theirs.items() if name[1:] in given}

@@ -45,7 +45,7 @@ async def create_job(request: Request) -> Response:
     """Make a job for any model; answers at once unless `Prefer: wait`."""
     principal = await caller(request)
     body = await read_json(request, JobRequest)
-    plan = runtime_of(request).catalogue.plan(body.model, body.input, prefix="/input")
+    plan = await runtime_of(request).plan(principal.owner, body.model, body.input, prefix="/input")
     terms = Terms(body.model, body.priority, body.deadline_s, body.webhook)
     return await answer(request, principal, terms, plan, wait_s=0)
 
