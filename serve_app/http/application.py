@@ -28,7 +28,7 @@ from serve_app.http.doors import Doors
 from serve_app.http.forwarded import Forwarded, PublicUrl
 from serve_app.http.middleware import Guard, RequestEnvelope
 from serve_app.http.problems import error_response
-from serve_app.http.routes import audio, files, health, images, jobs, models, presets, status, webhooks
+from serve_app.http.routes import audio, callbacks, files, health, images, jobs, models, presets, status, webhooks
 from serve_app.http.routes.common import OpenAIRoute
 from serve_app.http.routes.events import OpenStreams
 from serve_app.runtime import Runtime
@@ -63,7 +63,9 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
     )
     app.state.runtime = runtime
     app.state.event_streams = OpenStreams()
-    routers = [module.router for module in (audio, images, jobs, models, presets, webhooks, files, health, status)]
+    routers = [
+        module.router for module in (audio, images, jobs, models, presets, webhooks, callbacks, files, health, status)
+    ]
     for router in routers:
         app.include_router(router)
     app.state.openai_routes = [route for router in routers for route in router.routes if isinstance(route, OpenAIRoute)]
