@@ -86,6 +86,9 @@ class Keeper:
 
     async def callback(self, timeout_s: float) -> bool:
         """Whether a callback came that this attempt has not seen, after `timeout_s` at the latest. Raises Cancelled."""
+        if self.resume.callback_url is None:
+            await self._unless_cancelled(asyncio.sleep(timeout_s))
+            return False
         until = self.loop.time() + timeout_s
         while True:
             within_s = max(0.0, min(WAIT_AT_ONCE_S, until - self.loop.time()))
