@@ -16,13 +16,14 @@ from tests.support.service import HANGS_S
 
 
 class Provider:
-    """Songs are done at the second look. `tells`: it knows tokens; `busy`: so often it says 429 to a submit;
-    `loses`: so many answers to submits are lost; `failing`: so many other requests meet 503.
+    """Songs are done at the second look, `held` ones later. `tells`: it knows tokens; `busy`: so often it says 429 to a
+    submit; `loses`: so many answers to submits are lost; `failing`: so many other requests meet 503.
     """
 
     def __init__(self) -> None:
         self.url = ""
         self.tells, self.busy, self.loses, self.failing = True, 0, 0, 0
+        self.held = False
         self.submits: list[Any] = []  # each of them is paid
         self.looks = 0
         song = BytesIO()
@@ -49,10 +50,10 @@ class Provider:
             return 200, self.song
         if url.path == "/songs":
             [token] = parse_qs(url.query)["token"]
-            found = [{"id": n} for n, item in enumerate(self.submits, 1) if item["token"] == token]
+            found = [{"id": n} for n, item in enumerate(self.submits, 1) if item.get("token") == token]
             return (200, {"songs": found}) if self.tells else (404, {})
         self.looks += 1
-        return 200, {"status": "done" if self.looks > 1 else "queued", "file": "/file"}
+        return 200, {"status": "done" if self.looks > 1 and not self.held else "queued", "file": "/file"}
 
 
 @contextmanager
@@ -76,6 +77,7 @@ def provider() -> Iterator[Provider]:
             self.send_response(status)
             self.send_header("content-type", "audio/ogg" if data is body else "application/json")
             self.send_header("content-length", str(len(data)))
+            self.send_header("retry-after", "0")
             self.end_headers()
             self.wfile.write(data)
 
