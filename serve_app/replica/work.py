@@ -24,9 +24,9 @@ class Resume:
     holder: str
     claim: int
     number: int = 0
-    note: dict[str, Any] | None = None
+    note: dict[str, Any] | None = field(default=None, repr=False)
     called_back: int = 0
-    callback_url: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

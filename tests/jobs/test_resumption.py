@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from deployments.contract import NOTE_BYTES, Context
 from tests.support.remote import BusyTone, NotingTone, WaitingTone
 from tests.support.service import HANGS_S, Collector, Json, Mortal, Service, args_in, entry, running, until
 
@@ -182,3 +183,35 @@ async def test_no_callback_tells_whether_it_hit(service: Service, quiet: None) -
         assert (await service.http.post(f"/v1/callbacks/{token}", content=endless())).status_code == 204
     assert (await service.ended(job))["status"] == "succeeded"
     assert (await service.http.post(f"/v1/callbacks/{token}")).status_code == 204
+
+
+async def test_a_callback_may_come_to_another_ingress(tmp_path: Path) -> None:
+    BusyTone.busy["k"] = 3000.0
+    args = args_in(tmp_path, *MODELS, public_url=PUBLIC)
+    async with running(args) as one, running(args) as two:
+        job, waiting = await one.job("k", model="busy"), await one.job("l", model="waiting")
+        await put_off(one, job)
+        await until(lambda: "l" in WaitingTone.urls)
+        BusyTone.busy.pop("k")
+        for url in (BusyTone.urls["k"][0], WaitingTone.urls["l"]):
+            assert (await call(two, url)).status_code == 204
+        for item in (job, waiting):
+            assert (await one.ended(item))["status"] == "succeeded"
+
+
+def test_a_note_must_be_small_and_json() -> None:
+    context = Context(seed=1)
+    context.note({"fits": "x" * (NOTE_BYTES - len('{"fits": ""}'))})
+    kept = context.noted
+    with pytest.raises(ValueError, match=f"4097 bytes.*at most {NOTE_BYTES}"):
+        context.note({"fits": "x" * (NOTE_BYTES - len('{"fits": ""}') + 1)})
+    with pytest.raises(ValueError, match="JSON"):
+        context.note({"not a number": float("nan")})
+    with pytest.raises(TypeError):
+        context.note({"bytes": b""})
+    assert context.noted == kept
+
+
+async def test_whoever_would_block_the_event_loop_is_told() -> None:
+    with pytest.raises(RuntimeError, match="await note_async"):
+        Context(seed=1).note({})
