@@ -19,18 +19,25 @@ A model author writes one class:
 Threads, batching, encoding, storage, retries and metrics belong to the replica wrapper.
 """
 
+import asyncio
+import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent import futures
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+
+NOTE_BYTES = 4096
 
 Samples = NDArray[np.float32]
 Task = Literal["text-to-audio", "music", "speech", "image", "scoring", "embedding"]
@@ -204,6 +211,18 @@ class InvalidInput(ValueError):
         self.detail, self.pointer = detail, pointer
 
 
+class RetryLater(Exception):
+    """Whoever the model asks cannot take the request now: it leaves its place and comes back after `after_s` seconds,
+    or when its callback comes. Time and tries are bounded by the job's deadline alone.
+    """
+
+    def __init__(self, after_s: float) -> None:
+        if not 0 <= after_s < math.inf:
+            raise ValueError(f"after_s is {after_s!r}; a number of seconds from 0 on is needed")
+        super().__init__(f"after {after_s:g} s")
+        self.after_s = float(after_s)
+
+
 class LoadFailed(RuntimeError):
     """The model cannot be loaded; the message says what was looked for, where, and what to do."""
 
@@ -220,27 +239,20 @@ class Unhealthy(RuntimeError):
     """
 
 
-def memory_ran_out(error: BaseException) -> bool:
-    """Whether an error says that there was too little memory; torch and its libraries have several ways to."""
-    if isinstance(error, OutOfMemory | MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and "CUDA" in text and ("out of memory" in text or "ALLOC_FAILED" in text)
-
-
-def device_lost(error: BaseException) -> bool:
-    """Whether an error has ended the device's context: every later call of this process fails as well.
-
-    torch raises these as AcceleratorError or RuntimeError, often at a later and innocent call, since kernels run
-    asynchronously.
-    """
-    if memory_ran_out(error):
-        return False
-    return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
-
-
 def _ignore(step: int, steps: int) -> None:
     """Progress goes nowhere when nobody listens."""
+
+
+class Keeper(Protocol):
+    """The service as a Context reaches it, on its event loop."""
+
+    loop: asyncio.AbstractEventLoop
+
+    async def keep(self, data: Mapping[str, Any]) -> None:
+        """Return when the note is durable. Raises Cancelled."""
+
+    async def callback(self, timeout_s: float) -> bool:
+        """Whether a callback came within `timeout_s`. Raises Cancelled."""
 
 
 @dataclass
@@ -249,6 +261,8 @@ class Context:
 
     `parts` maps a name of the entry's `parts` to a handle (on Ray) or to a plain object (without). `files` maps each
     field of `Request.files` that the request gives to a file of this machine, which is there while `generate` runs.
+    `noted` is what this attempt or an earlier one noted last. Whoever POSTs to `callback_url` (None: the service has no
+    `public_url`) wakes the job, once per attempt; what is posted is not read.
     """
 
     seed: int
@@ -257,6 +271,9 @@ class Context:
     deadline: float = math.inf  # in seconds of this process's time.monotonic()
     parts: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
+    noted: Mapping[str, Any] | None = None
+    callback_url: str | None = None
+    keeper: Keeper | None = None  # None: outside the service
 
     def check(self) -> None:
         """Raise Cancelled when the job was cancelled or its deadline passed; call it between steps or blocks."""
@@ -271,6 +288,47 @@ class Context:
         """Report that `step` of `steps` is done, then `check`."""
         self.progress(step, steps)
         self.check()
+
+    def note(self, data: Mapping[str, Any]) -> None:
+        """Return when `data` is durable in place of what was noted before: the next attempt finds it in `noted`,
+        whatever process dies. For worker threads. Raises ValueError over NOTE_BYTES of JSON, Cancelled.
+        """
+        self._wait(self.note_async, data)
+
+    async def note_async(self, data: Mapping[str, Any]) -> None:
+        """`note` for `async def submit`."""
+        text = json.dumps(data, allow_nan=False)
+        if (size := len(text)) > NOTE_BYTES:  # all of it is ASCII
+            raise ValueError(f"a note of {size} bytes as JSON; at most {NOTE_BYTES} are kept")
+        if self.keeper is not None:
+            await self.keeper.keep(json.loads(text))
+        self.noted = json.loads(text)
+
+    def wait_for_callback(self, timeout_s: float) -> bool:
+        """Whether `callback_url` was called, after `timeout_s` at the latest. For worker threads. Raises Cancelled."""
+        return self._wait(self.wait_for_callback_async, timeout_s)
+
+    async def wait_for_callback_async(self, timeout_s: float) -> bool:
+        """`wait_for_callback` for `async def submit`."""
+        if self.keeper is not None:
+            return await self.keeper.callback(timeout_s)
+        await asyncio.sleep(timeout_s)
+        self.check()
+        return False
+
+    def _wait(self, ask: Callable[[Any], Coroutine[Any, Any, T]], argument: Any) -> T:
+        """Run on the service's event loop what a worker thread waits for."""
+        if asyncio._get_running_loop() is not None:
+            raise RuntimeError(f"this would block an event loop; await {ask.__name__} there")
+        if self.keeper is None:
+            return asyncio.run(ask(argument))
+        asked = asyncio.run_coroutine_threadsafe(ask(argument), self.keeper.loop)
+        try:
+            while not futures.wait([asked], timeout=0.1).done:
+                self.check()  # here too: a loop that ends answers nobody
+            return asked.result()
+        finally:
+            asked.cancel()
 
 
 @runtime_checkable

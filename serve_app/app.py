@@ -21,7 +21,8 @@ from serve_app.errors import ConfigError, GenerationFailed, ModelNotReady
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.logs import log, set_up_logging
 from serve_app.replica.malloc import give_back_later
-from serve_app.replica.work import LAST, Answer, Event, ReplicaGone, Work
+from serve_app.replica.notes import RayLedger
+from serve_app.replica.work import LAST, Answer, Event, Note, ReplicaGone, Work
 
 INGRESS = "ingress"
 LINGER_S = 0.5
@@ -58,7 +59,7 @@ def build(args: dict[str, Any]) -> serve.Application:
     for entry in in_order(parsed.models):
         parts = {part: bound[name] for part, name in entry.parts.items()}
         deployment = serve.deployment(Replica).options(**deployment_options(entry, parsed.log_level))
-        bound[entry.name] = deployment.bind(entry, parsed.storage, parsed.log_level, **parts)
+        bound[entry.name] = deployment.bind(entry, parsed.storage, parsed.log_level, RayLedger(INGRESS), **parts)
     ingress = ingress_deployment().options(
         num_replicas=parsed.ingress_replicas,
         user_config={"limits": parsed.limits.model_dump(), "retention": parsed.retention.model_dump()},
@@ -223,6 +224,14 @@ class Ingress:
             return  # Ray would replace a replica that raises here, again and again
         self.configured = True
         self.runtime.apply(settings.limits, settings.retention)
+
+    async def write_note(self, note: Note) -> bool:
+        """Called by replicas: keep what a model notes; see replica/notes.py."""
+        return await self.runtime.resumption.write_note(note)
+
+    async def callback_after(self, job_id: str, model: str, seed: int, seen: int, within_s: float) -> int:
+        """Called by replicas: wait for a callback; see replica/notes.py."""
+        return await self.runtime.resumption.callback_after(job_id, model, seed, seen, within_s)
 
     async def check_health(self) -> None:
         """Called by the controller: the HTTP server and every loop of this process must run."""

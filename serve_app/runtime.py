@@ -22,6 +22,7 @@ from serve_app.jobs.model_health import ModelHealth
 from serve_app.jobs.persistence import Persistence
 from serve_app.jobs.places import Places
 from serve_app.jobs.plan import Plan
+from serve_app.jobs.resumption import Resumption
 from serve_app.jobs.running import Handle
 from serve_app.jobs.watching import Watchers
 from serve_app.logs import log
@@ -68,7 +69,9 @@ class Runtime:
         deliver_now = partial(self.loops.wake, "deliver")
         persistence = Persistence(self.database, self.lease, self.watchers, plan_webhook, deliver_now)
         places = Places(self.catalogue)
-        attempts = Attempts(persistence, places, self.catalogue, handles, self._count_running)
+        self.public_url = (args.public_url or "").rstrip("/")
+        self.resumption = Resumption(persistence, self.public_url, alone=lambda: places.processes == 1)
+        attempts = Attempts(persistence, places, self.catalogue, handles, self._count_running, self.resumption)
         flights = Flights(self.database, self.storage, args.cache)
         self.execution = Execution(persistence, flights, attempts, self.catalogue, self.metrics)
         self.jobs = Jobs(self.storage, self.execution, args.limits, args.retention)
@@ -79,7 +82,6 @@ class Runtime:
         self.deliveries = Deliveries(self.database, self.lease, self.webhooks, self._message, deliver_now)
         self.upkeep = Upkeep(self.jobs, self.deliveries, partial(self.loops.wake, "poll"))
         self.store_check = SharedCheck(lambda: asyncio.to_thread(self.storage.check))
-        self.public_url = (args.public_url or "").rstrip("/")
         self.ready = False
         self._reached_until = 0.0
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}  # until when, the state of a model
@@ -263,7 +265,7 @@ class Runtime:
                 await self.database.write(queue_rows.drain_all)
         until = time.monotonic() + grace_s
         while time.monotonic() < until:
-            started = [job.task for job in self.execution.running.values() if job.row.status == "running" and job.task]
+            started = [job.task for job in self.execution.running.values() if job.is_under_way and job.task]
             wait_s = max(0.05, min(0.5, until - time.monotonic()))
             if started:
                 await asyncio.wait(started, timeout=wait_s)

@@ -13,9 +13,8 @@ from deployments.contract import (
     Model,
     OutOfMemory,
     SoundRequest,
-    device_lost,
-    memory_ran_out,
 )
+from deployments.faults import device_lost, memory_ran_out
 from deployments.tone import Tone
 
 

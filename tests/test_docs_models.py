@@ -1,15 +1,9 @@
 """Every model of docs/models.md, as a package of somebody else's, through catalogue, replica and storage."""
 
-import json
 import re
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import soundfile as sf
 import yaml
@@ -19,7 +13,8 @@ from serve_app.jobs.catalogue import Catalogue
 from serve_app.replica.replica import Replica
 from serve_app.replica.work import Work
 from tests.support.live import ROOT
-from tests.support.service import HANGS_S, Json
+from tests.support.provider import provider
+from tests.support.service import HANGS_S, Json, args_in, running, until
 
 pytestmark = pytest.mark.anyio
 
@@ -34,46 +29,6 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / f"{name}.py").write_text(code)
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
-
-
-@pytest.fixture
-def provider() -> Iterator[str]:
-    """Something elsewhere that makes songs: done at the third question."""
-    asked: list[str] = []
-    song = BytesIO()
-    sf.write(song, 0.1 * np.random.default_rng(1).standard_normal((44_100, 2)), 44_100, format="OGG")
-
-    class Provider(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            self.answer({"id": 7})
-
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            done = len(asked) > 2
-            if self.path == "/file":
-                self.answer(song.getvalue(), "audio/ogg")
-            else:
-                self.answer({"status": "done" if done else "queued", "file": "/file"})
-
-        def answer(self, body: Any, kind: str = "application/json") -> None:
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(200)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing is printed."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join(HANGS_S)
 
 
 async def make(folder: Path, entry: Json, fields: Json) -> tuple[Json, bytes]:
@@ -114,8 +69,26 @@ async def test_an_image(foreign: Path) -> None:
     assert data
 
 
-async def test_what_was_made_elsewhere_is_finished_here(foreign: Path, provider: str) -> None:
-    entry = {"model": "elsewhere:Elsewhere", "options": {"url": provider, "poll_s": 0.01}}
-    output, _ = await make(foreign, entry, {"prompt": "a song", "duration_s": 1})
+async def test_what_was_made_elsewhere_is_finished_here(foreign: Path) -> None:
+    with provider() as there:
+        entry = {"model": "elsewhere:Elsewhere", "options": {"url": there.url, "poll_s": 0.01}}
+        output, _ = await make(foreign, entry, {"prompt": "a song", "duration_s": 1})
     assert output["quality"]["loudness_lufs"] == pytest.approx(-16, abs=0.5)
     assert (output["media_type"], output["sample_rate_hz"]) == ("audio/flac", 44_100)
+
+
+async def test_what_was_made_elsewhere_is_paid_once(foreign: Path) -> None:
+    with provider() as there:
+        there.busy, there.held = 1, True
+        options = {"url": there.url, "poll_s": 0.01}
+        service_entry = {"name": "it", "model": "elsewhere:Elsewhere", "options": options}
+        args = args_in(foreign, service_entry)
+        async with running(args) as service:
+            job = await service.job("a song", model="it", duration_s=1)
+            await until(lambda: there.looks > 1)  # after it was told to come back
+        there.held = False
+        async with running(args) as service:
+            job = await service.ended(job)
+        assert job["status"] == "succeeded"
+        assert [item["outcome"] for item in job["attempt_log"]] == ["retry_later", "released", "succeeded"]
+        assert len(there.submits) == 1

@@ -18,20 +18,12 @@ from typing import Any
 
 from pydantic import Field
 
-from deployments.contract import (
-    Cancelled,
-    Context,
-    Frozen,
-    OutOfMemory,
-    Samples,
-    Unhealthy,
-    device_lost,
-    memory_ran_out,
-)
+from deployments.contract import Cancelled, Context, Frozen, OutOfMemory, Samples, Unhealthy
 from deployments.denoise.decoder import decode_together
 from deployments.denoise.denoiser import Denoiser, Plan
 from deployments.denoise.policy import Waiting, measured
 from deployments.denoise.stepper import Job, Stepper
+from deployments.faults import device_lost, memory_ran_out
 
 SWEEP_EVERY_S = 0.1
 

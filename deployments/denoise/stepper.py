@@ -6,8 +6,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from deployments.contract import Context, Samples, device_lost
+from deployments.contract import Context, Samples
 from deployments.denoise.denoiser import Denoiser, Plan, Row, Sampler
+from deployments.faults import device_lost
 
 if TYPE_CHECKING:
     import torch

@@ -30,7 +30,19 @@ from serve_app.http.doors import Doors
 from serve_app.http.forwarded import Forwarded, PublicUrl
 from serve_app.http.middleware import Guard, RequestEnvelope
 from serve_app.http.problems import error_response
-from serve_app.http.routes import assets, audio, files, health, images, jobs, models, presets, status, webhooks
+from serve_app.http.routes import (
+    assets,
+    audio,
+    callbacks,
+    files,
+    health,
+    images,
+    jobs,
+    models,
+    presets,
+    status,
+    webhooks,
+)
 from serve_app.http.routes.common import OpenAIRoute, PlainRoute
 from serve_app.http.routes.events import OpenStreams
 from serve_app.runtime import Runtime
@@ -66,7 +78,8 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
     app.state.runtime = runtime
     app.state.event_streams = OpenStreams()
     routers = [
-        module.router for module in (audio, images, assets, jobs, models, presets, webhooks, files, health, status)
+        module.router
+        for module in (audio, images, assets, jobs, models, presets, webhooks, callbacks, files, health, status)
     ]
     for router in routers:
         app.include_router(router)

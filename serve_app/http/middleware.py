@@ -23,9 +23,15 @@ _SINGLE = {
         "Authorization", "Content-Type", "Host", "Idempotency-Key", "If-Range", "Last-Event-ID", "Range",
     )
 }  # fmt: skip
+_SECRET_PATH = re.compile(r"(/v1/callbacks/).*")
 DRAIN_BYTES = 64 << 20  # an over-long body is read this far, so that its sender hears the answer
 PART_WITHIN_S = 10.0
 SLOWEST_BYTES_PER_S = 1024  # on average, after the first PART_WITHIN_S
+
+
+def loggable(path: str) -> str:
+    """A path without what only its holder may know."""
+    return _SECRET_PATH.sub(r"\1...", path)
 
 
 def refuse_nul(scope: Scope) -> None:
@@ -85,7 +91,7 @@ class RequestEnvelope:
         seconds = round(time.perf_counter() - started, 4)
         logs.log.debug(
             "request",
-            extra={"method": scope["method"], "path": scope["path"], "status": status, "seconds": seconds},
+            extra={"method": scope["method"], "path": loggable(scope["path"]), "status": status, "seconds": seconds},
         )
 
 
@@ -122,7 +128,7 @@ class Guard:
         except ClientDisconnect:
             pass  # nobody is left to be answered
         except Exception:  # noqa: BLE001  (the edge of the ingress)
-            logs.log.error("request failed", exc_info=True, extra={"path": scope["path"]})
+            logs.log.error("request failed", exc_info=True, extra={"path": loggable(scope["path"])})
             if not answered:
                 await error_response(ContinuoError(), scope)(scope, receive, noting)
 

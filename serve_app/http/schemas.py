@@ -167,7 +167,7 @@ class Job(BaseModel):
     seed: int
     progress: dict[str, Any] | None
     queue_position: int | None = Field(default=None, description="Where it waits for a place; null when it does not.")
-    waiting_for: Literal["replica", "place"] | None = None
+    waiting_for: Literal["replica", "place", "provider"] | None = None
     interpretation: dict[str, Any] | None = None
     scoring: dict[str, Any] | None = Field(default=None, description="`off` says why a sound has no score.")
     created_at: str

@@ -13,8 +13,10 @@ from serve_app.jobs.persistence import Persistence
 from serve_app.jobs.places import Places
 from serve_app.jobs.plan import Candidate, Plan
 from serve_app.jobs.results import Made, object_key
+from serve_app.jobs.resumption import PutOff, Resumption
 from serve_app.jobs.running import Handle, Running
 from serve_app.records import asset_rows, job_rows, object_rows
+from serve_app.records.candidate_rows import CandidateId
 from serve_app.records.database import until_available
 from serve_app.records.object_rows import Stored
 from serve_app.records.rows import Event, JobRow, Json
@@ -36,17 +38,29 @@ class Attempts:
         catalogue: Catalogue,
         handles: Mapping[str, Handle],
         count_replicas: Callable[[str], Awaitable[int]],
+        resumption: Resumption,
     ) -> None:
         self.persistence, self.lease = persistence, persistence.lease
         self.places, self.catalogue = places, catalogue
-        self.handles, self.count_replicas = handles, count_replicas
+        self.handles, self.count_replicas, self.resumption = handles, count_replicas, resumption
 
     async def make(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
-        """Make a candidate, at a place of its model, in as many attempts as it takes. Raises ReplicaLost."""
+        """Make a candidate, as often as its model puts it off. Raises ReplicaLost."""
+        which = CandidateId(job.row.id, plan.model, candidate.seed)
+        while True:
+            await self.resumption.until_due(job, which)
+            try:
+                return await self._make_at_place(job, plan, candidate)
+            except PutOff as put_off:
+                await self.resumption.put_off(job, which, put_off)
+
+    async def _make_at_place(self, job: Running, plan: Plan, candidate: Candidate) -> Made:
+        """Make a candidate, at a place of its model, in as many attempts as it takes. Raises ReplicaLost, PutOff."""
         row = job.row
         if reserved := job.reserved_at == plan.model:
             job.reserved_at = None
         async with self.places[plan.model].take(row.id, row.owner, row.priority, reserved=reserved):
+            job.put_off.discard(candidate.seed)
             while True:
                 losses = job.losses
                 await self._begin(job, plan)
@@ -87,6 +101,7 @@ class Attempts:
         key = object_key(candidate.key, row.id)
         companions = {name: object_key(at, row.id) for name, at in candidate.companions.items()}
         job.requested_keys.update((key, *companions.values()))
+        resume = await self.resumption.resume(job, CandidateId(row.id, plan.model, candidate.seed))
         work = Work(
             row.id,
             row.request_id,
@@ -97,6 +112,7 @@ class Attempts:
             seconds_left=max(0.0, row.deadline - self.lease.time()),
             companions=companions,
             files=await self._files(row, candidate),
+            resume=resume,
         )
         stream = self.handles[plan.model].run(work)
         try:
@@ -109,6 +125,8 @@ class Attempts:
                             self._report(job, data)
                         elif kind == "output":
                             return Made(candidate.key, data["output"], data["facts"], data["metrics"], cached=False)
+                        elif kind == "later":
+                            raise PutOff(data["after_s"], resume.called_back)
                         elif kind == "error":
                             raise from_code(data["code"], data["detail"], data["errors"])
         except TimeoutError:

@@ -36,6 +36,7 @@ from serve_app.records.job_rows import Ending
 from serve_app.records.leases import LOST, ClaimLost
 from serve_app.records.object_rows import ObjectGone, Stored
 from serve_app.records.rows import JobRow
+from serve_app.records.states import UNFINISHED
 
 T = TypeVar("T")
 
@@ -127,10 +128,14 @@ class Execution:
         return slots.position(row.id) or (len(slots.waiting) + 1 if on_its_way else None)
 
     def waiting_for(self, row: JobRow) -> str | None:
-        """What keeps a job from being made: a `place` at its model, a `replica` that takes its call; None: nothing."""
+        """What keeps a job from being made: a `place` at its model, a `replica` that takes its call, a `provider` whom
+        its model asks again later; None: nothing.
+        """
+        job = self.running.get(row.id)
+        if row.status in UNFINISHED and job is not None and job.waits_for_provider:
+            return "provider"
         if row.status == "queued":
             return "place"
-        job = self.running.get(row.id)
         return "replica" if row.status == "running" and job is not None and not job.has_replica else None
 
     async def _run(self, job: Running) -> JobRow:

@@ -45,6 +45,7 @@ class Running:
     # By model, the objects that the database knows it may store: they are `pending` there before a replica is asked.
     pending_objects: dict[str, Sequence[Stored]] = field(default_factory=dict)
     requested_keys: set[str] = field(default_factory=set)  # of objects that a replica was asked to store
+    put_off: set[int] = field(default_factory=set)  # seeds of candidates that are due later, and have no place
     has_replica: bool = False  # its attempt has reached one
     task: "asyncio.Task[JobRow] | None" = None
     losses: int = 0
@@ -70,6 +71,16 @@ class Running:
         self.lost = True
         if self.task is not None and not self.ending:
             self.task.cancel()
+
+    @property
+    def waits_for_provider(self) -> bool:
+        """Whether nothing of it is under way, because its model put it off."""
+        return bool(self.put_off) and not self.row.is_attempted
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a drain waits for its end."""
+        return self.row.status == "running" and not self.waits_for_provider
 
     def next_seq(self) -> int:
         """The number of the next event."""

@@ -46,26 +46,26 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str,
     }
 
 
-async def secret_of(database: Database, owner: str) -> str:
-    """The owner's signing secret, made at first use. Callers at the same time get the same one."""
-    found = await database.read(_read_secret, owner)
+async def secret_of(database: Database, owner: str, name: str = "webhook") -> str:
+    """The owner's secret of a name, made at first use. Callers at the same time get the same one."""
+    found = await database.read(_read_secret, owner, name)
     if found is not None:
         return found
-    return await database.write(_make_secret, owner)
+    return await database.write(_make_secret, owner, name)
 
 
-def _read_secret(connection: sa.Connection, owner: str) -> str | None:
-    query = sa.select(secrets.c.value).where(secrets.c.owner == owner, secrets.c.name == "webhook")
+def _read_secret(connection: sa.Connection, owner: str, name: str) -> str | None:
+    query = sa.select(secrets.c.value).where(secrets.c.owner == owner, secrets.c.name == name)
     return connection.scalar(query)
 
 
 _UNLESS_THERE = Prepared(lambda insert: insert(secrets).on_conflict_do_nothing())
 
 
-def _make_secret(connection: sa.Connection, owner: str) -> str:
-    row = {"owner": owner, "name": "webhook", "value": new_secret()}
+def _make_secret(connection: sa.Connection, owner: str, name: str) -> str:
+    row = {"owner": owner, "name": name, "value": new_secret()}
     _UNLESS_THERE(connection, row)
-    made = _read_secret(connection, owner)  # somebody else's when they were first
+    made = _read_secret(connection, owner, name)  # somebody else's when they were first
     assert made is not None
     return made
 

@@ -223,12 +223,15 @@ def open_engine(url: str, patience_s: int = 30) -> sa.Engine:
     target = sqlalchemy_url(url)
     if target.drivername != "sqlite":
         try:
-            return sa.create_engine(target, pool_size=16, pool_pre_ping=True, connect_args=_postgres(patience_s))
+            return sa.create_engine(
+                target, pool_size=16, pool_pre_ping=True, hide_parameters=True, connect_args=_postgres(patience_s)
+            )
         except ModuleNotFoundError:
             raise ConfigError(
                 "database_url names PostgreSQL, and its driver is not installed: pip install 'psycopg[binary]'"
             ) from None
-    engine = sa.create_engine(target, connect_args={"timeout": patience_s, "check_same_thread": False})
+    connect_args = {"timeout": patience_s, "check_same_thread": False}
+    engine = sa.create_engine(target, hide_parameters=True, connect_args=connect_args)  # errors are logged
     sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
 

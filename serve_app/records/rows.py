@@ -10,6 +10,9 @@ from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
 from serve_app.records.states import Status
 
+RETRY_LATER = "retry_later"  # the outcome of an attempt that its model put off
+MOST_PUT_OFF = 50  # attempts with that outcome that a row keeps, the newest: some come back each second for an hour
+
 Json = dict[str, Any]  # of a JSON column; it is replaced too, never changed in place
 
 # The columns that change while a job runs and when it ends.
@@ -154,7 +157,9 @@ class JobRow:
 
     def begin_attempt(self, model: str, at: float) -> "JobRow":
         """Running, with one more attempt."""
-        attempts = (*self.attempts, Attempt(model, at))
+        put_off = [item for item in self.attempts if item.outcome == RETRY_LATER]
+        over = put_off[:-MOST_PUT_OFF]
+        attempts = (*(item for item in self.attempts if item not in over), Attempt(model, at))
         return self.replace(status="running", started_at=self.started_at or at, attempts=attempts, progress=None)
 
     def end_attempt(self, outcome: str, at: float) -> "JobRow":

@@ -107,6 +107,20 @@ outputs = Table(
     Index("outputs_by_key", "key"),
 )
 
+# What an attempt of a candidate goes on from; most candidates have no row. `note` is the model's, written by whoever
+# acts under the job's claim; `number` counts notes, so that a writer that was cut off is noticed.
+candidates = Table(
+    "candidates",
+    metadata,
+    Column("job_id", String(40), primary_key=True),
+    Column("model", String(64), primary_key=True),
+    Column("seed", BigInteger, primary_key=True),
+    Column("number", Integer, nullable=False, server_default="0"),
+    Column("note", JSON),
+    Column("retry_at", Float),  # after RetryLater; 0: at once
+    Column("called_back", BigInteger, nullable=False, server_default="0"),  # the newest attempt's, in ms
+)
+
 # Every object that was or may be in storage. Its key is its content address with the generation (the job that makes
 # it) before the suffix: a deletion can never hit what another job made. `pending` ones may be there, `stored` ones are,
 # `lost` ones were and are not; `orphan` ones are wanted by nobody and are to be deleted; `deleted` ones are tombstones,

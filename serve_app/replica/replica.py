@@ -1,8 +1,8 @@
 """The one wrapper that turns any Model into a Serve deployment.
 
 A call of `run` passes: loaded? -> joined to an equal one in flight? -> generate (worker thread, batch or engine)
--> deliver (finish, encode) -> put. It yields events, see work.py: ("taken", {}) at once, the last is `output` or
-`error`. What it makes never leaves the replica but through storage.
+-> deliver (finish, encode) -> put. It yields events, see work.py: ("taken", {}) at once, the last is one of LAST. What
+it makes never leaves the replica but through storage.
 """
 
 import asyncio
@@ -19,7 +19,8 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from deployments.contract import Audio, Context, EngineModel, LoadFailed, Product, Request, Unhealthy, device_lost
+from deployments.contract import Audio, Context, EngineModel, LoadFailed, Product, Request, RetryLater, Unhealthy
+from deployments.faults import device_lost
 from serve_app.config import ModelEntry, StorageConfig
 from serve_app.deliver.delivery import File
 from serve_app.deliver.media import DELIVERIES
@@ -28,6 +29,7 @@ from serve_app.importing import load_class
 from serve_app.logs import log, set_up_logging
 from serve_app.replica.batching import Batcher
 from serve_app.replica.malloc import give_back_later
+from serve_app.replica.notes import Keeper, Ledger
 from serve_app.replica.parts import PATIENCE_S, RemotePart, connected
 from serve_app.replica.translation import describe, first_line, translate
 from serve_app.replica.work import LAST, Answer, Event, Work
@@ -56,8 +58,18 @@ class Flight:
 class Replica:
     """Holds one model; see the module's text for what a call passes."""
 
-    def __init__(self, entry: ModelEntry, storage: StorageConfig, log_level: str = "INFO", **parts: Any) -> None:
+    def __init__(
+        self,
+        entry: ModelEntry,
+        storage: StorageConfig,
+        log_level: str = "INFO",
+        ledger: Ledger | None = None,
+        /,
+        **parts: Any,
+    ) -> None:
+        """`ledger` keeps what the model notes; without one a note lasts as long as its context."""
         set_up_logging(log_level)
+        self.ledger = ledger
         self.entry = entry
         self.parts = connected(parts)
         self.storage = open_storage(storage)
@@ -173,7 +185,7 @@ class Replica:
             self.lost = describe(error)
 
     async def run(self, work: Work) -> AsyncIterator[Event]:
-        """Make one product and yield what happens; the last event is `output` or `error`."""
+        """Make one product and yield what happens; the last event is one of LAST."""
         queue: asyncio.Queue[Event] = asyncio.Queue()
         flight = self._join(work, queue)
         assert flight.task is not None
@@ -199,18 +211,28 @@ class Replica:
         flight = self.flights.get(work.key)
         if flight is not None and not flight.context.late():
             flight.context.deadline = max(flight.context.deadline, deadline)
+            if work.resume is not None and isinstance(flight.context.keeper, Keeper):
+                flight.context.keeper.resume = work.resume  # whoever had the job before writes no more
         else:  # one whose time is over ends in that error, which is not that of whoever comes now
             loop = asyncio.get_running_loop()
             flight = Flight(Context(seed=work.seed, deadline=deadline, parts=self.parts))
             flight.context.progress = throttled(loop, flight.tell)
+            self._resume(work, flight.context)
             self.flights[work.key] = flight
             flight.task = asyncio.create_task(self._produce(work, flight.context))
         flight.listeners.add(queue)
         return flight
 
+    def _resume(self, work: Work, context: Context) -> None:
+        if work.resume is not None and self.ledger is not None:
+            context.noted, context.callback_url = work.resume.note, work.resume.callback_url
+            context.keeper = Keeper(self.ledger, work, work.resume, context)
+
     async def _produce(self, work: Work, context: Context) -> dict[str, Any]:
         try:
             made = await self._made(work, context)
+        except RetryLater:
+            raise
         except Exception as error:
             self._look_at(error)
             failure = translate(error, context)
@@ -340,6 +362,8 @@ def outcome(task: "asyncio.Task[dict[str, Any]]") -> Event:
     error = task.exception()
     if error is None:
         return "output", task.result()
+    if isinstance(error, RetryLater):
+        return "later", {"after_s": error.after_s}
     if not isinstance(error, ContinuoError):
         error = GenerationFailed(describe(error))
     return "error", {

@@ -3,7 +3,8 @@
 import logging
 import re
 
-from deployments.contract import Cancelled, Context, InvalidInput, LoadFailed, Unhealthy, memory_ran_out
+from deployments.contract import Cancelled, Context, InvalidInput, LoadFailed, Unhealthy
+from deployments.faults import memory_ran_out
 from serve_app.errors import (
     ContinuoError,
     DeadlineExceeded,

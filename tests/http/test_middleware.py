@@ -123,6 +123,7 @@ class TestWithKeys:
     async def test_the_body_of_a_stranger_is_not_read(self, service: Service) -> None:
         described = (await service.http.get("/openapi.json")).json()["paths"]
         routes = [path for path, methods in described.items() if "post" in methods]
+        routes.remove("/v1/callbacks/{token}")  # for strangers, and it reads nothing either (test_resumption.py)
         assert {"/v1/jobs", "/v1/audio/generations"} <= set(routes)
         for path in routes:
             async with asyncio.timeout(HANGS_S):  # nothing of the body ever comes

@@ -177,11 +177,12 @@ async def running(
     `handles` stand in for the local replicas of the models that they name. Several may run in one process.
     """
     replicas: dict[str, Replica] = {}
+    all_handles: dict[str, Handle] = {}
+    runtime = Runtime(args, all_handles, count_replicas)
     for item in args.models:
         parts = {part: LocalPart(replicas[name]) for part, name in item.parts.items()}
-        replicas[item.name] = Replica(item, args.storage, args.log_level, **parts)
-    all_handles: dict[str, Handle] = {**replicas, **(handles or {})}
-    runtime = Runtime(args, all_handles, count_replicas)
+        replicas[item.name] = Replica(item, args.storage, args.log_level, runtime.resumption, **parts)
+    all_handles.update({**replicas, **(handles or {})})
     await runtime.start()
     app = create_app(runtime)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 4242))
