@@ -159,6 +159,7 @@ async def test_the_replica_dies_at_each_await(tmp_path: Path, there: Provider, t
     assert told == ([2, 3] if tells else [2, 3, 4, 5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tells", [True, False], ids=["knows tokens", "knows none"])
 async def test_the_ingress_ends_at_each_await(tmp_path: Path, there: Provider, tells: bool) -> None:
     there.tells = tells

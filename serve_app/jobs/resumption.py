@@ -83,8 +83,11 @@ class Resumption:
         if not job.row.outcomes(RETRY_LATER):
             return
         with self.woken.watching(which.job_id) as woken:
-            while (left_s := ((await self._known(which)).retry_at or 0.0) - self.lease.time()) > 0:
-                woken.clear()
+            while True:
+                woken.clear()  # before the look, or a callback right after it would be missed
+                left_s = ((await self._known(which)).retry_at or 0.0) - self.lease.time()
+                if left_s <= 0:
+                    return
                 job.put_off.add(which.seed)
                 await self._hold(job)
                 await wait_for(woken, min(left_s, self._look_every_s))
@@ -116,7 +119,8 @@ class Resumption:
         attempt = round(job.row.attempts[-1].started_at * 1000)
         named = json.dumps([which.job_id, which.model, which.seed, attempt], separators=(",", ":")).encode()
         signed = _text(named)
-        return f"{self.public_url}/v1/callbacks/{signed}.{await self._mac(signed)}"
+        mac = await until_available(partial(self._mac, signed))
+        return f"{self.public_url}/v1/callbacks/{signed}.{mac}"
 
     async def call_back(self, token: str) -> None:
         """Wake the attempt that a token names, if it is ours and came for the first time; nobody learns which.
