@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from serve_app.jobs.live import Live
 from serve_app.jobs.plan import Plan
 from serve_app.jobs.results import Made
 from serve_app.records.leases import Claim
@@ -45,6 +46,7 @@ class Running:
     # By model, the objects that the database knows it may store: they are `pending` there before a replica is asked.
     pending_objects: dict[str, Sequence[Stored]] = field(default_factory=dict)
     requested_keys: set[str] = field(default_factory=set)  # of objects that a replica was asked to store
+    live: Live | None = None  # its bytes while it is made, of a streamed one
     has_replica: bool = False  # its attempt has reached one
     task: "asyncio.Task[JobRow] | None" = None
     losses: int = 0

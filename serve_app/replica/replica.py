@@ -2,29 +2,31 @@
 
 A call of `run` passes: loaded? -> joined to an equal one in flight? -> generate (worker thread, batch or engine)
 -> deliver (finish, encode) -> put. It yields events, see work.py: ("taken", {}) at once, the last is `output` or
-`error`. What it makes never leaves the replica but through storage.
+`error`. What it makes never leaves the replica but through storage; of streamed work the encoded bytes do as well.
 """
 
 import asyncio
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from deployments.contract import Audio, Context, EngineModel, LoadFailed, Product, Request, Unhealthy, device_lost
 from serve_app.config import ModelEntry, StorageConfig
-from serve_app.deliver.delivery import File
+from serve_app.deliver.delivery import Delivered, File, StreamDelivery
 from serve_app.deliver.media import DELIVERIES
 from serve_app.errors import ContinuoError, GenerationFailed, JobCanceled, ModelNotReady
 from serve_app.importing import load_class
 from serve_app.logs import log, set_up_logging
 from serve_app.replica.batching import Batcher
 from serve_app.replica.memory import give_back_later
+from serve_app.replica.outlet import Outlet
 from serve_app.replica.parts import PATIENCE_S, RemotePart, connected
 from serve_app.replica.translation import describe, first_line, translate
 from serve_app.replica.work import LAST, Answer, Event, Work
@@ -41,6 +43,7 @@ class Flight:
     """A piece of work under way with those who wait for it; it is cancelled when the last of them leaves."""
 
     context: Context
+    outlet: Outlet | None = None  # of streamed work, which has one listener
     task: asyncio.Task[dict[str, Any]] | None = None
     listeners: set[asyncio.Queue[Event]] = field(default_factory=set)
 
@@ -183,31 +186,38 @@ class Replica:
                 yield event
                 if event[0] in LAST:
                     return
+                if event[0] == "chunk" and flight.outlet is not None:
+                    flight.outlet.make_room()
         finally:
             taken.cancel()
             flight.listeners.discard(queue)
             if not flight.listeners:
                 flight.context.cancelled.set()
+                if flight.outlet is not None:
+                    flight.outlet.make_room()
                 if self.flights.get(work.key) is flight:
                     del self.flights[work.key]
 
     def _join(self, work: Work, queue: asyncio.Queue[Event]) -> Flight:
         deadline = math.inf if work.seconds_left is None else time.monotonic() + work.seconds_left
         flight = self.flights.get(work.key)
-        if flight is not None and not flight.context.late():
+        if flight is not None and not work.streamed and not flight.context.late():
             flight.context.deadline = max(flight.context.deadline, deadline)
         else:  # one whose time is over ends in that error, which is not that of whoever comes now
             loop = asyncio.get_running_loop()
             flight = Flight(Context(seed=work.seed, deadline=deadline, parts=self.parts))
             flight.context.progress = throttled(loop, flight.tell)
+            if work.streamed:
+                flight.outlet = Outlet(flight.tell, flight.context)
             self.flights[work.key] = flight
-            flight.task = asyncio.create_task(self._produce(work, flight.context))
+            flight.task = asyncio.create_task(self._produce(work, flight))
         flight.listeners.add(queue)
         return flight
 
-    async def _produce(self, work: Work, context: Context) -> dict[str, Any]:
+    async def _produce(self, work: Work, flight: Flight) -> dict[str, Any]:
+        context = flight.context
         try:
-            made = await self._made(work, context)
+            made = await self._made(work, context, flight.outlet)
         except Exception as error:
             self._look_at(error)
             failure = translate(error, context)
@@ -218,15 +228,20 @@ class Replica:
         self.failures.clear()
         return made
 
-    async def _made(self, work: Work, context: Context) -> dict[str, Any]:
+    async def _made(self, work: Work, context: Context, outlet: Outlet | None) -> dict[str, Any]:
         await self._ready()
         request = self.request_type.model_validate(work.request)
         if self.submit is None:  # generate and deliver in one thread, one hop
+            if outlet is not None:
+                generate = partial(self.model.generate, request, context)
+                return await self._in_thread(self._stream, work, request, generate, outlet)
             return await self._in_thread(self._make, work, request, context)
         started = time.perf_counter()
         product = [await self.submit(request, context)]
         run_s = time.perf_counter() - started
         context.check()
+        if outlet is not None:
+            return await self._in_thread(self._stream, work, request, product.pop, outlet)
         return await self._in_thread(self._deliver, work, request, product, run_s)
 
     def _make(self, work: Work, request: Any, context: Context) -> dict[str, Any]:
@@ -241,6 +256,21 @@ class Replica:
         """Finish, encode, put and score the one product; it is taken out of the list, so that no caller holds it."""
         facts = product[0].facts
         delivered = self.delivery.deliver(product, request, work.settings)
+        return self._store(work, delivered, facts, run_s)
+
+    def _stream(
+        self, work: Work, request: Any, generate: Callable[[], Product | Iterator[Audio]], outlet: Outlet
+    ) -> dict[str, Any]:
+        """Generate, finish, encode and send piece by piece; then put what was sent."""
+        assert isinstance(self.delivery, StreamDelivery)  # no other medium has a setting that asks for it
+        outlet.check()  # it may have waited for the thread
+        started = time.perf_counter()
+        delivered, facts = self.delivery.stream(generate(), request, work.settings, outlet.send)
+        outlet.check()
+        return self._store(work, delivered, facts, time.perf_counter() - started - outlet.waited_s)
+
+    def _store(self, work: Work, delivered: Delivered, facts: Mapping[str, Any], run_s: float) -> dict[str, Any]:
+        """Put the files and score the product."""
         started = time.perf_counter()
         stat = self._put(work.key, delivered.file)
         for name, file in delivered.companions.items():

@@ -1,4 +1,4 @@
-"""What travels between a job and a replica: plain data, because it crosses processes. Audio never does."""
+"""What travels between a job and a replica: plain data, because it crosses processes; sound only as encoded bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,10 +6,12 @@ from typing import Any
 
 # The first event of any kind says that the call has reached a replica's process; ("taken", {}) comes when there is
 # nothing else to tell soon, for instance while the model loads. Whoever calls can bound the time until then
-# (`replicas.start_within_s`). ("progress", {step, steps, eta_s}) comes any number of times. One of LAST ends it:
+# (`replicas.start_within_s`). ("progress", {step, steps, eta_s}) comes any number of times, of streamed work
+# ("chunk", {data, head}) too: the next bytes of the file, and what is known of all of it. One of LAST ends it:
 # ("output", {output, facts, metrics}) or ("error", {code, detail, errors}).
 Event = tuple[str, dict[str, Any]]
 LAST = ("output", "error")
+STREAM = "stream"  # the value of the setting `delivery`, which whole products have not
 
 # ("answer", it) or ("error", why): errors of a part are an answer too, so that they cross processes as text
 Answer = tuple[str, Any]
@@ -30,6 +32,11 @@ class Work:
     settings: dict[str, Any]
     seconds_left: float | None = None  # None: for ever
     companions: Mapping[str, str] = field(default_factory=dict)  # keys of what is stored beside it, by name
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the bytes travel as they are made, beside being stored."""
+        return self.settings.get("delivery") == STREAM
 
 
 class ReplicaGone(Exception):
