@@ -37,7 +37,7 @@ class Live:
         self.ended: bool | None = None  # None: more may come; else whether it is whole
         self._source: Live | None = None  # of a job that shares another one's run
         self._ends: list[int] = []  # of its chunks in the file
-        self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(KEPT_BYTES)  # noqa: SIM115
+        self._file: SpooledTemporaryFile[bytes] | None = None
         self._listeners: set[Listener] = set()
         self._followers: set[Live] = set()
         self._waiting: set[asyncio.Event] = set()
@@ -60,12 +60,17 @@ class Live:
                 await changed.wait()
         self.head = head
         try:
-            self._file.seek(0, 2)
-            self._file.write(data)
+            self._ends.append(self._keep(data))
         except OSError as error:
             raise StorageFull(f"the temporary folder did not take the sound: {error.strerror}") from error
-        self._ends.append(self._file.tell())
         self._wake()
+
+    def _keep(self, data: bytes) -> int:
+        if self._file is None:
+            self._file = SpooledTemporaryFile(KEPT_BYTES)  # noqa: SIM115  (`_tidy` closes it)
+        self._file.seek(0, 2)
+        self._file.write(data)
+        return self._file.tell()
 
     def end(self, whole: bool) -> None:
         """No more bytes come."""
@@ -115,6 +120,7 @@ class Live:
             raise Broken
 
     def _take(self, listener: Listener) -> bytes:
+        assert self._file is not None  # what has ends was written
         start = self._ends[listener.taken - 1] if listener.taken else 0
         self._file.seek(start)
         data = self._file.read(self._ends[listener.taken] - start)
@@ -137,7 +143,8 @@ class Live:
 
     def _tidy(self) -> None:
         if self.ended is not None and not self._everybody():
-            self._file.close()
+            if self._file is not None:
+                self._file.close()
             if self._source is not None:
                 self._source._followers.discard(self)
 
