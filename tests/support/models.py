@@ -78,19 +78,19 @@ class GatedTone(Tone):
     def generate(self, request: ToneRequest, context: Context) -> Iterator[Audio]:  # type: ignore[override]
         self.runs[request.prompt] += 1
         samples = sine(request.frequency_hz, round(request.duration_s * SAMPLE_RATE_HZ), context.seed)
-        for index, start in enumerate(range(0, samples.shape[1], SAMPLE_RATE_HZ // 10)):
-            try:
+        try:
+            for index, start in enumerate(range(0, samples.shape[1], SAMPLE_RATE_HZ // 10)):
                 while index >= self.opened.get(request.prompt, math.inf):
                     context.cancelled.wait(0.01)
                     context.check()
                 context.check()
-            except Cancelled:
-                self.cancelled.append(request.prompt)
-                raise
-            if index and request.frequency_hz == 666:
-                raise RuntimeError("a bug of the model")
-            self.made[request.prompt] += 1
-            yield Audio(samples[:, start : start + SAMPLE_RATE_HZ // 10], SAMPLE_RATE_HZ, {"chunks": index})
+                if index and request.frequency_hz == 666:
+                    raise RuntimeError("a bug of the model")
+                self.made[request.prompt] += 1
+                yield Audio(samples[:, start : start + SAMPLE_RATE_HZ // 10], SAMPLE_RATE_HZ, {"chunks": index})
+        except (Cancelled, GeneratorExit):
+            self.cancelled.append(request.prompt)
+            raise
 
 
 def lasting(max_duration_s: float) -> SoundInfo:
