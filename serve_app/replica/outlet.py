@@ -21,6 +21,7 @@ class Outlet:
         self._tell, self._context = tell, context
         self._room = threading.Semaphore(AHEAD)
         self.waited_s = 0.0
+        self.first_at: float | None = None  # time.perf_counter() when the first bytes left
 
     def send(self, data: bytes, head: Mapping[str, Any]) -> None:
         """Called from the thread. Raises Cancelled when nobody wants the sound any longer."""
@@ -29,6 +30,7 @@ class Outlet:
             self.check()
         self.waited_s += time.perf_counter() - began
         self.check()
+        self.first_at = self.first_at or time.perf_counter()
         self._loop.call_soon_threadsafe(self._tell, ("chunk", {"data": data, "head": dict(head)}))
 
     def check(self) -> None:

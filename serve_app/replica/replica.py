@@ -256,7 +256,7 @@ class Replica:
         """Finish, encode, put and score the one product; it is taken out of the list, so that no caller holds it."""
         facts = product[0].facts
         delivered = self.delivery.deliver(product, request, work.settings)
-        return self._store(work, delivered, facts, run_s)
+        return self._store(work, delivered, facts, {"run_s": run_s, **delivered.metrics})
 
     def _stream(
         self, work: Work, request: Any, generate: Callable[[], Product | Iterator[Audio]], outlet: Outlet
@@ -267,9 +267,14 @@ class Replica:
         started = time.perf_counter()
         delivered, facts = self.delivery.stream(generate(), request, work.settings, outlet.send)
         outlet.check()
-        return self._store(work, delivered, facts, time.perf_counter() - started - outlet.waited_s)
+        timings = {"run_s": time.perf_counter() - started - outlet.waited_s}
+        if outlet.first_at is not None:
+            timings["first_bytes_s"] = outlet.first_at - started
+        return self._store(work, delivered, facts, timings)
 
-    def _store(self, work: Work, delivered: Delivered, facts: Mapping[str, Any], run_s: float) -> dict[str, Any]:
+    def _store(
+        self, work: Work, delivered: Delivered, facts: Mapping[str, Any], timings: Mapping[str, float]
+    ) -> dict[str, Any]:
         """Put the files and score the product."""
         started = time.perf_counter()
         stat = self._put(work.key, delivered.file)
@@ -291,7 +296,7 @@ class Replica:
         return {
             "output": output,
             "facts": {**facts, **scoring},
-            "metrics": {"run_s": run_s, **delivered.metrics, "store_s": store_s},
+            "metrics": {**timings, "store_s": store_s},
         }
 
     def _put(self, key: str, file: File) -> Stat:
