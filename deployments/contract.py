@@ -139,6 +139,9 @@ class SoundInfo(Frozen):
     channels: int
     max_duration_s: float
     loudness_lufs: float = Field(default=-16.0, description="Target loudness unless the request says otherwise.")
+    typical_lufs: float = Field(
+        default=-20.0, description="How loud it usually makes them: what is streamed in chunks gets its gain from this."
+    )
 
 
 class ImageInfo(Frozen):

@@ -47,7 +47,7 @@ class Tone:
 
     info: ClassVar[ModelInfo] = ModelInfo(
         task="text-to-audio",
-        capabilities=frozenset({Capability.SEED, Capability.STEPS}),
+        capabilities=frozenset({Capability.SEED, Capability.STEPS, Capability.STREAMING}),
         sound=SoundInfo(sample_rate_hz=SAMPLE_RATE_HZ, channels=2, max_duration_s=60),
         licence=Licence(weights="Apache-2.0", commercial=True),
         revision="tone-1",

@@ -13,6 +13,7 @@
     |   |-- NotFound                      404  no such thing, or another owner's
     |   |-- MethodNotAllowed              405
     |   |-- RequestTimeout                408  the body came too slowly
+    |   |-- SoundNotThere                 409  the job has no sound that could be heard now
     |   |-- RangeNotSatisfiable           416
     |   |-- Misdirected                   421  a host name that is not ours
     |   |-- TooLarge                      413  body over the limit
@@ -165,6 +166,12 @@ class UnsupportedMediaType(RequestError):
     """The body is not of a type that this route reads."""
 
     code, status, title = "unsupported_media_type", 415, "Unsupported media type"
+
+
+class SoundNotThere(RequestError):
+    """The job has no sound that could be heard now; the detail says why."""
+
+    code, status, title = "sound_not_there", 409, "No sound to be heard"
 
 
 class RangeNotSatisfiable(RequestError):

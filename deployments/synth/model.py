@@ -34,7 +34,7 @@ class Synth:
                 Capability.STREAMING,
             }
         ),
-        sound=SoundInfo(sample_rate_hz=SAMPLE_RATE_HZ, channels=2, max_duration_s=MAX_DURATION_S),
+        sound=SoundInfo(sample_rate_hz=SAMPLE_RATE_HZ, channels=2, max_duration_s=MAX_DURATION_S, typical_lufs=-24.0),
         licence=Licence(weights="Apache-2.0", commercial=True),
         revision="synth-4",
     )  # fmt: skip

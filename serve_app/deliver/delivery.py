@@ -1,16 +1,17 @@
 """What a medium is to the rest of the program: settings of its outputs, limits, how a product becomes a file."""
 
 import mmap
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
-from deployments.contract import Frozen, ModelInfo, Product
+from deployments.contract import Audio, Frozen, ModelInfo, Product
 
 Finding = dict[str, str]  # {pointer, detail}: a field of `input` that is not possible, and why
 Kind = Literal["audio", "image"]
+Send = Callable[[bytes, Mapping[str, Any]], None]  # the next bytes of a file, and what is known of all of it
 ENDINGS: Mapping[str, str] = {"aac": "m4a"}  # of the files of a format, where it is not its name
 
 
@@ -76,3 +77,19 @@ class Delivery(Protocol):
         self, parts: Mapping[str, Any], request: Mapping[str, Any], delivered: Delivered
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the model's scorer says, if it has one: for the output, for the job's facts."""
+
+
+@runtime_checkable
+class StreamDelivery(Delivery, Protocol):
+    """A medium whose products can leave while they are made."""
+
+    def instead(self, settings: Any) -> Any | None:
+        """The settings of a product that answers for one of these: a whole sound does for a streamed one."""
+
+    def stream(
+        self, made: Product | Iterator[Audio], request: Any, settings: Mapping[str, Any], send: Send
+    ) -> tuple[Delivered, Mapping[str, Any]]:
+        """As `deliver`, but `send` gets the bytes of the file as they are made; also returns the facts of the product.
+
+        Raises before the first of them what can be known by then.
+        """

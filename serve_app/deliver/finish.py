@@ -19,11 +19,11 @@ from serve_app.errors import UnusableAudio
 
 Samples = NDArray[np.float32]
 TRUE_PEAK_DBTP = -1.0
-_SILENCE = 10 ** (-80 / 20)  # below this peak there is no sound to make loud
+SILENCE = 10 ** (-80 / 20)  # below this peak there is no sound to make loud
 _TOO_LONG, _TOO_SHORT = 0.25, 0.05  # the shares of the asked length by which a model may miss it
 _SLACK_S = 0.5  # and what is always forgiven: models work in frames of their own
 _EDGE_S, _CUT_S = 0.003, 0.05
-_QUALITY = (
+QUALITY = (
     "loudness_lufs", "true_peak_dbtp", "peak", "dc_offset", "silence_ratio", "clipped_samples", "clicks",
     "limited_by", "ok",
 )  # fmt: skip
@@ -59,7 +59,7 @@ def finish(
     if duration_s is not None:
         samples = _of_length(samples, duration_s, from_hz)
     if channels is not None:
-        samples = _with_channels(samples, channels)
+        samples = with_channels(samples, channels)
     rate_hz = encoder_rate_hz(format, sample_rate_hz or from_hz)
     asked_s = samples.shape[1] / from_hz if duration_s is None else duration_s
     samples = _resampled(samples, from_hz, rate_hz, max(1, round(asked_s * rate_hz)))
@@ -68,11 +68,14 @@ def finish(
         finished, report = synth_native.finish(samples, rate_hz, loudness_lufs, TRUE_PEAK_DBTP)
     except (synth_native.NotFinite, synth_native.Silent) as error:
         raise UnusableAudio(str(error)) from error
-    return Finished(finished, rate_hz, {name: report[name] for name in _QUALITY})
+    return Finished(finished, rate_hz, {name: report[name] for name in QUALITY})
 
 
-def checked(audio: Audio) -> Samples:
-    """Return the samples if they are a sound. Raises UnusableAudio that says what is wrong."""
+def checked(audio: Audio, *, silence: bool = False) -> Samples:
+    """Return the samples if they are a sound, or `silence` where that may be.
+
+    Raises UnusableAudio that says what is wrong.
+    """
     samples = np.asarray(audio.samples)
     if samples.ndim != 2 or not 1 <= samples.shape[0] <= 8 or samples.shape[1] == 0:
         raise UnusableAudio(
@@ -80,16 +83,16 @@ def checked(audio: Audio) -> Samples:
         )
     if samples.dtype != np.float32:
         raise UnusableAudio(f"The model returned {samples.dtype}; float32 is needed")
-    peak = _peak(samples)
+    peak = peak_of(samples)
     if not np.isfinite(peak):
         bad = int(np.count_nonzero(~np.isfinite(samples)))
         raise UnusableAudio(f"The model returned {bad} samples of {samples.size} that are NaN or infinite")
-    if peak < _SILENCE:
+    if peak < SILENCE and not silence:
         raise UnusableAudio(f"The model returned silence: the highest sample is {peak:.2g}")
     return samples
 
 
-def _peak(samples: Samples) -> float:
+def peak_of(samples: Samples) -> float:
     """The largest magnitude, without a copy of the samples; NaN and infinity go through."""
     return float(np.maximum(np.max(samples), -np.min(samples)))
 
@@ -107,7 +110,7 @@ def _of_length(samples: Samples, duration_s: float, rate_hz: int) -> Samples:
     return synth_native.fade(samples[:, :asked], 0, min(asked // 4, round(_CUT_S * rate_hz)))
 
 
-def _with_channels(samples: Samples, channels: int) -> Samples:
+def with_channels(samples: Samples, channels: int) -> Samples:
     """Mono is the mean of all channels, stereo from mono is the same twice; of more than two the mean is spread."""
     if len(samples) == channels:
         return samples
@@ -139,6 +142,6 @@ def _converted(samples: Samples, from_hz: int, to_hz: int, frames: int) -> Sampl
 def _without_edges(samples: Samples, rate_hz: int) -> Samples:
     """Fade in and out over 3 ms where the sound would begin or end with a click."""
     length = min(samples.shape[1] // 4, round(_EDGE_S * rate_hz))
-    quiet = 1e-3 * _peak(samples)
+    quiet = 1e-3 * peak_of(samples)
     start, end = (length if float(np.max(np.abs(samples[:, i]))) > quiet else 0 for i in (0, -1))
     return synth_native.fade(samples, start, end) if start or end else samples

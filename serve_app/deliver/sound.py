@@ -2,26 +2,32 @@
 
 import io
 import time
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from deployments.contract import Audio, Encoded, ModelInfo, Product, SoundInfo, SoundRequest
-from serve_app.deliver.delivery import Delivered, Finding, Kind, Settings
-from serve_app.deliver.formats import ENCODERS, MOST_CHANNELS, MOST_HZ, BitDepth, Format
-from serve_app.deliver.scoring import score
+from deployments.contract import Audio, Capability, Encoded, ModelInfo, Product, SoundInfo, SoundRequest
+from serve_app.deliver.delivery import Delivered, Finding, Kind, Send, Settings
+from serve_app.deliver.formats import ENCODERS, MEDIA_TYPES, MOST_CHANNELS, MOST_HZ, BitDepth, StreamFormat
+from serve_app.deliver.scoring import SCORER, score
 from serve_app.errors import UnusableAudio
 
 
 class SoundSettings(Settings):
     """How a finished sound leaves: part of every request for one, whatever model makes it."""
 
-    format: Format = Field(default="flac", description="aac is AAC in MP4, a file that ends in .m4a.")
+    format: StreamFormat = Field(
+        default="flac",
+        description="aac is AAC in MP4, a file that ends in .m4a, and ADTS where it streams; pcm (s16le) only streams.",
+    )
     bit_depth: BitDepth = Field(default=16, description="wav: 16, 24, or 32 (float); flac: 16 or 24.")
     sample_rate_hz: int | None = Field(default=None, ge=8000, le=192_000, description="The model's own if absent.")
     channels: Literal[1, 2] | None = Field(default=None, description="Mono or stereo; the model's own if absent.")
     loudness_lufs: float | None = Field(default=None, ge=-60, le=-5, description="Integrated loudness (EBU R128).")
+    stream: Annotated[bool | None, AfterValidator(lambda on: on or None)] = Field(
+        default=None, description="The sound is sent while it is made, with a preset gain."
+    )
 
 
 class SoundDelivery:
@@ -49,16 +55,7 @@ class SoundDelivery:
             if request.duration_s > longest_s:
                 text = f"{longest_s:g} s is the longest that model '{name}' makes, {request.duration_s:g} s were asked"
                 return [_at("duration_s", text)]
-        if settings.bit_depth == 32 and settings.format != "wav":
-            return [_at("bit_depth", "32 bit (float) needs format wav")]
-        most_hz, most = MOST_HZ.get(settings.format, 192_000), MOST_CHANNELS[settings.format]
-        if (settings.sample_rate_hz or 0) > most_hz:
-            return [_at("sample_rate_hz", f"{settings.format} has at most {most_hz} Hz")]
-        made = _sound(info).channels
-        if settings.channels is None and made > most:
-            text = f"{settings.format} holds {most} channels, model '{name}' makes {made}; ask for 1 or 2"
-            return [_at("channels", text)]
-        return []
+        return _unstreamable(settings, request, info, name) or _unencodable(settings, info, name)
 
     def too_large(self, request: Any, settings: SoundSettings, info: ModelInfo, most_bytes: int) -> list[Finding]:
         """A sound that would not fit: as float32, at the higher of the two rates that it has."""
@@ -81,10 +78,17 @@ class SoundDelivery:
         """With the loudness that is meant, and whether it was asked for: a role may say otherwise if it was not."""
         asked = settings.loudness_lufs is not None
         later = {"channels"} if settings.channels is None else set()
-        plain = settings.model_dump(mode="json", exclude={"n"} | later)
+        plain = settings.model_dump(mode="json", exclude={"n", "stream"} | later)
         loudness = settings.loudness_lufs if asked else _sound(info).loudness_lufs
         encoder = {"encoder": ENCODERS[settings.format]} if settings.format in ENCODERS else {}
-        return {**plain, **encoder, "loudness_lufs": loudness, "asked_loudness": asked}
+        streamed = {"delivery": "stream", "typical_lufs": _sound(info).typical_lufs} if settings.stream else {}
+        return {**plain, **encoder, **streamed, "loudness_lufs": loudness, "asked_loudness": asked}
+
+    def instead(self, settings: SoundSettings) -> SoundSettings | None:
+        """The whole sound, but for formats whose streams are others than its files."""
+        if not settings.stream or settings.format not in MEDIA_TYPES or settings.format == "aac":
+            return None
+        return settings.model_copy(update={"stream": None})
 
     def deliver(self, product: list[Product], request: Any, settings: Mapping[str, Any]) -> Delivered:
         """Check, bring to length, channels, rate, loudness; encode. Raises UnusableAudio, StorageFull."""
@@ -117,17 +121,58 @@ class SoundDelivery:
         metrics = {"finish_s": clock[1] - clock[0], "encode_s": clock[2] - clock[1]}
         return Delivered(file, facts, metrics, finished=finished)
 
+    def stream(
+        self, made: Product | Iterator[Audio], request: Any, settings: Mapping[str, Any], send: Send
+    ) -> tuple[Delivered, Mapping[str, Any]]:
+        """Finish, encode and send as it is made. Raises UnusableAudio, StorageFull, and what making it raises."""
+        from serve_app.deliver.streaming import stream
+
+        whole = _audio(made) if isinstance(made, Product) else made
+        return stream(whole, request.duration_s, settings, send)
+
     def score(
         self, parts: Mapping[str, Any], request: Mapping[str, Any], delivered: Delivered
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """How well the sound fits its words."""
         finished = delivered.finished
+        if finished is None and SCORER in parts:
+            return {"clap_score": None}, {"scoring": {"off": "the sound was streamed, and is not kept whole"}}
+        if finished is None:
+            return {}, {}
         return score(parts, request.get("prompt", ""), finished.samples, finished.sample_rate_hz)
 
 
 def _sound(info: ModelInfo) -> SoundInfo:
     assert info.sound is not None  # the catalogue refuses a model of this medium without
     return info.sound
+
+
+def _unstreamable(settings: SoundSettings, request: Any, info: ModelInfo, name: str) -> list[Finding]:
+    """Why this cannot be streamed, or not without being streamed."""
+    if not settings.stream:
+        text = "pcm is for `stream: true`; ask for wav to get a file"
+        return [_at("format", text)] if settings.format == "pcm" else []
+    if Capability.STREAMING not in info.capabilities or not isinstance(request, SoundRequest):
+        return [_at("stream", f"model '{name}' does not stream; its sounds are there when they are whole")]
+    if settings.n > 1:
+        return [_at("n", f"one sound is streamed at a time, {settings.n} were asked")]
+    if settings.format == "pcm" and settings.bit_depth != 16:
+        return [_at("bit_depth", f"pcm has 16 bits, {settings.bit_depth} were asked; wav has them")]
+    return []
+
+
+def _unencodable(settings: SoundSettings, info: ModelInfo, name: str) -> list[Finding]:
+    """A rate, a depth or a number of channels that the format lacks."""
+    if settings.bit_depth == 32 and settings.format != "wav":
+        return [_at("bit_depth", "32 bit (float) needs format wav")]
+    most_hz, most = MOST_HZ.get(settings.format, 192_000), MOST_CHANNELS[settings.format]
+    if (settings.sample_rate_hz or 0) > most_hz:
+        return [_at("sample_rate_hz", f"{settings.format} has at most {most_hz} Hz")]
+    made = _sound(info).channels
+    if settings.channels is None and made > most:
+        text = f"{settings.format} holds {most} channels, model '{name}' makes {made}; ask for 1 or 2"
+        return [_at("channels", text)]
+    return []
 
 
 def _audio(product: Product) -> Audio:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from deployments.contract import Frozen
-from serve_app.deliver.formats import Format
+from serve_app.deliver.formats import StreamFormat
 from serve_app.records.states import MOST_AT_ONCE, Status
 
 _JOB_ID = re.compile(r"job_[0-9a-hjkmnp-tv-z]{26}")
@@ -51,7 +51,8 @@ class GenerationRequest(BaseModel):
     duration_s: float | None = Field(default=None, description="Length of the sound in seconds.")
     seed: int | None = Field(default=None, description="Same seed, same sound.")
     n: int | None = None
-    format: Format | None = None
+    format: StreamFormat | None = Field(default=None, description="pcm (s16le) with `stream` only.")
+    stream: bool | None = Field(default=None, description="Answer with the sound itself, while it is made.")
     sample_rate_hz: int | None = None
     channels: Literal[1, 2] | None = None
     loudness_lufs: float | None = None

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from serve_app.config import Limits, Retention
 from serve_app.errors import ContinuoError, Draining, IdempotencyMismatch, NotFound, Overloaded
 from serve_app.jobs.execution import Execution
+from serve_app.jobs.live import Live
 from serve_app.jobs.plan import Plan
 from serve_app.jobs.results import Made, ranked, success
 from serve_app.jobs.running import Running
@@ -48,6 +49,7 @@ class Asked:
     idempotency_key: str | None = None
     request_id: str = ""
     key_id: str | None = None  # of the API key that was used
+    cancel_with_caller: bool = False  # a streamed job, when nobody listens any longer
     base_url: str = ""  # under which the caller reached the service, without a slash at the end
 
 
@@ -96,6 +98,8 @@ class Jobs:
         key = self._key(asked, fingerprint, row)
         found = await self._from_cache(plan, asked.owner)
         job = Running(row, self.lease.claim(), plan=plan, seed_was_drawn=not plan.seed_given)
+        if plan.streamed:
+            job.live = Live(partial(self.execution.cancel, row.id) if asked.cancel_with_caller else None)
         self.accepting[row.id] = asked.owner
         accepting = asyncio.create_task(self._accept(job, plan, key, limits, found))
         accepting.add_done_callback(partial(self._accepted, row.id))
@@ -175,7 +179,7 @@ class Jobs:
         """Every candidate, if all of them are there already: then the job ends at once."""
         if not plan.seed_given:
             return []
-        found = [await self.execution.flights.cached(item.key, owner) for item in plan.candidates]
+        found = [await self.execution.flights.cached(item, owner) for item in plan.candidates]
         return ranked([item for item in found if item is not None]) if None not in found else []
 
     def _row(self, asked: Asked, plan: Plan) -> JobRow:
@@ -259,6 +263,11 @@ class Jobs:
             if runs or job.row.status in FINISHED:
                 return job.row
         return await self.get(row.owner, row.id)
+
+    def live(self, job_id: str) -> Live | None:
+        """The bytes of a streamed job that runs or waits here."""
+        job = self.execution.running.get(job_id)
+        return None if job is None else job.live
 
     async def cancel(self, owner: str, job_id: str) -> JobRow:
         """Stop a job, whoever runs it; one that has ended stays as it is."""

@@ -72,6 +72,9 @@ class Attempts:
                         job.change(job.row.end_attempt("replica_lost", self.lease.time()))
                         self.persistence.save(job, ("attempts",))
                         logs.log.warning("replica lost", extra={"model": plan.model, "losses": job.losses})
+                    if job.live is not None and job.live.begun:
+                        text = f"the process of model '{plan.model}' died while its sound was being sent"
+                        raise ReplicaLost(text) from None
                     if job.losses >= MAX_LOSSES:
                         text = f"the process of model '{plan.model}' died {MAX_LOSSES} times under this job"
                         raise ReplicaLost(text) from None
@@ -123,6 +126,8 @@ class Attempts:
                         job.has_replica = True
                         if kind == "progress":
                             self._report(job, data)
+                        elif kind == "chunk" and job.live is not None:
+                            await job.live.write(data["data"], data["head"])
                         elif kind == "output":
                             return Made(candidate.key, data["output"], data["facts"], data["metrics"], cached=False)
                         elif kind == "later":

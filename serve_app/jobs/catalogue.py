@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from deployments.contract import CAPABILITY_FIELDS, ModelInfo, Request
 from deployments.moved import address_name
 from serve_app.config import Limits, ModelEntry
-from serve_app.deliver.delivery import ENDINGS, Delivery, Finding, Settings
+from serve_app.deliver.delivery import ENDINGS, Delivery, Finding, Settings, StreamDelivery
 from serve_app.deliver.media import DELIVERIES
 from serve_app.errors import (
     MOST_FINDINGS,
@@ -25,6 +25,7 @@ from serve_app.errors import (
 )
 from serve_app.importing import load_class
 from serve_app.jobs.plan import Candidate, Plan, address, parse_input, resolve_aliases
+from serve_app.replica.work import STREAM
 
 # What models without a medium do for others; they take no jobs.
 _FOR_MODELS = {"scoring": "scores the sounds", "embedding": "embeds the texts"}
@@ -215,18 +216,28 @@ class Catalogue:
     def _candidates(
         self, entry: CatalogueEntry, request: Request, settings: Settings, seeds: Iterable[int]
     ) -> tuple[Candidate, ...]:
-        delivery, parts = entry.delivery, self._parts(entry)
+        delivery = entry.delivery
         resolved = delivery.resolved(settings, entry.info)
         files = {name: getattr(request, name) for name in request.files if getattr(request, name) is not None}
+        whole = delivery.instead(settings) if isinstance(delivery, StreamDelivery) else None
+        other = None if whole is None else delivery.resolved(whole, entry.info)
         made = []
         for seed in seeds:
             fields = {**request.model_dump(mode="json"), "seed": seed}
-            digest = address(entry.identity, fields, resolved, parts)
-            stem = f"{delivery.kind}/{digest[:2]}/{digest}"
+            stem, ending = self._stored_at(entry, fields, resolved)
             beside = {name: f"{stem}.{suffix}" for name, suffix in delivery.companions.items()}
-            key = f"{stem}.{ENDINGS.get(resolved['format'], resolved['format'])}"
-            made.append(Candidate(key, seed, fields, resolved, beside, files))
+            instead = None if other is None else ".".join(self._stored_at(entry, fields, other))
+            made.append(Candidate(f"{stem}.{ending}", seed, fields, resolved, beside, files, instead))
         return tuple(made)
+
+    def _stored_at(
+        self, entry: CatalogueEntry, fields: Mapping[str, Any], resolved: Mapping[str, Any]
+    ) -> tuple[str, str]:
+        """A content address as the stem and the ending of a key."""
+        digest = address(entry.identity, fields, resolved, self._parts(entry))
+        format = resolved["format"]
+        ending = format if resolved.get("delivery") == STREAM else ENDINGS.get(format, format)
+        return f"{entry.delivery.kind}/{digest[:2]}/{digest}", ending
 
     def _route(self, given: Mapping[str, Any], tasks: frozenset[str]) -> CatalogueEntry:
         fitting = [item for item in self if (item.info.task in tasks if tasks else item.takes_jobs)]

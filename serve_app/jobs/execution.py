@@ -26,6 +26,7 @@ from serve_app.errors import (
 from serve_app.jobs.attempts import MAX_LOSSES, Attempts, pending_objects
 from serve_app.jobs.catalogue import Catalogue
 from serve_app.jobs.flights import Flights
+from serve_app.jobs.live import Live
 from serve_app.jobs.persistence import Persistence
 from serve_app.jobs.plan import Candidate, Plan
 from serve_app.jobs.results import Made, failure, log_end, ranked, success
@@ -67,6 +68,8 @@ class Execution:
             job.losses = job.row.outcomes("replica_lost")
             job.task = _detached(self._run(job), job.row.id)
             job.task.add_done_callback(partial(self._end_unstarted, job))
+            if job.live is not None:
+                job.task.add_done_callback(partial(_end_live, job.live))
         return job.task
 
     def _end_unstarted(self, job: Running, task: "asyncio.Task[JobRow]") -> None:
@@ -226,6 +229,8 @@ class Execution:
                     job.change(job.row.replace(facts={**job.row.facts, "fallback": fallback}))
                 return await gather([self._candidate(job, plan, item) for item in plan.candidates])
             except (ModelNotReady, ReplicaLost, ResourceExhausted) as error:
+                if job.live is not None and job.live.begun:
+                    raise  # what another model makes does not go on where this one's sound ended
                 job.change(job.row.end_attempt(error.code, self.lease.time()))
                 errors.append(f"{name}: {error.detail}")
                 last: ContinuoError = error
@@ -264,6 +269,12 @@ def check_runnable(row: JobRow) -> None:
     for outcome in (LOST, "replica_lost"):
         if row.outcomes(outcome) >= MAX_LOSSES:
             raise ReplicaLost(f"a process that ran this job died {MAX_LOSSES} times under it ({outcome})")
+
+
+def _end_live(live: Live, task: "asyncio.Task[JobRow]") -> None:
+    """Those who listen have the whole sound when its job has ended well."""
+    ended_well = not task.cancelled() and task.exception() is None and task.result().status == "succeeded"
+    live.end(ended_well)
 
 
 def _detached(work: Coroutine[Any, Any, JobRow], name: str) -> "asyncio.Task[JobRow]":

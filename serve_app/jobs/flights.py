@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 
 from serve_app.config import Cache
-from serve_app.errors import StorageUnavailable
+from serve_app.errors import ReplicaLost, StorageUnavailable
+from serve_app.jobs.live import Live
 from serve_app.jobs.plan import Candidate, Plan
 from serve_app.jobs.results import Made
 from serve_app.jobs.running import Running
@@ -14,12 +16,20 @@ from serve_app.records.database import Database, until_available
 from serve_app.storage import Storage
 
 
+@dataclass(frozen=True)
+class Flight:
+    """A candidate that is being made: its result (None when there is none), and its bytes if it is streamed."""
+
+    made: "asyncio.Future[Made | None]"
+    live: Live | None
+
+
 class Flights:
     """Equal candidates are computed once: over all processes when one has been stored, in this one while it is made."""
 
     def __init__(self, database: Database, storage: Storage, cache: Cache) -> None:
         self.database, self.storage, self.cache = database, storage, cache
-        self.in_progress: dict[str, asyncio.Future[Made | None]] = {}
+        self.in_progress: dict[str, Flight] = {}
 
     def joins(self, plan: Plan, owner: str) -> bool:
         """Whether a candidate of this plan is being made."""
@@ -29,37 +39,59 @@ class Flights:
         """Find the candidate in storage, join whoever is making it, or `make` it."""
         name = self._name(candidate.key, job.row.owner)
         while True:
-            found = await until_available(partial(self._found, job, candidate.key))
+            found = await until_available(partial(self._found, job, candidate))
             if found is not None:
                 return found
             flight = self.in_progress.get(name)
             if flight is None:
                 break
-            made = await asyncio.shield(flight)
+            made = await self._joined(job, flight)
             if made is not None:
                 return made.shared()
-        flight = self.in_progress[name] = asyncio.get_running_loop().create_future()
+        flight = self.in_progress[name] = Flight(asyncio.get_running_loop().create_future(), job.live)
         try:
             made = await make()
-            flight.set_result(made)
+            flight.made.set_result(made)
             return made
         finally:
             del self.in_progress[name]
-            if not flight.done():
-                flight.set_result(None)
+            if not flight.made.done():
+                flight.made.set_result(None)
+
+    async def _joined(self, job: Running, flight: Flight) -> Made | None:
+        """What the other job makes, and its bytes meanwhile; None when it has made nothing."""
+        if job.live is not None and flight.live is not None:
+            job.live.follow(flight.live)
+        made = None
+        try:
+            made = await asyncio.shield(flight.made)
+        finally:
+            if made is None and job.live is not None:
+                begun = job.live.begun
+                job.live.leave()
+        if made is None and job.live is not None and begun:
+            raise ReplicaLost("the run that this sound was a part of has ended; what was sent of it is not all")
+        return made
 
     def _name(self, address: str, owner: str) -> str:
         return address if self.cache.shared else f"{owner}/{address}"
 
-    async def _found(self, job: Running, address: str) -> Made | None:
+    async def _found(self, job: Running, candidate: Candidate) -> Made | None:
         """What the job itself made in an earlier life, or another one, if it is still in storage."""
-        earlier = job.earlier.get(address)
+        earlier = job.earlier.get(candidate.key)
         if earlier is not None and await asyncio.to_thread(self.storage.stat, earlier.output["key"]) is not None:
             return earlier
-        return None if job.seed_was_drawn else await self.cached(address, job.row.owner)
+        return None if job.seed_was_drawn else await self.cached(candidate, job.row.owner)
 
-    async def cached(self, address: str, owner: str) -> Made | None:
-        """A candidate that was made before, after a look that its object is still there."""
+    async def cached(self, candidate: Candidate, owner: str) -> Made | None:
+        """A candidate that was made before, or what answers instead of it."""
+        found = await self._cached(candidate.key, owner)
+        if found is None and candidate.instead is not None:
+            found = await self._cached(candidate.instead, owner)
+        return found
+
+    async def _cached(self, address: str, owner: str) -> Made | None:
+        """What is stored under an address, after a look that its object is still there."""
         whose = None if self.cache.shared else owner
         found = await self.database.read(object_rows.find_stored, address, whose)
         if found is None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from deployments.contract import InvalidInput
 from serve_app.deliver.delivery import Finding
 from serve_app.errors import Invalid, field_errors
+from serve_app.replica.work import STREAM
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
@@ -22,7 +23,8 @@ PIPELINE_VERSION = 1
 class Candidate:
     """One output to be made: the model's request with its seed, the output settings, the content address.
 
-    `companions` are the addresses of what is stored beside it, by name; `files` the assets that its fields name.
+    `companions` are the addresses of what is stored beside it, by name; `files` the assets that its fields name. What
+    is stored under `instead` answers as well.
     """
 
     key: str
@@ -31,6 +33,12 @@ class Candidate:
     settings: dict[str, Any]
     companions: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    instead: str | None = None
+
+    @property
+    def streamed(self) -> bool:
+        """Whether its bytes travel to those who wait while it is made."""
+        return self.settings.get("delivery") == STREAM
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,11 @@ class Plan:
     seed: int
     seed_given: bool
     candidates: tuple[Candidate, ...]
+
+    @property
+    def streamed(self) -> bool:
+        """Whether its one candidate is."""
+        return self.candidates[0].streamed
 
 
 def parse_input(

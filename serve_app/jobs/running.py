@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from serve_app.jobs.live import Live
 from serve_app.jobs.plan import Plan
 from serve_app.jobs.results import Made
 from serve_app.records.leases import Claim
@@ -46,6 +47,7 @@ class Running:
     pending_objects: dict[str, Sequence[Stored]] = field(default_factory=dict)
     requested_keys: set[str] = field(default_factory=set)  # of objects that a replica was asked to store
     put_off: set[int] = field(default_factory=set)  # seeds of candidates that are due later, and have no place
+    live: Live | None = None  # its bytes while it is made, of a streamed one
     has_replica: bool = False  # its attempt has reached one
     task: "asyncio.Task[JobRow] | None" = None
     losses: int = 0

@@ -2,17 +2,18 @@
 
 A call of `run` passes: loaded? -> joined to an equal one in flight? -> generate (worker thread, batch or engine)
 -> deliver (finish, encode) -> put. It yields events, see work.py: ("taken", {}) at once, the last is one of LAST. What
-it makes never leaves the replica but through storage.
+it makes never leaves the replica but through storage; of streamed work the encoded bytes do as well.
 """
 
 import asyncio
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar, cast
@@ -22,7 +23,7 @@ import numpy as np
 from deployments.contract import Audio, Context, EngineModel, LoadFailed, Product, Request, RetryLater, Unhealthy
 from deployments.faults import device_lost
 from serve_app.config import ModelEntry, StorageConfig
-from serve_app.deliver.delivery import File
+from serve_app.deliver.delivery import Delivered, File, StreamDelivery
 from serve_app.deliver.media import DELIVERIES
 from serve_app.errors import ContinuoError, GenerationFailed, JobCanceled, ModelNotReady
 from serve_app.importing import load_class
@@ -30,7 +31,9 @@ from serve_app.logs import log, set_up_logging
 from serve_app.replica.batching import Batcher
 from serve_app.replica.malloc import give_back_later
 from serve_app.replica.notes import Keeper, Ledger
+from serve_app.replica.outlet import Outlet
 from serve_app.replica.parts import PATIENCE_S, RemotePart, connected
+from serve_app.replica.progress import throttled
 from serve_app.replica.translation import describe, first_line, translate
 from serve_app.replica.work import LAST, Answer, Event, Work
 from serve_app.storage import Stat, open_storage
@@ -46,6 +49,7 @@ class Flight:
     """A piece of work under way with those who wait for it; it is cancelled when the last of them leaves."""
 
     context: Context
+    outlet: Outlet | None = None  # of streamed work, which has one listener
     task: asyncio.Task[dict[str, Any]] | None = None
     listeners: set[asyncio.Queue[Event]] = field(default_factory=set)
 
@@ -198,18 +202,22 @@ class Replica:
                 yield event
                 if event[0] in LAST:
                     return
+                if event[0] == "chunk" and flight.outlet is not None:
+                    flight.outlet.make_room()
         finally:
             taken.cancel()
             flight.listeners.discard(queue)
             if not flight.listeners:
                 flight.context.cancelled.set()
+                if flight.outlet is not None:
+                    flight.outlet.make_room()
                 if self.flights.get(work.key) is flight:
                     del self.flights[work.key]
 
     def _join(self, work: Work, queue: asyncio.Queue[Event]) -> Flight:
         deadline = math.inf if work.seconds_left is None else time.monotonic() + work.seconds_left
         flight = self.flights.get(work.key)
-        if flight is not None and not flight.context.late():
+        if flight is not None and not work.streamed and not flight.context.late():
             flight.context.deadline = max(flight.context.deadline, deadline)
             if work.resume is not None and isinstance(flight.context.keeper, Keeper):
                 flight.context.keeper.resume = work.resume  # whoever had the job before writes no more
@@ -218,8 +226,10 @@ class Replica:
             flight = Flight(Context(seed=work.seed, deadline=deadline, parts=self.parts))
             flight.context.progress = throttled(loop, flight.tell)
             self._resume(work, flight.context)
+            if work.streamed:
+                flight.outlet = Outlet(flight.tell, flight.context)
             self.flights[work.key] = flight
-            flight.task = asyncio.create_task(self._produce(work, flight.context))
+            flight.task = asyncio.create_task(self._produce(work, flight))
         flight.listeners.add(queue)
         return flight
 
@@ -228,10 +238,13 @@ class Replica:
             context.noted, context.callback_url = work.resume.note, work.resume.callback_url
             context.keeper = Keeper(self.ledger, work, work.resume, context)
 
-    async def _produce(self, work: Work, context: Context) -> dict[str, Any]:
+    async def _produce(self, work: Work, flight: Flight) -> dict[str, Any]:
+        context, outlet = flight.context, flight.outlet
         try:
-            made = await self._made(work, context)
-        except RetryLater:
+            made = await self._made(work, flight)
+        except RetryLater as error:
+            if outlet is not None and outlet.first_at is not None:  # nothing that has left is made again
+                raise GenerationFailed("the model put the request off after its sound had begun") from error
             raise
         except Exception as error:
             self._look_at(error)
@@ -243,11 +256,11 @@ class Replica:
         self.failures.clear()
         return made
 
-    async def _made(self, work: Work, context: Context) -> dict[str, Any]:
+    async def _made(self, work: Work, flight: Flight) -> dict[str, Any]:
         await self._ready()
         request = self.request_type.model_validate(work.request)
-        async with self._files(work, context):
-            return await self._generated(work, request, context)
+        async with self._files(work, flight.context):
+            return await self._generated(work, request, flight)
 
     @asynccontextmanager
     async def _files(self, work: Work, context: Context) -> AsyncIterator[None]:
@@ -265,13 +278,19 @@ class Replica:
     def _fetch(self, key: str, path: Path) -> None:
         path.write_bytes(self.storage.get(key))
 
-    async def _generated(self, work: Work, request: Any, context: Context) -> dict[str, Any]:
+    async def _generated(self, work: Work, request: Any, flight: Flight) -> dict[str, Any]:
+        context, outlet = flight.context, flight.outlet
         if self.submit is None:  # generate and deliver in one thread, one hop
+            if outlet is not None:
+                generate = partial(self.model.generate, request, context)
+                return await self._in_thread(self._stream, work, request, generate, outlet)
             return await self._in_thread(self._make, work, request, context)
         started = time.perf_counter()
         product = [await self.submit(request, context)]
         run_s = time.perf_counter() - started
         context.check()
+        if outlet is not None:
+            return await self._in_thread(self._stream, work, request, product.pop, outlet)
         return await self._in_thread(self._deliver, work, request, product, run_s)
 
     def _make(self, work: Work, request: Any, context: Context) -> dict[str, Any]:
@@ -286,6 +305,26 @@ class Replica:
         """Finish, encode, put and score the one product; it is taken out of the list, so that no caller holds it."""
         facts = product[0].facts
         delivered = self.delivery.deliver(product, request, work.settings)
+        return self._store(work, delivered, facts, {"run_s": run_s, **delivered.metrics})
+
+    def _stream(
+        self, work: Work, request: Any, generate: Callable[[], Product | Iterator[Audio]], outlet: Outlet
+    ) -> dict[str, Any]:
+        """Generate, finish, encode and send piece by piece; then put what was sent."""
+        assert isinstance(self.delivery, StreamDelivery)  # no other medium has a setting that asks for it
+        outlet.check()  # it may have waited for the thread
+        started = time.perf_counter()
+        delivered, facts = self.delivery.stream(generate(), request, work.settings, outlet.send)
+        outlet.check()
+        timings = {"run_s": time.perf_counter() - started - outlet.waited_s}
+        if outlet.first_at is not None:
+            timings["first_bytes_s"] = outlet.first_at - started
+        return self._store(work, delivered, facts, timings)
+
+    def _store(
+        self, work: Work, delivered: Delivered, facts: Mapping[str, Any], timings: Mapping[str, float]
+    ) -> dict[str, Any]:
+        """Put the files and score the product."""
         started = time.perf_counter()
         stat = self._put(work.key, delivered.file)
         for name, file in delivered.companions.items():
@@ -306,7 +345,7 @@ class Replica:
         return {
             "output": output,
             "facts": {**facts, **scoring},
-            "metrics": {"run_s": run_s, **delivered.metrics, "store_s": store_s},
+            "metrics": {**timings, "store_s": store_s},
         }
 
     def _put(self, key: str, file: File) -> Stat:
@@ -327,32 +366,6 @@ def whole(made: Product | Iterator[Audio]) -> Product:
     facts = {name: value for chunk in chunks for name, value in chunk.facts.items()}
     samples = np.concatenate([chunk.samples for chunk in chunks], axis=-1)
     return Audio(samples, chunks[0].sample_rate_hz, facts, chunks[0].loudness_lufs)
-
-
-def throttled(
-    loop: asyncio.AbstractEventLoop, tell: Callable[[Event], None], every_s: float = 0.1
-) -> Callable[[int, int], None]:
-    """A progress function for a worker thread that passes on at most one report per `every_s`, and the last one
-    unless it is the only one.
-
-    The time to go is that of the steps since the first report, so that waiting for a place does not count.
-    """
-    last = time.monotonic()
-    first: tuple[float, int] | None = None
-    passed = False
-
-    def progress(step: int, steps: int) -> None:
-        nonlocal first, last, passed
-        now = time.monotonic()
-        first = first or (now, step)
-        if now - last < every_s and not (passed and step == steps):
-            return
-        last, passed = now, True
-        done = step - first[1]
-        eta_s = round((now - first[0]) / done * (steps - step), 3) if done else None
-        loop.call_soon_threadsafe(tell, ("progress", {"step": step, "steps": steps, "eta_s": eta_s}))
-
-    return progress
 
 
 def outcome(task: "asyncio.Task[dict[str, Any]]") -> Event:

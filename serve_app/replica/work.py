@@ -1,4 +1,4 @@
-"""What travels between a job and a replica: plain data, because it crosses processes. Audio never does."""
+"""What travels between a job and a replica: plain data, because it crosses processes; sound only as encoded bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,13 @@ from typing import Any
 
 # The first event of any kind says that the call has reached a replica's process; ("taken", {}) comes when there is
 # nothing else to tell soon, for instance while the model loads. Whoever calls can bound the time until then
-# (`replicas.start_within_s`). ("progress", {step, steps, eta_s}) comes any number of times. One of LAST ends it:
+# (`replicas.start_within_s`). ("progress", {step, steps, eta_s}) comes any number of times, of streamed work
+# ("chunk", {data, head}) too: the next bytes of the file, and what is known of all of it. One of LAST ends it:
 # ("output", {output, facts, metrics}), ("error", {code, detail, errors}), or ("later", {after_s}): the model wants the
 # candidate again after that.
 Event = tuple[str, dict[str, Any]]
 LAST = ("output", "error", "later")
+STREAM = "stream"  # the value of the setting `delivery`, which whole products have not
 
 # ("answer", it) or ("error", why): errors of a part are an answer too, so that they cross processes as text
 Answer = tuple[str, Any]
@@ -59,6 +61,11 @@ class Work:
     companions: Mapping[str, str] = field(default_factory=dict)  # keys of what is stored beside it, by name
     files: Mapping[str, str] = field(default_factory=dict)  # keys of the files that fields of the request name
     resume: Resume | None = None  # None: nobody keeps notes of it
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the bytes travel as they are made, beside being stored."""
+        return self.settings.get("delivery") == STREAM
 
 
 class ReplicaGone(Exception):

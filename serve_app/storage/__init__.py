@@ -20,6 +20,8 @@ _SUFFIXES = {  # what mimetypes does not know everywhere, or knows by another na
     "audio/ogg": ".ogg",
     "audio/mpeg": ".mp3",
     "audio/mp4": ".m4a",
+    "audio/aac": ".aac",
+    "audio/pcm": ".pcm",
 }
 
 

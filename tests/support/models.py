@@ -1,7 +1,9 @@
 """Shipped doubles in the other forms that the contract knows, with a memory of what was asked of them."""
 
 import asyncio
+import math
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -59,6 +61,37 @@ class ChunkTone(Tone):
         for start in range(0, samples.shape[1], SAMPLE_RATE_HZ // 10):
             context.check()
             yield Audio(samples[:, start : start + SAMPLE_RATE_HZ // 10], SAMPLE_RATE_HZ, {"chunks": start})
+
+
+class GatedTone(Tone):
+    """A tone in chunks of a tenth of a second, each of which waits for its prompt's gate, if there is one.
+
+    `opened` of them may be made; `made` counts those of each prompt, and `cancelled` keeps the prompts that were.
+    A frequency of 666 Hz fails after the first chunk.
+    """
+
+    info: ClassVar[ModelInfo] = Tone.info.model_copy(update={"revision": "gated-1"})
+    opened: ClassVar[dict[str, int]] = {}
+    made: ClassVar[Counter[str]] = Counter()
+    runs: ClassVar[Counter[str]] = Counter()
+    cancelled: ClassVar[list[str]] = []
+
+    def generate(self, request: ToneRequest, context: Context) -> Iterator[Audio]:  # type: ignore[override]
+        self.runs[request.prompt] += 1
+        samples = sine(request.frequency_hz, round(request.duration_s * SAMPLE_RATE_HZ), context.seed)
+        try:
+            for index, start in enumerate(range(0, samples.shape[1], SAMPLE_RATE_HZ // 10)):
+                while index >= self.opened.get(request.prompt, math.inf):
+                    context.cancelled.wait(0.01)
+                    context.check()
+                context.check()
+                if index and request.frequency_hz == 666:
+                    raise RuntimeError("a bug of the model")
+                self.made[request.prompt] += 1
+                yield Audio(samples[:, start : start + SAMPLE_RATE_HZ // 10], SAMPLE_RATE_HZ, {"chunks": index})
+        except (Cancelled, GeneratorExit):
+            self.cancelled.append(request.prompt)
+            raise
 
 
 def lasting(max_duration_s: float) -> SoundInfo:

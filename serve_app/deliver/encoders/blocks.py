@@ -1,6 +1,6 @@
 """A sound in pieces of a second: floats for codecs that take them, dithered integers for the others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -17,13 +17,13 @@ def floats(samples: Samples, block: int) -> Iterator[Samples]:
         yield samples[:, start : start + block]
 
 
-def integers(samples: Samples, block: int, bits: Literal[16, 24]) -> Iterator[Integers]:
+def integers(blocks: Iterable[Samples], bits: Literal[16, 24]) -> Iterator[Integers]:
     """Blocks of shape (frames, channels), those of 24 bits in the upper bits of int32; the same noise every time.
 
     Before rounding two independent uniform values are added, each 1 LSB wide: triangular dither (Lipshitz, Wannamaker
     and Vanderkooy, "Quantization and Dither", JAES 1992), which makes the error independent of the signal.
     """
     noise = np.random.SFC64(0)
-    for part in floats(samples, block):
+    for part in blocks:
         words = noise.random_raw((part.size + 1) // 2).view(np.int32)
         yield synth_native.quantise(part, words, bits)

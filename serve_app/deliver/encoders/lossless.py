@@ -29,7 +29,7 @@ def _write(samples: Samples, rate_hz: int, target: Target, bit_depth: int, optio
     if bit_depth == 32:
         blocks = (part.T for part in floats(samples, rate_hz))
     else:
-        blocks = integers(samples, rate_hz, 24 if bit_depth == 24 else 16)
+        blocks = integers(floats(samples, rate_hz), 24 if bit_depth == 24 else 16)
     with sf.SoundFile(target, "w", rate_hz, len(samples), subtype=_SUBTYPES[bit_depth], **options) as out:
         for block in blocks:
             out.write(block)

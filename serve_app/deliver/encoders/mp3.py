@@ -6,10 +6,12 @@ silence that holds what Xing and LAME put there (gabriel.mp3-tech.org/mp3infotag
 """
 
 import struct
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import lameenc
 
-from serve_app.deliver.encoders.blocks import Samples, integers
+from serve_app.deliver.encoders.blocks import Samples, floats, integers
 from serve_app.deliver.encoders.target import Target
 
 _DELAY = 576  # frames by which LAME's output is late; decoders add 529 of their own
@@ -22,19 +24,41 @@ _TAG_BYTES = 156  # after header and side information
 
 def write_mp3(samples: Samples, rate_hz: int, target: Target) -> None:
     """One or two channels, at a rate that MP3 has."""
+    encoder = _encoder(len(samples), rate_hz)
+    stream = _Frames(rate_hz, target)
+    for block in integers(floats(samples, rate_hz), 16):
+        stream.write(encoder.encode(block.tobytes()))
+    stream.write(encoder.flush())
+    stream.write_tag(samples.shape[1])
+
+
+def stream_mp3(blocks: Iterable[Samples], frames: int, rate_hz: int, channels: int) -> Iterator[bytes]:
+    """As `write_mp3`, of a sound that will have so many frames; its tag has no table of places to seek to."""
+    encoder, tag = _encoder(channels, rate_hz), b""
+    for block in chain(integers(blocks, 16), (None,)):
+        data = bytes(encoder.flush() if block is None else encoder.encode(block.tobytes()))
+        if data and not tag:  # LAME gives whole frames
+            header = _tag_header(data[:4], rate_hz)
+            tag = _tag(header, _frames_of(frames, header), frames).ljust(_length(header, rate_hz), b"\0")
+            yield tag
+        yield data
+
+
+def _encoder(channels: int, rate_hz: int) -> lameenc.Encoder:
     encoder = lameenc.Encoder()
     encoder.silence()
-    encoder.set_channels(len(samples))
+    encoder.set_channels(channels)
     encoder.set_in_sample_rate(rate_hz)
     encoder.set_out_sample_rate(rate_hz)
     encoder.set_vbr(_VBR_MTRH)
     encoder.set_vbr_quality(_VBR_QUALITY)
     encoder.set_quality(_EFFORT)
-    stream = _Frames(rate_hz, target)
-    for block in integers(samples, rate_hz, 16):
-        stream.write(encoder.encode(block.tobytes()))
-    stream.write(encoder.flush())
-    stream.write_tag(samples.shape[1])
+    return encoder
+
+
+def _frames_of(samples: int, header: bytes | bytearray) -> int:
+    """How many MP3 frames LAME makes of so many samples of a channel."""
+    return -(-samples // 1152) + 1 if _is_mpeg1(header) else -(-samples // 576) + 2
 
 
 class _Frames:
@@ -66,16 +90,24 @@ class _Frames:
 
     def write_tag(self, frames: int) -> None:
         """`frames` of sound were encoded, and all of the stream is written."""
-        count, mpeg1 = len(self._starts), _is_mpeg1(self._header)
-        padding = count * (1152 if mpeg1 else 576) - frames - _DELAY
+        count = len(self._starts)
         places = bytes(256 * self._starts[count * percent // 100] // self._at for percent in range(100))
-        xing = struct.pack(">4s3I100sI", b"Xing", 0xF, count, self._at, places, 100 - 10 * _VBR_QUALITY - _EFFORT)
-        lame = struct.pack(">9sB11x", b"LAME3.100", _VBR_MTRH) + (_DELAY << 12 | padding).to_bytes(3)
-        mono = self._header[3] >> 6 == 3
-        side = (17 if mono else 32) if mpeg1 else (9 if mono else 17)
-        tag = self._header + bytes(side) + xing + lame + struct.pack(">4xIH", self._at, 0)
         self._target.seek(0)
-        self._target.write(tag + _crc(tag).to_bytes(2))
+        self._target.write(_tag(self._header, count, frames, self._at, places))
+
+
+def _tag(header: bytes, count: int, samples: int, size: int = 0, places: bytes = b"") -> bytes:
+    """The first frame, that says how many follow; those of a stream have no size yet and no `places` to seek to."""
+    mpeg1 = _is_mpeg1(header)
+    padding = count * (1152 if mpeg1 else 576) - samples - _DELAY
+    seeking = struct.pack(">I100s", size, places) if places else b""
+    xing = struct.pack(">4s2I", b"Xing", 0xF if places else 0x9, count) + seeking
+    xing += struct.pack(">I", 100 - 10 * _VBR_QUALITY - _EFFORT)
+    lame = struct.pack(">9sB11x", b"LAME3.100", _VBR_MTRH) + (_DELAY << 12 | padding).to_bytes(3)
+    mono = header[3] >> 6 == 3
+    side = (17 if mono else 32) if mpeg1 else (9 if mono else 17)
+    tag = header + bytes(side) + xing + lame + struct.pack(">4xIH", size, 0)
+    return tag + _crc(tag).to_bytes(2)
 
 
 def _is_mpeg1(header: bytes | bytearray) -> bool:

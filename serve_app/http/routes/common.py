@@ -263,9 +263,19 @@ async def submitted(request: Request, principal: Principal, terms: Terms, plan: 
     """Accept the job and wait as long as the caller prefers, by default `wait_s`."""
     runtime = runtime_of(request)
     wanted = preference(request.headers.getlist("prefer"), wait_s)
+    asked = await asked_by(request, principal, terms)
+    accepted = await runtime.jobs.submit(asked, plan)
+    row = accepted.row
+    if wanted.wait_s and row.status not in FINISHED:
+        row = await runtime.jobs.wait(row, wanted.wait_s)
+    return Submitted(row, accepted.replayed, wanted)
+
+
+async def asked_by(request: Request, principal: Principal, terms: Terms, *, cancel_with_caller: bool = False) -> Asked:
+    """What the caller wants beside the plan. Raises Invalid for a webhook or an Idempotency-Key that is none."""
     if terms.webhook is not None:
-        await runtime.webhooks.check_url(terms.webhook.url)
-    asked = Asked(
+        await runtime_of(request).webhooks.check_url(terms.webhook.url)
+    return Asked(
         owner=principal.owner,
         model=terms.model,
         priority=terms.priority,
@@ -274,13 +284,9 @@ async def submitted(request: Request, principal: Principal, terms: Terms, plan: 
         idempotency_key=key_of(request.headers.get("idempotency-key")),
         request_id=logs.request_id.get(),
         key_id=principal.key_id,
+        cancel_with_caller=cancel_with_caller,
         base_url=base_url(request),
     )
-    accepted = await runtime.jobs.submit(asked, plan)
-    row = accepted.row
-    if wanted.wait_s and row.status not in FINISHED:
-        row = await runtime.jobs.wait(row, wanted.wait_s)
-    return Submitted(row, accepted.replayed, wanted)
 
 
 def key_of(header: str | None) -> str | None:

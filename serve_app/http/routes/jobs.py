@@ -5,9 +5,9 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from serve_app.errors import NotFound
+from serve_app.errors import NotFound, SoundNotThere
 from serve_app.http.routes.common import (
     Caller,
     RuntimeDep,
@@ -22,6 +22,7 @@ from serve_app.http.routes.common import (
     runtime_of,
 )
 from serve_app.http.routes.events import STILL_HERE, EventStream, event_bytes, last_seen
+from serve_app.http.routes.sound_stream import SOUND, listen
 from serve_app.http.schemas import (
     Canceled,
     CancelRequest,
@@ -104,6 +105,29 @@ async def delete_job(job_id: str, principal: Caller, runtime: RuntimeDep) -> Res
 async def cancel_job(job_id: str, request: Request, principal: Caller, runtime: RuntimeDep) -> Response:
     """Stop the job; one that has ended stays as it is."""
     return JSONResponse(await runtime.view(await runtime.jobs.cancel(principal.owner, job_id), base_url(request)))
+
+
+@router.get(
+    "/v1/jobs/{job_id}/audio",
+    response_class=Response,
+    responses={
+        200: {**SOUND, "description": "The sound of a streamed job from its start, as it is made"},
+        303: {"description": "To the file, when the job is done"},
+        **problems((409, "Nothing can be heard: not streamed, failed, or no sound at all")),
+    },
+)
+async def hear_job(job_id: str, request: Request, principal: Caller, runtime: RuntimeDep) -> Response:
+    """The sound of a job: its file when it is done, else what is there of it and the rest as it is made."""
+    row = await runtime.jobs.get(principal.owner, job_id)
+    for output in (await runtime.view(row, base_url(request)))["outputs"][:1]:
+        if output["kind"] == "audio":
+            return RedirectResponse(output["url"], 303, headers={"Cache-Control": "no-store"})
+    if row.status in FINISHED:
+        raise SoundNotThere("the job made no sound" if row.status == "succeeded" else f"the job has {row.status}")
+    if runtime.jobs.live(job_id) is None:
+        streams = "it runs in another process" if row.input.get("stream") else "it was not asked with `stream: true`"
+        raise SoundNotThere(f"the job has not ended, and {streams}; follow its events, and ask when it has")
+    return await listen(request, row)
 
 
 @router.get(

@@ -41,7 +41,7 @@ def card(item: CatalogueEntry, state: dict[str, object]) -> dict[str, object]:
         "task": info.task,
         "capabilities": sorted(info.capabilities),
         "input_schema": item.input_schema(),
-        **(info.sound.model_dump(exclude={"loudness_lufs"}) if info.sound else {}),
+        **(info.sound.model_dump(exclude={"loudness_lufs", "typical_lufs"}) if info.sound else {}),
         **(info.image.model_dump() if info.image else {}),
         "licence": info.licence.model_dump(exclude_none=True),
         "memory_gib": info.memory_gib,

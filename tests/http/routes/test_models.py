@@ -71,7 +71,7 @@ async def test_the_list_has_the_openai_shape_and_every_model(service: Service) -
 async def test_a_card_says_what_a_caller_needs(service: Service) -> None:
     card = (await service.http.get("/v1/models/tone")).json()
     assert card["task"] == "text-to-audio"
-    assert card["capabilities"] == ["seed", "steps"]
+    assert card["capabilities"] == ["seed", "steps", "streaming"]
     assert (card["sample_rate_hz"], card["channels"], card["max_duration_s"]) == (44_100, 2, 60)
     assert card["licence"] == {"weights": "Apache-2.0", "commercial": True}
     assert card["fallback"] == ["chime"]
