@@ -1,4 +1,4 @@
-"""Every error that a caller can meet, one class per decision that the caller can take.
+"""Every error that a caller can meet, one class per decision that the caller can take; `problem()` is its HTTP form.
 
     ContinuoError
     |-- RequestError                      4xx: change the request
@@ -39,8 +39,6 @@
         |-- ReplicaLost                        the model's process died three times
         |-- DeadlineExceeded              504  `deadline_s` passed
         `-- JobCanceled                   409  somebody cancelled it while the caller waited
-
-HTTP form: RFC 9457 problem+json, made by `problem()`; on routes of OpenAI's API `openai_error()`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
