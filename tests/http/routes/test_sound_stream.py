@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serve_app.errors import BY_CODE
+from serve_app.errors import BY_CODE, StorageUnavailable
 from serve_app.replica.work import Event, ReplicaGone, Work
 from tests.support.models import GatedTone
 from tests.support.service import HANGS_S, LONG, Collector, Json, Mortal, Service, args_in, entry, running, until
@@ -115,14 +115,16 @@ async def test_who_leaves_before_the_first_chunk_cancels(live: Live) -> None:
     assert (await live.service.ended(job))["status"] == "canceled"
 
 
-async def test_who_leaves_in_the_middle_cancels(live: Live) -> None:
-    GatedTone.opened["middle"] = 5
-    async with opening(live, body("middle")) as reply:
+@pytest.mark.parametrize("chunks", [2, 5, 9])
+async def test_who_leaves_in_the_middle_cancels(live: Live, chunks: int) -> None:
+    prompt = f"left at {chunks}"
+    GatedTone.opened[prompt] = chunks
+    async with opening(live, body(prompt)) as reply:
         parts = reply.aiter_raw()
         await anext(parts)
     job = await live.ended(reply)
     assert (job["status"], job["outputs"]) == ("canceled", [])
-    await until(lambda: "middle" in GatedTone.cancelled)
+    await until(lambda: prompt in GatedTone.cancelled)
 
 
 async def jobs_of(live: Live) -> list[Json]:
@@ -143,6 +145,29 @@ async def test_an_error_after_the_first_byte_cuts_the_transfer(live: Live, log: 
     job = await live.ended(reply)
     assert (job["status"], job["error"]["code"], job["outputs"]) == ("failed", "generation_failed", [])
     assert ["a bug of the model" in line for line in log.errors] == [True, False]
+    log.errors.clear()
+
+
+async def collect(reply: httpx.Response, heard: list[bytes]) -> None:
+    async for part in reply.aiter_raw():
+        heard.append(part)
+
+
+async def test_a_store_that_is_away_at_the_end_cuts_the_transfer(
+    live: Live, log: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(*_: Any) -> None:
+        raise StorageUnavailable("the store is away")
+
+    monkeypatch.setattr(live.service.replicas["gated"].storage, "put", put)
+    heard: list[bytes] = []
+    async with opening(live, body("away")) as reply:
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+            await collect(reply, heard)
+    job = await live.ended(reply)
+    assert (job["status"], job["error"]["code"]) == ("failed", "storage_unavailable")
+    assert sum(map(len, heard)) == 44_100 * 4  # all of it: only that it was not kept is told by the cut
+    assert ["without completing response" in line for line in log.errors] == [True]
     log.errors.clear()
 
 
