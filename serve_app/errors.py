@@ -1,44 +1,44 @@
 """Every error that a caller can meet, one class per decision that the caller can take; `problem()` is its HTTP form.
 
-    ContinuoError
-    |-- RequestError                      4xx: change the request
-    |   |-- Malformed                     400  not JSON, not even a request
-    |   |-- Unauthenticated               401  no key, or one that is not valid
-    |   |-- Forbidden                     403  a valid key without the right, a signature that does not hold
-    |   |   |-- BadSignature                   the file URL was not signed by us for this key
-    |   |   |-- Expired                        the file URL's time is over
-    |   |   `-- CrossSite                      a page of another site wants to change something
-    |   |-- QuotaExceeded                 403  the owner's files take all the room they may; delete some
-    |   |-- Unfinished                    409  the job whose output is meant has not ended
-    |   |-- NotFound                      404  no such thing, or another owner's
-    |   |-- MethodNotAllowed              405
-    |   |-- RequestTimeout                408  the body came too slowly
-    |   |-- SoundNotThere                 409  the job has no sound that could be heard now
-    |   |-- RangeNotSatisfiable           416
-    |   |-- Misdirected                   421  a host name that is not ours
-    |   |-- TooLarge                      413  body over the limit
-    |   |-- UnsupportedMediaType          415  not application/json
-    |   |-- Invalid                       422  a field is wrong; `errors` points at it
-    |   |   |-- UnknownModel                   no configured model has that name
-    |   |   |-- UnusableFile                   neither a sound nor a picture that can be read; the detail says why
-    |   |   `-- IdempotencyMismatch            same key, another body
-    |   `-- Overloaded                    429  retry after a while
-    |-- Unavailable                       503  retry after a while
-    |   |-- Draining                           the service is stopping
-    |   |-- ModelNotReady                      the model failed to load; the detail says why
-    |   |-- StorageUnavailable                 object storage does not answer
-    |   `-- DatabaseUnavailable                the job database does not answer
-    |       `-- DatabaseMisconfigured          not a database, not writable, a newer version's: an operator must act
-    |-- StorageFull                       507
-    |-- StorageMisconfigured              500  wrong bucket, wrong credentials: an operator must act
-    `-- JobFailed                         500  the job ran and failed; the code says how
-        |-- GenerationFailed                   the model raised
-        |-- UnusableAudio                      NaN, silence: the model's output was refused
-        |-- UnusableImage                      one colour, no pixels, a file that cannot be opened: likewise
-        |-- ResourceExhausted                  out of memory
-        |-- ReplicaLost                        the model's process died three times
-        |-- DeadlineExceeded              504  `deadline_s` passed
-        `-- JobCanceled                   409  somebody cancelled it while the caller waited
+ContinuoError
+|-- RequestError                      4xx: change the request
+|   |-- Malformed                     400  not JSON, not even a request
+|   |-- Unauthenticated               401  no key, or one that is not valid
+|   |-- Forbidden                     403  a valid key without the right, a signature that does not hold
+|   |   |-- BadSignature                   the file URL was not signed by us for this key
+|   |   |-- Expired                        the file URL's time is over
+|   |   `-- CrossSite                      a page of another site wants to change something
+|   |-- QuotaExceeded                 403  the owner's files take all the room they may; delete some
+|   |-- Unfinished                    409  the job whose output is meant has not ended
+|   |-- NotFound                      404  no such thing, or another owner's
+|   |-- MethodNotAllowed              405
+|   |-- RequestTimeout                408  the body came too slowly
+|   |-- SoundNotThere                 409  the job has no sound that could be heard now
+|   |-- RangeNotSatisfiable           416
+|   |-- Misdirected                   421  a host name that is not ours
+|   |-- TooLarge                      413  body over the limit
+|   |-- UnsupportedMediaType          415  not application/json
+|   |-- Invalid                       422  a field is wrong; `errors` points at it
+|   |   |-- UnknownModel                   no configured model has that name
+|   |   |-- UnusableFile                   neither a sound nor a picture that can be read; the detail says why
+|   |   `-- IdempotencyMismatch            same key, another body
+|   `-- Overloaded                    429  retry after a while
+|-- Unavailable                       503  retry after a while
+|   |-- Draining                           the service is stopping
+|   |-- ModelNotReady                      the model failed to load; the detail says why
+|   |-- StorageUnavailable                 object storage does not answer
+|   `-- DatabaseUnavailable                the job database does not answer
+|       `-- DatabaseMisconfigured          not a database, not writable, a newer version's: an operator must act
+|-- StorageFull                       507
+|-- StorageMisconfigured              500  wrong bucket, wrong credentials: an operator must act
+`-- JobFailed                         500  the job ran and failed; the code says how
+    |-- GenerationFailed                   the model raised
+    |-- UnusableAudio                      NaN, silence: the model's output was refused
+    |-- UnusableImage                      one colour, no pixels, a file that cannot be opened: likewise
+    |-- ResourceExhausted                  out of memory
+    |-- ReplicaLost                        the model's process died three times
+    |-- DeadlineExceeded              504  `deadline_s` passed
+    `-- JobCanceled                   409  somebody cancelled it while the caller waited
 """
 
 from collections.abc import Iterable, Mapping, Sequence
