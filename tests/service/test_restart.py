@@ -85,7 +85,7 @@ def test_what_was_accepted_goes_on_after_a_restart(tmp_path: Path) -> None:
     assert replayed.json()["id"] == first.json()["id"]
     [(headers, body)] = mail
     database = Database(f"sqlite:///{tmp_path}/continuo.db")
-    secret = database.read_now(webhooks._read_secret, "local")
+    secret = database.read_now(webhooks._read_secret, "local", "webhook")
     database.close()
     assert secret is not None
     event = Webhook(secret).verify(body, {name.lower(): value for name, value in headers.items()})
