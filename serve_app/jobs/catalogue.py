@@ -178,23 +178,27 @@ class Catalogue:
             having = ", ".join(item.name for item in self if item.info.task in wanted)
             detail = f"model '{model}' does {entry.info.task}; models for {_listed(wanted)}: {having or 'none'}"
             raise Invalid(detail, [_at("/model", detail)])
-        request, settings = self._parsed(entry, given, prefix)
+        request, settings = self._parsed(entry, {**entry.entry.defaults, **given}, prefix)
         _refuse(entry.delivery.too_large(request, settings, entry.info, self.sound_bytes), prefix)
         return self._planned(entry, request, settings)
 
-    def plan_for(self, name: str, given: Mapping[str, Any], *, prefix: str) -> Plan:
-        """As `plan`, for input that was accepted before, whatever memory it takes."""
+    def plan_for(self, name: str, given: Mapping[str, Any], *, prefix: str, fallback: bool = False) -> Plan:
+        """As `plan`, for input that was accepted before, whatever memory it takes.
+
+        It has its defaults already, those of then; only a `fallback` fills in its own.
+        """
         entry = self[name]
-        return self._planned(entry, *self._parsed(entry, given, prefix))
+        filled = {**entry.entry.defaults, **given} if fallback else given
+        return self._planned(entry, *self._parsed(entry, filled, prefix))
 
     def _parsed(self, entry: CatalogueEntry, given: Mapping[str, Any], prefix: str) -> tuple[Request, Settings]:
-        """`given` over the entry's defaults, as the model and its delivery take it. Raises Invalid."""
+        """`given` as the model and its delivery take it. Raises Invalid."""
         name = entry.name
         if not entry.takes_jobs:
             detail = f"model '{name}' {_FOR_MODELS[entry.info.task]} of other models; it takes no jobs"
             raise Invalid(detail, [_at("/model", detail)])
         self._refuse_unknown(entry, given, prefix)
-        parsed, found = parse_input(entry.kinds, {**entry.entry.defaults, **given})
+        parsed, found = parse_input(entry.kinds, given)
         _refuse(found, prefix, named=True)
         request, settings = parsed
         _refuse(entry.delivery.limits(request, settings, entry.info, name), prefix, named=True)

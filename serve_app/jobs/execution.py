@@ -246,10 +246,10 @@ class Execution:
 
     def _plan(self, name: str, row: JobRow) -> Plan:
         """The job for this model; a fallback serves what it understands of the request."""
-        given = row.input
-        if name != row.planned_model:
-            given = {field: value for field, value in given.items() if field in self.catalogue[name].fields}
-        return self.catalogue.plan_for(name, given, prefix="/input")
+        if name == row.planned_model:
+            return self.catalogue.plan_for(name, row.input, prefix="/input")
+        given = {field: value for field, value in row.input.items() if field in self.catalogue[name].fields}
+        return self.catalogue.plan_for(name, given, prefix="/input", fallback=True)
 
     async def abandon_all(self) -> None:
         """Stop everything that runs here without a word about it: others have it, or will."""

@@ -279,8 +279,14 @@ def test_the_schema_tells_the_defaults_of_the_entry() -> None:
 def test_a_fallback_fills_only_what_the_request_and_the_first_model_left_out() -> None:
     own = {"duration_s": 9, "steps": 9, "sample_rate_hz": 8000, "channels": 1}
     catalogue = Catalogue(parse_args({"models": [entry("low", defaults=own)]}).models)
-    taken = catalogue.plan_for("low", preset(channels=2).input, prefix="")
+    taken = catalogue.plan_for("low", preset(channels=2).input, prefix="", fallback=True)
     assert taken.input == {**preset(channels=2).input, "sample_rate_hz": 8000}
+
+
+def test_what_was_accepted_before_the_defaults_came_is_made_as_it_was_accepted() -> None:
+    accepted = preset("tone", seed=3, duration_s=1)
+    later = Catalogue(parse_args({"models": [entry("tone", defaults={"loudness_lufs": -30})]}).models)
+    assert later.plan_for("tone", accepted.input, prefix="").candidates == accepted.candidates
 
 
 def test_auto_looks_at_what_the_defaults_make_of_a_request() -> None:
