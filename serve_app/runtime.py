@@ -175,10 +175,9 @@ class Runtime:
         """Jobs as JSON, with freshly signed URLs; those of a bucket are signed off the event loop."""
         sign = partial(signed_urls, rows, self.storage, self.args.storage.url_ttl_s)
         urls = sign() if self.args.storage.kind == "local" else await asyncio.to_thread(sign)
-        base = self.public_url or base_url
         return [
             {
-                **job_view(row, urls, base),
+                **job_view(row, urls, base_url),
                 "queue_position": self.execution.position(row),
                 "waiting_for": self.execution.waiting_for(row),
             }

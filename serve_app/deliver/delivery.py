@@ -11,6 +11,13 @@ from deployments.contract import Audio, Frozen, ModelInfo, Product
 
 Finding = dict[str, str]  # {pointer, detail}: a field of `input` that is not possible, and why
 Kind = Literal["audio", "image"]
+
+
+def finding(field: str, detail: str) -> Finding:
+    """What is not possible about a field of `input`."""
+    return {"pointer": f"/{field}", "detail": detail}
+
+
 Send = Callable[[bytes, Mapping[str, Any]], None]  # the next bytes of a file, and what is known of all of it
 ENDINGS: Mapping[str, str] = {"aac": "m4a"}  # of the files of a format, where it is not its name
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deployments.contract import Encoded, Image, ImageInfo, ModelInfo, Product
-from serve_app.deliver.delivery import Delivered, File, Finding, Kind, Settings
+from serve_app.deliver.delivery import Delivered, File, Finding, Kind, Settings, finding
 from serve_app.errors import UnusableImage
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ class ImageDelivery:
     def limits(self, request: Any, settings: ImageSettings, info: ModelInfo, name: str) -> list[Finding]:
         """An empty prompt, a size that the model does not paint or the format does not hold, a quality of png."""
         if not request.prompt.strip():
-            return [_at("prompt", "the prompt is empty")]
+            return [finding("prompt", "the prompt is empty")]
         if settings.quality is not None and settings.format == "png":
-            return [_at("quality", "png is lossless; quality is of webp and jpeg")]
+            return [finding("quality", "png is lossless; quality is of webp and jpeg")]
         wrong = request.size_px and _wrong_size(request.size_px, settings.format, _image(info), name)
-        return [_at("size", wrong)] if wrong else []
+        return [finding("size", wrong)] if wrong else []
 
     def too_large(self, request: Any, settings: ImageSettings, info: ModelInfo, most_bytes: int) -> list[Finding]:
         """A picture that would not fit, with its opacity."""
@@ -65,7 +65,7 @@ class ImageDelivery:
         if size <= most_bytes:
             return []
         text = f"{request.size} are {size / 2**20:.0f} MiB in memory, {most_bytes / 2**20:g} MiB are possible"
-        return [_at("size", text)]
+        return [finding("size", text)]
 
     def resolved(self, settings: ImageSettings, info: ModelInfo) -> dict[str, Any]:
         """With the quality that is meant."""
@@ -206,7 +206,3 @@ def _wrong_size(size: tuple[int, int], format: ImageFormat, paints: ImageInfo, n
 def _image(info: ModelInfo) -> ImageInfo:
     assert info.image is not None  # the catalogue refuses a model of this medium without
     return info.image
-
-
-def _at(field: str, detail: str) -> Finding:
-    return {"pointer": f"/{field}", "detail": detail}

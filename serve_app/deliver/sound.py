@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from deployments.contract import Audio, Capability, Encoded, ModelInfo, Product, SoundInfo, SoundRequest
-from serve_app.deliver.delivery import Delivered, Finding, Kind, Send, Settings
+from serve_app.deliver.delivery import Delivered, Finding, Kind, Send, Settings, finding
 from serve_app.deliver.formats import ENCODERS, MEDIA_TYPES, MOST_CHANNELS, MOST_HZ, BitDepth, StreamFormat
 from serve_app.deliver.scoring import SCORER, score
 from serve_app.errors import UnusableAudio
@@ -50,11 +50,11 @@ class SoundDelivery:
         """An empty prompt, a sound that is too long for the model, a rate or depth that the format lacks."""
         if isinstance(request, SoundRequest):
             if not request.prompt.strip():
-                return [_at("prompt", "the prompt is empty")]
+                return [finding("prompt", "the prompt is empty")]
             longest_s = _sound(info).max_duration_s
             if request.duration_s > longest_s:
                 text = f"{longest_s:g} s is the longest that model '{name}' makes, {request.duration_s:g} s were asked"
-                return [_at("duration_s", text)]
+                return [finding("duration_s", text)]
         return _unstreamable(settings, request, info, name) or _unencodable(settings, info, name)
 
     def too_large(self, request: Any, settings: SoundSettings, info: ModelInfo, most_bytes: int) -> list[Finding]:
@@ -72,7 +72,7 @@ class SoundDelivery:
             f"{request.duration_s:g} s at {per_s // frame_bytes} Hz are {size / 2**20:.0f} MiB, "
             f"{most_bytes / 2**20:g} MiB are possible: {most_bytes / per_s:.0f} s at this rate"
         )
-        return [_at("sample_rate_hz" if fits else "duration_s", text)]
+        return [finding("sample_rate_hz" if fits else "duration_s", text)]
 
     def resolved(self, settings: SoundSettings, info: ModelInfo) -> dict[str, Any]:
         """With the loudness that is meant, and whether it was asked for: a role may say otherwise if it was not."""
@@ -151,27 +151,27 @@ def _unstreamable(settings: SoundSettings, request: Any, info: ModelInfo, name: 
     """Why this cannot be streamed, or not without being streamed."""
     if not settings.stream:
         text = "pcm is for `stream: true`; ask for wav to get a file"
-        return [_at("format", text)] if settings.format == "pcm" else []
+        return [finding("format", text)] if settings.format == "pcm" else []
     if Capability.STREAMING not in info.capabilities or not isinstance(request, SoundRequest):
-        return [_at("stream", f"model '{name}' does not stream; its sounds are there when they are whole")]
+        return [finding("stream", f"model '{name}' does not stream; its sounds are there when they are whole")]
     if settings.n > 1:
-        return [_at("n", f"one sound is streamed at a time, {settings.n} were asked")]
+        return [finding("n", f"one sound is streamed at a time, {settings.n} were asked")]
     if settings.format == "pcm" and settings.bit_depth != 16:
-        return [_at("bit_depth", f"pcm has 16 bits, {settings.bit_depth} were asked; wav has them")]
+        return [finding("bit_depth", f"pcm has 16 bits, {settings.bit_depth} were asked; wav has them")]
     return []
 
 
 def _unencodable(settings: SoundSettings, info: ModelInfo, name: str) -> list[Finding]:
     """A rate, a depth or a number of channels that the format lacks."""
     if settings.bit_depth == 32 and settings.format != "wav":
-        return [_at("bit_depth", "32 bit (float) needs format wav")]
+        return [finding("bit_depth", "32 bit (float) needs format wav")]
     most_hz, most = MOST_HZ.get(settings.format, 192_000), MOST_CHANNELS[settings.format]
     if (settings.sample_rate_hz or 0) > most_hz:
-        return [_at("sample_rate_hz", f"{settings.format} has at most {most_hz} Hz")]
+        return [finding("sample_rate_hz", f"{settings.format} has at most {most_hz} Hz")]
     made = _sound(info).channels
     if settings.channels is None and made > most:
         text = f"{settings.format} holds {most} channels, model '{name}' makes {made}; ask for 1 or 2"
-        return [_at("channels", text)]
+        return [finding("channels", text)]
     return []
 
 
@@ -190,7 +190,3 @@ def _audio(product: Product) -> Audio:
             f"The file that the model returned ({product.media_type}) cannot be read: {error}"
         ) from None
     return Audio(samples.T, rate_hz, product.facts)
-
-
-def _at(field: str, detail: str) -> Finding:
-    return {"pointer": f"/{field}", "detail": detail}

@@ -220,7 +220,7 @@ class Catalogue:
     def _candidates(
         self, entry: CatalogueEntry, request: Request, settings: Settings, seeds: Iterable[int]
     ) -> tuple[Candidate, ...]:
-        delivery = entry.delivery
+        delivery, parts = entry.delivery, self._parts(entry)
         resolved = delivery.resolved(settings, entry.info)
         files = {name: getattr(request, name) for name in request.files if getattr(request, name) is not None}
         whole = delivery.instead(settings) if isinstance(delivery, StreamDelivery) else None
@@ -228,20 +228,11 @@ class Catalogue:
         made = []
         for seed in seeds:
             fields = {**request.model_dump(mode="json"), "seed": seed}
-            stem, ending = self._stored_at(entry, fields, resolved)
+            stem, ending = _stored_at(entry, fields, resolved, parts)
             beside = {name: f"{stem}.{suffix}" for name, suffix in delivery.companions.items()}
-            instead = None if other is None else ".".join(self._stored_at(entry, fields, other))
+            instead = None if other is None else ".".join(_stored_at(entry, fields, other, parts))
             made.append(Candidate(f"{stem}.{ending}", seed, fields, resolved, beside, files, instead))
         return tuple(made)
-
-    def _stored_at(
-        self, entry: CatalogueEntry, fields: Mapping[str, Any], resolved: Mapping[str, Any]
-    ) -> tuple[str, str]:
-        """A content address as the stem and the ending of a key."""
-        digest = address(entry.identity, fields, resolved, self._parts(entry))
-        format = resolved["format"]
-        ending = format if resolved.get("delivery") == STREAM else ENDINGS.get(format, format)
-        return f"{entry.delivery.kind}/{digest[:2]}/{digest}", ending
 
     def _route(self, given: Mapping[str, Any], tasks: frozenset[str]) -> CatalogueEntry:
         fitting = [item for item in self if (item.info.task in tasks if tasks else item.takes_jobs)]
@@ -308,6 +299,16 @@ def _wrong_defaults(item: CatalogueEntry) -> list[Finding]:
 
 def _sentence(found: Iterable[Finding]) -> str:
     return "; ".join(f"{item['pointer']}: {item['detail']}" for item in found)
+
+
+def _stored_at(
+    entry: CatalogueEntry, fields: Mapping[str, Any], resolved: Mapping[str, Any], parts: Mapping[str, Any]
+) -> tuple[str, str]:
+    """A content address as the stem and the ending of a key."""
+    digest = address(entry.identity, fields, resolved, parts)
+    format = resolved["format"]
+    ending = format if resolved.get("delivery") == STREAM else ENDINGS.get(format, format)
+    return f"{entry.delivery.kind}/{digest[:2]}/{digest}", ending
 
 
 def _serves(item: CatalogueEntry, given: Mapping[str, Any]) -> bool:

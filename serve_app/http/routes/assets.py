@@ -48,8 +48,7 @@ async def create_asset(request: Request) -> Response:
     with runtime_of(request).assets.receiving(principal.owner):
         kept = await read(request, principal.owner)
     response = JSONResponse(asset_view(kept.row), 201 if kept.new else 200)
-    base = runtime_of(request).public_url or base_url(request)
-    response.headers["Location"] = f"{base}/v1/assets/{kept.row.id}"
+    response.headers["Location"] = f"{base_url(request)}/v1/assets/{kept.row.id}"
     return response
 
 

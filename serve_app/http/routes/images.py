@@ -68,7 +68,7 @@ async def generate_image(request: Request) -> Response:
     else:
         response = await job_response(request, row, waited=waited, replayed=answered.replayed)
     response.headers["X-Job-Id"] = row.id
-    response.headers["Location"] = f"{runtime.public_url or base_url(request)}/v1/jobs/{row.id}"
+    response.headers["Location"] = f"{base_url(request)}/v1/jobs/{row.id}"
     answered.told(response)
     if "prefer" not in request.headers:
         del response.headers["Preference-Applied"]
