@@ -96,9 +96,7 @@ class Resumption:
         """Others must not take up a job that waits here: they would wait as well."""
         async with job.beginning:
             if not job.claim.held:
-                await until_available(partial(self.database.write, candidate_rows.hold, job.claim, job.row))
-                job.hold(job.claim.taken())
-                job.change(job.row.replace(status="running"))
+                await self.persistence.hold(job)
 
     async def callback_after(self, job_id: str, model: str, seed: int, seen: int, within_s: float) -> int:
         """The newest attempt of a candidate whose callback came: after `seen`, or whichever it is after `within_s`."""

@@ -1,6 +1,7 @@
 """How a job runs: its model, its attempts, its fallbacks, its place in the queue."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from serve_app.records import tables
+from serve_app.records import job_rows, tables
 from serve_app.records.database import Database
+from serve_app.records.job_rows import Beginning
+from serve_app.records.leases import Claim
 from serve_app.replica.work import Answer, Event, Work
 from tests.support.models import CountingTone
 from tests.support.service import HANGS_S, LONG, Json, Mortal, Service, args_in, entry, running, until
@@ -253,3 +256,27 @@ async def test_an_input_that_ended_its_holder_three_times_is_not_run_again(tmp_p
         ended = await service.ended(job)
         assert (ended["status"], ended["error"]["code"]) == ("failed", "replica_lost")
         assert CountingTone.calls == []
+
+
+async def test_a_job_that_is_stopped_while_its_beginning_is_written_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write goes on in its thread: the row is claimed then, and the job's end must name that claim."""
+    under_way, go_on, begin_job = threading.Event(), threading.Event(), job_rows.begin_job
+
+    def begin_late(c: sa.Connection, claim: Claim, beginning: Beginning) -> str | None:
+        under_way.set()
+        assert go_on.wait(HANGS_S)
+        return begin_job(c, claim, beginning)
+
+    async with running(args_in(tmp_path, entry("single", "tests.support.models:CountingTone", at_once=1))) as one:
+        first = await one.job("first", model="single", **LONG)
+        await one.reach(first, "started")
+        second = await one.job("second", model="single", **LONG)
+        monkeypatch.setattr(job_rows, "begin_job", begin_late)
+        one.runtime.execution.cancel(first["id"])
+        assert await asyncio.to_thread(under_way.wait, HANGS_S)
+        one.runtime.execution.cancel(second["id"])
+        await asyncio.sleep(0)
+        go_on.set()
+        assert (await one.ended(second))["status"] == "canceled"
