@@ -55,7 +55,7 @@ class SoundDelivery:
             if request.duration_s > longest_s:
                 text = f"{longest_s:g} s is the longest that model '{name}' makes, {request.duration_s:g} s were asked"
                 return [finding("duration_s", text)]
-        return _unstreamable(settings, request, info, name) or _unencodable(settings, info, name)
+        return _unstreamable(settings, info, name) or _unencodable(settings, info, name)
 
     def too_large(self, request: Any, settings: SoundSettings, info: ModelInfo, most_bytes: int) -> list[Finding]:
         """A sound that would not fit: as float32, at the higher of the two rates that it has."""
@@ -128,7 +128,7 @@ class SoundDelivery:
         from serve_app.deliver.streaming import stream
 
         whole = _audio(made) if isinstance(made, Product) else made
-        return stream(whole, request.duration_s, settings, send)
+        return stream(whole, getattr(request, "duration_s", None), settings, send)
 
     def score(
         self, parts: Mapping[str, Any], request: Mapping[str, Any], delivered: Delivered
@@ -147,12 +147,12 @@ def _sound(info: ModelInfo) -> SoundInfo:
     return info.sound
 
 
-def _unstreamable(settings: SoundSettings, request: Any, info: ModelInfo, name: str) -> list[Finding]:
+def _unstreamable(settings: SoundSettings, info: ModelInfo, name: str) -> list[Finding]:
     """Why this cannot be streamed, or not without being streamed."""
     if not settings.stream:
         text = "pcm is for `stream: true`; ask for wav to get a file"
         return [finding("format", text)] if settings.format == "pcm" else []
-    if Capability.STREAMING not in info.capabilities or not isinstance(request, SoundRequest):
+    if Capability.STREAMING not in info.capabilities:
         return [finding("stream", f"model '{name}' does not stream; its sounds are there when they are whole")]
     if settings.n > 1:
         return [finding("n", f"one sound is streamed at a time, {settings.n} were asked")]

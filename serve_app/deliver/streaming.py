@@ -20,7 +20,7 @@ import synth_native
 
 from deployments.contract import Audio
 from serve_app.deliver.delivery import Delivered, File, Send
-from serve_app.deliver.encoders.streams import Shape, encoded
+from serve_app.deliver.encoders.streams import FINAL_HEADER_BYTES, Shape, encoded, final_header
 from serve_app.deliver.finish import QUALITY, SILENCE, TRUE_PEAK_DBTP, Samples, checked, peak_of, with_channels
 from serve_app.deliver.formats import STREAM_TYPES, encoder_rate_hz
 from serve_app.errors import StorageFull, UnusableAudio
@@ -36,22 +36,26 @@ _LIMITED_LU = 0.5
 class Aim:
     """What a streamed sound shall be like: its length and loudness, the rate and channels in which it leaves."""
 
-    duration_s: float
+    duration_s: float | None  # None: as long as what is made
     rate_hz: int
     channels: int
     loudness_lufs: float
     typical_lufs: float  # of the model's sounds as they are made
 
     @property
-    def frames(self) -> int:
-        """Its length in frames."""
-        return max(1, round(self.duration_s * self.rate_hz))
+    def frames(self) -> int | None:
+        """Its length in frames, if that is known."""
+        return None if self.duration_s is None else max(1, round(self.duration_s * self.rate_hz))
 
 
 def stream(
-    made: Audio | Iterator[Audio], duration_s: float, settings: Mapping[str, Any], send: Send
+    made: Audio | Iterator[Audio], duration_s: float | None, settings: Mapping[str, Any], send: Send
 ) -> tuple[Delivered, Mapping[str, Any]]:
-    """Finish, encode and send what a model makes; returns the file of what was sent, and the model's facts."""
+    """Finish, encode and send what a model makes; returns the file of what was sent, and the model's facts.
+
+    Without `duration_s` (speech) the sound is as long as what is made; the file's header says how long, which that of
+    what was sent could not.
+    """
     first = made if isinstance(made, Audio) else next(made, None)
     if first is None:
         raise UnusableAudio("The model made no audio")
@@ -63,18 +67,23 @@ def stream(
     media_type = STREAM_TYPES[settings["format"]]
     head = {"media_type": media_type, "sample_rate_hz": aim.rate_hz, "channels": aim.channels}
     shape = Shape(aim.frames, aim.rate_hz, aim.channels, settings["bit_depth"])
-    file = _sent(encoded(settings["format"], chain(started, blocks), shape), lambda part: send(part, head))
+    with TemporaryFile() as file:
+        _send(encoded(settings["format"], chain(started, blocks), shape), file, lambda part: send(part, head))
+        file.seek(0)
+        begins = file.read(FINAL_HEADER_BYTES)
+        _keep(final_header(settings["format"], shape, finisher.frames, begins), file, at=0)
+        data = mmap.mmap(file.fileno(), 0)
     facts = {
         "kind": "audio",
-        "duration_s": aim.frames / aim.rate_hz,
+        "duration_s": finisher.frames / aim.rate_hz,
         "sample_rate_hz": aim.rate_hz,
         "channels": aim.channels,
         "quality": finisher.quality,
     }
-    return Delivered(File(file, media_type), facts, {}), finisher.facts
+    return Delivered(File(data, media_type), facts, {}), finisher.facts
 
 
-def aim_of(first: Audio, duration_s: float, settings: Mapping[str, Any]) -> Aim:
+def aim_of(first: Audio, duration_s: float | None, settings: Mapping[str, Any]) -> Aim:
     """What the request, its model and the first chunk say together."""
     loudness = settings["loudness_lufs"]
     if first.loudness_lufs is not None and not settings["asked_loudness"]:
@@ -84,17 +93,17 @@ def aim_of(first: Audio, duration_s: float, settings: Mapping[str, Any]) -> Aim:
     return Aim(duration_s, rate_hz, channels, loudness, settings["typical_lufs"])
 
 
-def _sent(parts: Iterator[bytes], send: Callable[[bytes], None]) -> mmap.mmap:
-    """Send the parts, and return them all."""
-    with TemporaryFile() as file:
-        for part in filter(None, parts):
-            _keep(part, file)
-            send(part)
-        return mmap.mmap(file.fileno(), 0)
+def _send(parts: Iterator[bytes], file: IO[bytes], send: Callable[[bytes], None]) -> None:
+    """Send the parts, and keep them all."""
+    for part in filter(None, parts):
+        _keep(part, file)
+        send(part)
 
 
-def _keep(part: bytes, file: IO[bytes]) -> None:
+def _keep(part: bytes, file: IO[bytes], at: int | None = None) -> None:
     try:
+        if at is not None:
+            file.seek(at)
         file.write(part)
         file.flush()
     except OSError as error:
@@ -103,14 +112,17 @@ def _keep(part: bytes, file: IO[bytes]) -> None:
 
 @dataclass
 class Finisher:
-    """Makes the blocks of one sound; `facts` and, after the last block, `quality` tell about it."""
+    """Makes the blocks of one sound; `facts` and, after the last block, `frames` and `quality` tell about it."""
 
     aim: Aim
     facts: dict[str, Any] = field(default_factory=dict)
     quality: dict[str, Any] = field(default_factory=dict)
+    frames: int = 0
 
     def blocks(self, made: Audio | Iterable[Audio]) -> Iterator[Samples]:
-        """Blocks of float32 (channels, frames), together exactly `aim.frames`. Raises UnusableAudio on the way."""
+        """Blocks of float32 (channels, frames), together `aim.frames` if those are known. Raises UnusableAudio on the
+        way.
+        """
         if isinstance(made, Audio):
             gain_db = _known_gain_db(with_channels(checked(made), self.aim.channels), made.sample_rate_hz, self.aim)
             chunks = _pieces(made)
@@ -125,11 +137,14 @@ class Finisher:
     def _finished(self, first: Audio, others: Iterator[Audio], gain_db: float) -> Iterator[Samples]:
         from_hz = first.sample_rate_hz
         samples = _audible(self._samples(first, others))
-        samples = _of_length(samples, max(1, round(self.aim.duration_s * from_hz)), from_hz)
+        if self.aim.duration_s is not None:
+            samples = _of_length(samples, max(1, round(self.aim.duration_s * from_hz)), from_hz)
         samples = (with_channels(block, self.aim.channels) for block in samples)
         if from_hz != self.aim.rate_hz:
             samples = _resampled(samples, from_hz, self.aim)
-        samples = _without_edges(_exactly(samples, self.aim), self.aim.rate_hz)
+        if self.aim.frames is not None:
+            samples = _exactly(samples, self.aim.frames, self.aim.channels)
+        samples = _without_edges(samples, self.aim.rate_hz)
         yield from self._limited(samples, float(np.clip(gain_db, -60, 60)))
 
     def _samples(self, first: Audio, others: Iterator[Audio]) -> Iterator[Samples]:
@@ -152,6 +167,7 @@ class Finisher:
             kept = block[:, late:]
             late -= block.shape[1] - kept.shape[1]
             if kept.shape[1]:
+                self.frames += kept.shape[1]
                 meter.push(kept)
                 yield kept
         self.quality = self._report(meter.report(), limiter.limited_db)
@@ -223,15 +239,14 @@ def _resampled(blocks: Iterator[Samples], from_hz: int, aim: Aim) -> Iterator[Sa
     yield resampler.resample_chunk(np.zeros((0, aim.channels), np.float32), last=True).T
 
 
-def _exactly(blocks: Iterator[Samples], aim: Aim) -> Iterator[Samples]:
+def _exactly(blocks: Iterator[Samples], left: int, channels: int) -> Iterator[Samples]:
     """Without the frame that a resampler gives too many, or with the one that it leaves out."""
-    left = aim.frames
     for block in blocks:
         part = block[:, :left]
         left -= part.shape[1]
         yield part
     if left:
-        yield np.zeros((aim.channels, left), np.float32)
+        yield np.zeros((channels, left), np.float32)
 
 
 def _without_edges(blocks: Iterator[Samples], rate_hz: int) -> Iterator[Samples]:

@@ -174,3 +174,51 @@ def test_two_streams_at_once_give_the_bytes_of_one() -> None:
     for thread in threads:
         thread.join()
     assert found == [alone, alone]
+
+
+ENDLESS = [("wav", 16), ("wav", 24), ("wav", 32), ("flac", 16), ("flac", 24), ("mp3", 16), ("opus", 16), ("aac", 16)]
+
+
+@pytest.mark.parametrize(("format", "bit_depth"), [*ENDLESS, ("pcm", 16)])
+@pytest.mark.parametrize("rate_hz", [24_000, 44_100])
+def test_a_sound_of_unknown_length_is_sent_as_it_comes_and_stored_with_its_length(
+    format: str, bit_depth: int, rate_hz: int
+) -> None:
+    frames = round(1.37 * rate_hz) + 1
+    spoken = (np.random.default_rng(1).standard_normal((1, frames)) * 0.05).astype(np.float32)
+    sent: list[bytes] = []
+    settings = {**SETTINGS, "format": format, "bit_depth": bit_depth, "typical_lufs": -20.0, "asked_loudness": False}
+    made = (Audio(spoken[:, start : start + 2400], rate_hz) for start in range(0, frames, 2400))
+    delivered, _ = stream(made, None, settings, lambda data, _head: sent.append(data))
+    stored, streamed = bytes(delivered.file.data), b"".join(sent)
+    sent_hz = delivered.facts["sample_rate_hz"]
+    length = round(delivered.facts["duration_s"] * sent_hz)
+    assert length == pytest.approx(frames * sent_hz / rate_hz, abs=0 if sent_hz == rate_hz else 2)
+    assert len(stored) == len(streamed)
+    if format in ("wav", "flac"):
+        assert stored[:64] != streamed[:64]
+        assert stored[64:] == streamed[64:]
+        assert sf.info(io.BytesIO(stored)).frames == frames
+    else:
+        assert stored == streamed
+    if format == "pcm":
+        assert len(stored) == 2 * frames
+        return
+    for data in (stored, streamed):
+        decoded = decoded_by_ffmpeg(data)
+        before = {"mp3": 1105, "aac": 1024}.get(format, 0)
+        heard = length * 48_000 // sent_hz if format == "opus" else length
+        assert 0 <= decoded - before - heard <= {"mp3": 1152, "aac": 1024}.get(format, 0)
+
+
+def decoded_by_ffmpeg(data: bytes) -> int:
+    with av.open(io.BytesIO(data)) as container:
+        return sum(frame.samples for frame in container.decode(audio=0))
+
+
+def test_players_take_the_length_of_an_mp3_of_unknown_length_from_its_bit_rate() -> None:
+    quiet_then_loud = np.concatenate([noise(5, 0.0001, 1), noise(5, 0.2, 1)], axis=1)
+    sent = list(encoded("mp3", iter([quiet_then_loud]), Shape(None, RATE, 1)))
+    with av.open(io.BytesIO(b"".join(sent))) as container:
+        assert container.duration is not None
+        assert container.duration / 1e6 == pytest.approx(10, abs=0.1)

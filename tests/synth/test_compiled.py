@@ -17,7 +17,7 @@ from deployments.weights.sentence import SentenceEncoder
 from deployments.weights.sentence_models import minilm_folder
 
 WANTED = "run: python scripts/build_library.py"
-TOLERANCES = {"bm25": 1e-5, "projection": 1e-3, "axes": 1e-5}  # on another BLAS
+TOLERANCES = {"bm25": 1e-5, "projection": 1e-3, "axes": 1e-3}  # where a processor rounds otherwise: 1.4e-4 was seen
 
 
 @pytest.fixture(scope="module")

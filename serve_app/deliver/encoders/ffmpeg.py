@@ -15,6 +15,7 @@ import av
 import numpy as np
 
 from serve_app.deliver.encoders.blocks import Samples, floats, integers
+from serve_app.deliver.encoders.flac_info import flac_info
 from serve_app.deliver.encoders.target import Reader, Target
 
 _PAGE_US = 100_000
@@ -81,7 +82,9 @@ def stream_adts(blocks: Iterable[Samples], rate_hz: int, channels: int) -> Itera
     return _stream(blocks, rate_hz, channels, _aac(rate_hz, "adts", {}))
 
 
-def stream_flac(blocks: Iterable[Samples], frames: int, rate_hz: int, channels: int, bit_depth: int) -> Iterator[bytes]:
+def stream_flac(
+    blocks: Iterable[Samples], frames: int | None, rate_hz: int, channels: int, bit_depth: int
+) -> Iterator[bytes]:
     """FLAC of a sound that will have so many frames: its first block says so, and nothing about a checksum."""
     layout, wide = _layout(channels), bit_depth == 24
     codec = av.CodecContext.create("flac", "w")
@@ -90,19 +93,13 @@ def stream_flac(blocks: Iterable[Samples], frames: int, rate_hz: int, channels: 
     codec.time_base = Fraction(1, rate_hz)
     codec.options = {"compression_level": _FLAC_LEVEL}
     codec.open()
-    yield b"fLaC\x80\0\0\x22" + _of_frames(bytes(codec.extradata or b""), frames)
+    yield b"fLaC\x80\0\0\x22" + flac_info(bytes(codec.extradata or b""), frames or 0)
     at = 0
     for block in integers(blocks, 24 if wide else 16):
         frame = _frame(block.reshape(1, -1), "s32" if wide else "s16", layout, rate_hz, at)
         at += len(block)
         yield b"".join(map(bytes, codec.encode(frame)))
     yield b"".join(map(bytes, codec.encode(None)))
-
-
-def _of_frames(info: bytes, frames: int) -> bytes:
-    """STREAMINFO (RFC 9639, section 8.2) with a number of frames in its 36 bits."""
-    facts = int.from_bytes(info[10:18]) >> 36 << 36 | frames
-    return info[:10] + facts.to_bytes(8) + info[18:]
 
 
 def _opus(rate_hz: int, container_options: Mapping[str, str] = MappingProxyType({})) -> _Codec:

@@ -15,7 +15,7 @@ from serve_app.deliver.encoders.blocks import Samples, floats, integers
 from serve_app.deliver.encoders.target import Target
 
 _DELAY = 576  # frames by which LAME's output is late; decoders add 529 of their own
-_VBR_MTRH, _VBR_QUALITY = 4, 2  # LAME's V2, about 190 kbit/s for stereo music
+_VBR_OFF, _VBR_MTRH, _VBR_QUALITY = 0, 4, 2  # LAME's V2, about 190 kbit/s for stereo music
 _EFFORT = 5  # 3, LAME's own choice, costs a fifth more and saves 2 % of the bytes for the same noise
 _KBPS_MPEG1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBPS_MPEG2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -32,26 +32,33 @@ def write_mp3(samples: Samples, rate_hz: int, target: Target) -> None:
     stream.write_tag(samples.shape[1])
 
 
-def stream_mp3(blocks: Iterable[Samples], frames: int, rate_hz: int, channels: int) -> Iterator[bytes]:
-    """As `write_mp3`, of a sound that will have so many frames; its tag has no table of places to seek to."""
-    encoder, tag = _encoder(channels, rate_hz), b""
+def stream_mp3(blocks: Iterable[Samples], frames: int | None, rate_hz: int, channels: int) -> Iterator[bytes]:
+    """As `write_mp3`, of a sound that will have so many frames; its tag has no table of places to seek to.
+
+    Where nobody knows how many, there is no tag, and the bit rate is constant: players take the length from it.
+    """
+    encoder, tag = _encoder(channels, rate_hz, constant=frames is None), b""
     for block in chain(integers(blocks, 16), (None,)):
         data = bytes(encoder.flush() if block is None else encoder.encode(block.tobytes()))
-        if data and not tag:  # LAME gives whole frames
+        if data and not tag and frames is not None:  # LAME gives whole frames
             header = _tag_header(data[:4], rate_hz)
             tag = _tag(header, _frames_of(frames, header), frames).ljust(_length(header, rate_hz), b"\0")
             yield tag
         yield data
 
 
-def _encoder(channels: int, rate_hz: int) -> lameenc.Encoder:
+def _encoder(channels: int, rate_hz: int, *, constant: bool = False) -> lameenc.Encoder:
     encoder = lameenc.Encoder()
     encoder.silence()
     encoder.set_channels(channels)
     encoder.set_in_sample_rate(rate_hz)
     encoder.set_out_sample_rate(rate_hz)
-    encoder.set_vbr(_VBR_MTRH)
-    encoder.set_vbr_quality(_VBR_QUALITY)
+    if constant:
+        encoder.set_vbr(_VBR_OFF)
+        encoder.set_bit_rate(_constant_kbps(rate_hz, channels))
+    else:
+        encoder.set_vbr(_VBR_MTRH)
+        encoder.set_vbr_quality(_VBR_QUALITY)
     encoder.set_quality(_EFFORT)
     return encoder
 
@@ -98,16 +105,27 @@ class _Frames:
 
 def _tag(header: bytes, count: int, samples: int, size: int = 0, places: bytes = b"") -> bytes:
     """The first frame, that says how many follow; those of a stream have no size yet and no `places` to seek to."""
-    mpeg1 = _is_mpeg1(header)
-    padding = count * (1152 if mpeg1 else 576) - samples - _DELAY
+    padding = count * (1152 if _is_mpeg1(header) else 576) - samples - _DELAY
     seeking = struct.pack(">I100s", size, places) if places else b""
     xing = struct.pack(">4s2I", b"Xing", 0xF if places else 0x9, count) + seeking
     xing += struct.pack(">I", 100 - 10 * _VBR_QUALITY - _EFFORT)
     lame = struct.pack(">9sB11x", b"LAME3.100", _VBR_MTRH) + (_DELAY << 12 | padding).to_bytes(3)
-    mono = header[3] >> 6 == 3
-    side = (17 if mono else 32) if mpeg1 else (9 if mono else 17)
-    tag = header + bytes(side) + xing + lame + struct.pack(">4xIH", size, 0)
+    tag = header + bytes(_side_bytes(header)) + xing + lame + struct.pack(">4xIH", size, 0)
     return tag + _crc(tag).to_bytes(2)
+
+
+def _constant_kbps(rate_hz: int, channels: int) -> int:
+    """As many as MP3 needs to leave speech and music as they are: 96 a channel at 48 kHz, 48 at 24 kHz."""
+    table = _KBPS_MPEG1 if rate_hz >= 32_000 else _KBPS_MPEG2
+    wanted = channels * rate_hz // 500
+    return next((kbps for kbps in table[1:] if kbps >= wanted), table[-1])
+
+
+def _side_bytes(header: bytes | bytearray) -> int:
+    mono = header[3] >> 6 == 3
+    if _is_mpeg1(header):
+        return 17 if mono else 32
+    return 9 if mono else 17
 
 
 def _is_mpeg1(header: bytes | bytearray) -> bool:

@@ -1,22 +1,31 @@
 """Encoders whose bytes leave as they come: blocks of samples in, bytes out, nothing that is written is changed later.
 
-The length is known before, so headers say it from the first byte on: WAV, FLAC, MP3 and Opus decode to exactly the
+Where the length is known before, headers say it from the first byte on: WAV, FLAC, MP3 and Opus decode to exactly the
 frames that went in. AAC comes as ADTS, which has no place for that: it begins with 1,024 frames of silence.
+
+Where it is not, WAV says what players read as "until the end", FLAC that it does not know, and MP3 has no tag but a
+constant bit rate, from which players take the length: it begins with 1,105 frames of silence and ends with what fills
+its last frame. `final_header` gives the beginning of the WAV or FLAC file that is stored.
 """
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from serve_app.deliver.encoders.blocks import Samples, integers
+from serve_app.deliver.encoders.flac_info import flac_info
 from serve_app.deliver.formats import BitDepth
+
+FINAL_HEADER_BYTES = 64
+_UNKNOWN = 0xFFFFFFFF
+_FLAC_INFO = 8  # where STREAMINFO begins: after the mark and the header of its block
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What is known of a sound before it is there: frames, their rate, channels, bits of a stored sample."""
+    """What is known of a sound before it is there: frames if any, their rate, channels, bits of a stored sample."""
 
-    frames: int
+    frames: int | None
     rate_hz: int
     channels: int
     bit_depth: BitDepth = 16
@@ -52,17 +61,38 @@ def _pcm(blocks: Iterable[Samples], shape: Shape) -> Iterator[bytes]:
 
 
 def _wav(blocks: Iterable[Samples], shape: Shape) -> Iterator[bytes]:
-    """RIFF's header, then PCM: format 1 for integers, 3 for floats, which also has the chunk `fact`."""
+    written = 0
+    yield wav_header(shape)
+    for data in _pcm(blocks, shape):
+        written += len(data)
+        yield data
+    if written % 2:
+        yield b"\0"
+
+
+def wav_header(shape: Shape) -> bytes:
+    """RIFF's header, before PCM: format 1 for integers, 3 for floats, which also has the chunk `fact`."""
     floats, frame_bytes = shape.bit_depth == 32, shape.channels * shape.bit_depth // 8
-    size = shape.frames * frame_bytes
+    size = _UNKNOWN if shape.frames is None else shape.frames * frame_bytes
     coding = struct.pack(
         "<4sIHHIIHH", b"fmt ", 16, 3 if floats else 1, shape.channels, shape.rate_hz, shape.rate_hz * frame_bytes,
         frame_bytes, shape.bit_depth,
     )  # fmt: skip
-    fact = struct.pack("<4sII", b"fact", 4, shape.frames) if floats else b""
-    padding = bytes(size % 2)
-    body = b"WAVE" + coding + fact + struct.pack("<4sI", b"data", size)
-    yield struct.pack("<4sI", b"RIFF", len(body) + size + len(padding)) + body
-    yield from _pcm(blocks, shape)
-    if padding:
-        yield padding
+    frames = _UNKNOWN if shape.frames is None else shape.frames
+    fact = struct.pack("<4sII", b"fact", 4, frames) if floats else b""
+    body = b"WAVE" + coding + fact + struct.pack("<4sI", b"data", min(size, _UNKNOWN))
+    whole = _UNKNOWN if shape.frames is None else len(body) + size + size % 2
+    return struct.pack("<4sI", b"RIFF", min(whole, _UNKNOWN)) + body
+
+
+def final_header(format: str, shape: Shape, frames: int, header: bytes) -> bytes:
+    """What a stored file begins with instead of `header`, of a sound whose `frames` were not known while it was made.
+
+    `header` is as much of the beginning as any format has to change: FINAL_HEADER_BYTES.
+    """
+    if shape.frames is not None or format not in ("wav", "flac"):
+        return header
+    if format == "wav":
+        final = wav_header(replace(shape, frames=frames))
+        return final + header[len(final) :]
+    return header[:_FLAC_INFO] + flac_info(header[_FLAC_INFO:], frames)
