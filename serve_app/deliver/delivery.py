@@ -65,6 +65,9 @@ class Delivery(Protocol):
     def limits(self, request: Any, settings: Any, info: ModelInfo, name: str) -> list[Finding]:
         """What the model called `name` cannot make, or the format cannot hold."""
 
+    def settled(self, request: Any, info: ModelInfo) -> Any:
+        """A request within the limits, with what the model decides filled in: part of the content address."""
+
     def too_large(self, request: Any, settings: Any, info: ModelInfo, most_bytes: int) -> list[Finding]:
         """Why the product would take more memory than that, before it is made."""
 

@@ -58,6 +58,10 @@ class ImageDelivery:
         wrong = request.size_px and _wrong_size(request.size_px, settings.format, _image(info), name)
         return [finding("size", wrong)] if wrong else []
 
+    def settled(self, request: Any, info: ModelInfo) -> Any:
+        """As it is."""
+        return request
+
     def too_large(self, request: Any, settings: ImageSettings, info: ModelInfo, most_bytes: int) -> list[Finding]:
         """A picture that would not fit, with its opacity."""
         width, height = request.size_px or (0, 0)

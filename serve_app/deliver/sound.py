@@ -7,10 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from deployments.contract import Audio, Capability, Encoded, ModelInfo, Product, SoundInfo, SoundRequest
+from deployments.contract import Audio, Capability, Encoded, ModelInfo, Product, SoundInfo, SoundRequest, SpeechRequest
 from serve_app.deliver.delivery import Delivered, Finding, Kind, Send, Settings, finding
 from serve_app.deliver.formats import ENCODERS, MEDIA_TYPES, MOST_CHANNELS, MOST_HZ, BitDepth, StreamFormat
 from serve_app.deliver.scoring import SCORER, score
+from serve_app.deliver.voices import unspeakable, with_voice
 from serve_app.errors import UnusableAudio
 
 
@@ -47,7 +48,7 @@ class SoundDelivery:
         return info.sound is not None
 
     def limits(self, request: Any, settings: SoundSettings, info: ModelInfo, name: str) -> list[Finding]:
-        """An empty prompt, a sound that is too long for the model, a rate or depth that the format lacks."""
+        """An empty text, a sound that is too long for the model, a voice, rate or depth that is not there."""
         if isinstance(request, SoundRequest):
             if not request.prompt.strip():
                 return [finding("prompt", "the prompt is empty")]
@@ -55,7 +56,12 @@ class SoundDelivery:
             if request.duration_s > longest_s:
                 text = f"{longest_s:g} s is the longest that model '{name}' makes, {request.duration_s:g} s were asked"
                 return [finding("duration_s", text)]
-        return _unstreamable(settings, info, name) or _unencodable(settings, info, name)
+        spoken = unspeakable(request, info, name) if isinstance(request, SpeechRequest) else []
+        return spoken or _unstreamable(settings, info, name) or _unencodable(settings, info, name)
+
+    def settled(self, request: Any, info: ModelInfo) -> Any:
+        """With the voice that speaks."""
+        return with_voice(request, info) if isinstance(request, SpeechRequest) else request
 
     def too_large(self, request: Any, settings: SoundSettings, info: ModelInfo, most_bytes: int) -> list[Finding]:
         """A sound that would not fit: as float32, at the higher of the two rates that it has."""

@@ -40,6 +40,7 @@ from serve_app.http.routes import (
     jobs,
     models,
     presets,
+    speech,
     status,
     webhooks,
 )
@@ -79,7 +80,7 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
     app.state.event_streams = OpenStreams()
     routers = [
         module.router
-        for module in (audio, images, assets, jobs, models, presets, webhooks, callbacks, files, health, status)
+        for module in (audio, speech, images, assets, jobs, models, presets, webhooks, callbacks, files, health, status)
     ]
     for router in routers:
         app.include_router(router)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serve_app.deliver.formats import StreamFormat
 from serve_app.deliver.image import ImageFormat
 from serve_app.http.schemas import WebhookRequest
 
@@ -40,6 +41,39 @@ class ImageGenerationRequest(BaseModel):
     deadline_s: float | None = Field(default=None, gt=0)
 
 
+class VoiceId(BaseModel):
+    """A voice by its id."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    id: str = Field(min_length=1, max_length=200)
+
+
+class SpeechCreation(BaseModel):
+    """OpenAI's request for speech. Further fields are those of the model that serves it."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        strict=True,
+        json_schema_extra={"examples": [{"input": "The train leaves at half past nine.", "response_format": "mp3"}]},
+    )
+    model: str | None = Field(
+        default=None, min_length=1, max_length=64, description="`auto` if absent, as names of OpenAI's models mean it."
+    )
+    input: str = Field(description="What shall be said, at most 100,000 characters.")
+    voice: str | VoiceId | None = Field(
+        default=None, description="One of /v1/voices by name or id, OpenAI's names too; the model's own if absent."
+    )
+    response_format: StreamFormat = Field(default="mp3", description="pcm is 24 kHz, signed 16 bit little-endian.")
+    speed: float = Field(default=1.0, ge=0.25, le=4)
+    instructions: str | None = Field(default=None, description="How to say it; only some models obey.")
+    stream_format: Literal["audio", "sse"] = "audio"
+    seed: int | None = Field(default=None, description="Same seed, same sound; not in OpenAI's API.")
+    language: str | None = Field(default=None, description="BCP 47; that of the voice if absent.")
+    normalize: bool | None = Field(default=None, description="Write out what is not words in Chinese text, too.")
+    priority: Literal["low", "normal", "high"] = "normal"
+    deadline_s: float | None = Field(default=None, gt=0)
+
+
 class Picture(BaseModel):
     """One picture of OpenAI's answer, by `url` or as `b64_json`."""
 
@@ -55,6 +89,19 @@ class Images(BaseModel):
     created: int = Field(description="Seconds since 1970.")
     output_format: ImageFormat
     data: list[Picture]
+
+
+class Named(BaseModel):
+    """Something that clients list by its id."""
+
+    id: str
+    name: str
+
+
+class SpeechModels(BaseModel):
+    """The models of speech as other servers list them."""
+
+    models: list[Named]
 
 
 class OpenAIErrorBody(BaseModel):

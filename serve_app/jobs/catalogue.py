@@ -202,7 +202,8 @@ class Catalogue:
         _refuse(found, prefix, named=True)
         request, settings = parsed
         _refuse(entry.delivery.limits(request, settings, entry.info, name), prefix, named=True)
-        return request, settings
+        settled: Request = entry.delivery.settled(request, entry.info)
+        return settled, settings
 
     def _planned(self, entry: CatalogueEntry, request: Request, settings: Settings) -> Plan:
         """What is to be made; a seed is drawn for an absent one."""

@@ -1,8 +1,9 @@
 """A sound while it is made: the bytes of a streamed job, kept from the start for whoever listens.
 
-The replica's chunks are written as they come, at most AHEAD chunks before the listener who is furthest: then the write
-waits, the call's window fills, and the thread that generates stands still. Who is slower than that reads later what is
-kept here (in a temporary file above KEPT_BYTES), and holds up nobody.
+The replica's chunks are written as they come, at most AHEAD_BYTES (and AHEAD chunks, if those are more) before the
+listener who is furthest: then the write waits, the call's window fills, and the thread that generates stands still. So
+one who listens as the sound plays does not keep the model's place for as long as it lasts, and for one who never reads
+not much is made. What has come is kept here (in a temporary file above KEPT_BYTES) for whoever is slower.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Any
 
 from serve_app.errors import StorageFull
 
-AHEAD = 8
+AHEAD, AHEAD_BYTES = 8, 4 << 20
 KEPT_BYTES = 1 << 20
 
 
@@ -55,7 +56,7 @@ class Live:
     async def write(self, data: bytes, head: Mapping[str, Any]) -> None:
         """Add a chunk when somebody is near enough, or nobody listens. Raises StorageFull."""
         with self._woken() as changed:
-            while (all_of_them := self._everybody()) and len(self._ends) - max(all_of_them) >= AHEAD:
+            while self._is_far_ahead():
                 changed.clear()
                 await changed.wait()
         self.head = head
@@ -64,6 +65,11 @@ class Live:
         except OSError as error:
             raise StorageFull(f"the temporary folder did not take the sound: {error.strerror}") from error
         self._wake()
+
+    def _is_far_ahead(self) -> bool:
+        furthest = max(self._everybody(), default=len(self._ends))
+        heard = self._ends[furthest - 1] if furthest else 0
+        return len(self._ends) - furthest >= AHEAD and self._ends[-1] - heard >= AHEAD_BYTES
 
     def _keep(self, data: bytes) -> int:
         if self._file is None:

@@ -31,6 +31,12 @@ async def write(live: Live, count: int) -> None:
 
 
 @pytest.fixture
+def near(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is made before the listener who is furthest but AHEAD chunks."""
+    monkeypatch.setattr(module, "AHEAD_BYTES", 0)
+
+
+@pytest.fixture
 def live() -> Iterator[Live]:
     made = Live()
     yield made
@@ -48,6 +54,7 @@ async def test_without_listeners_nothing_waits_and_who_comes_late_hears_all(live
         assert await heard(other, listener) == bytes(range(3))
 
 
+@pytest.mark.usefixtures("near")
 async def test_writing_waits_for_the_one_who_is_furthest_and_for_nobody_else(live: Live) -> None:
     with live.listening() as slow, live.listening() as quick:
         writing = asyncio.create_task(write(live, 2 * AHEAD))
@@ -61,6 +68,18 @@ async def test_writing_waits_for_the_one_who_is_furthest_and_for_nobody_else(liv
         assert await heard(live, slow) == bytes(range(2 * AHEAD))
 
 
+async def test_one_who_listens_slowly_does_not_keep_what_makes_the_sound_waiting(live: Live) -> None:
+    with live.listening() as slow:
+        await asyncio.wait_for(write(live, 10 * AHEAD), 10)
+        large = asyncio.create_task(live.write(bytes(module.AHEAD_BYTES), HEAD))
+        assert await settled(large)
+        assert not await settled(asyncio.create_task(live.write(b"more", HEAD)))
+        chunks = live.chunks(slow)
+        assert await anext(chunks) == b"\0"
+        await chunks.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("near")
 async def test_writing_goes_on_when_the_last_listener_leaves(live: Live) -> None:
     with live.listening():
         writing = asyncio.create_task(write(live, 2 * AHEAD))

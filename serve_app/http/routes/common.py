@@ -16,7 +16,7 @@ from serve_app.assets.assets import inline_chars
 from serve_app.errors import Invalid, JobCanceled, UnsupportedMediaType, from_code
 from serve_app.http.bodies import parse
 from serve_app.http.openai_schemas import OpenAIError
-from serve_app.http.problems import problem_response
+from serve_app.http.problems import error_response
 from serve_app.http.schemas import Job, Problem, WebhookRequest
 from serve_app.jobs.acceptance import Asked
 from serve_app.jobs.plan import Plan
@@ -309,7 +309,7 @@ async def job_response(request: Request, row: JobRow, *, waited: bool, replayed:
     if waited and row.status in ("failed", "canceled"):
         error = row.error or {"code": JobCanceled.code, "detail": "the job was canceled", "errors": []}
         failed = from_code(error["code"], error["detail"], error.get("errors", ()))
-        response = problem_response(failed, request.url.path, job_id=row.id)
+        response = error_response(failed, request.scope, job_id=row.id)
     elif row.status in FINISHED and (row.cached or replayed):
         response = JSONResponse(view, 200)
     elif row.status in FINISHED and waited:

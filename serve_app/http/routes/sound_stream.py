@@ -1,7 +1,7 @@
 """Sound as it is made: the answers of `stream: true`, and of those who come to listen later."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -29,13 +29,20 @@ from serve_app.records.rows import JobRow
 from serve_app.records.states import FINISHED
 
 SOUND: dict[str, Any] = {"content": {media_type: {} for media_type in sorted(set(STREAM_TYPES.values()))}}
+_PIECE_BYTES = 64 << 10
 _LONGEST_S = 7 * 24 * 3600.0  # above any deadline, which ends the job
 
 
-async def streamed(request: Request, principal: Principal, terms: Terms, plan: Plan) -> Response:
+Sound = AsyncIterator[bytes]
+Present = Callable[[Sound, Mapping[str, str], AsyncExitStack], Response]  # bytes, headers, what to close afterwards
+
+
+async def streamed(
+    request: Request, principal: Principal, terms: Terms, plan: Plan, present: Present | None = None
+) -> Response:
     """Accept a streamed job and answer with its bytes; a caller who goes away cancels it.
 
-    Errors are ordinary answers until the first byte is there.
+    Errors are ordinary answers until the first byte is there. `present` makes something else of the bytes.
     """
     if preference(request.headers.getlist("prefer"), 1).applied.startswith("respond-async"):
         text = "a sound that is streamed is the answer itself; leave out `Prefer: respond-async`, or `stream`"
@@ -43,34 +50,40 @@ async def streamed(request: Request, principal: Principal, terms: Terms, plan: P
     runtime = runtime_of(request)
     asked = await asked_by(request, principal, terms, cancel_with_caller=True)
     accepted = await runtime.jobs.submit(asked, plan)
-    response = await listen(request, accepted.row)
+    response = await listen(request, accepted.row, present)
     if accepted.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
 
 
-async def listen(request: Request, row: JobRow) -> Response:
+async def listen(request: Request, row: JobRow, present: Present | None = None) -> Response:
     """The bytes of a job from their start: as they are made if it runs here, else those of its object when it is there.
 
     A job that ends before its first byte is answered with its error.
     """
-    runtime = runtime_of(request)
+    runtime, present = runtime_of(request), present or SoundStream
     live = None if row.status in FINISHED else runtime.jobs.live(row.id)
     if live is not None:
         async with AsyncExitStack() as closing:
             sound = await _begun(request, live, closing)
             if sound is not None:
                 headers = _headers(row, base_url(request), live.source.head or {})
-                return SoundStream(sound, headers, closing.pop_all())
+                return present(sound, headers, closing.pop_all())
     row = await runtime.jobs.wait(row, _LONGEST_S)
     if row.status != "succeeded":
         return await job_response(request, row, waited=True, replayed=False)
     output = row.outputs[0]
     data = await to_thread.run_sync(runtime.storage.get, output["key"])
-    return Response(data, headers=_headers(row, base_url(request), output))
+    headers = {**_headers(row, base_url(request), output), "Content-Length": str(len(data))}
+    return present(_pieces(data), headers, AsyncExitStack())
 
 
-async def _begun(request: Request, live: Live, closing: AsyncExitStack) -> AsyncIterator[bytes] | None:
+async def _pieces(data: bytes) -> Sound:
+    for start in range(0, len(data), _PIECE_BYTES):
+        yield data[start : start + _PIECE_BYTES]
+
+
+async def _begun(request: Request, live: Live, closing: AsyncExitStack) -> Sound | None:
     """The bytes once the first of them are there; None when the job ends without any. Raises ClientDisconnect."""
     listener = closing.enter_context(live.listening())
     chunks = live.chunks(listener)
@@ -96,7 +109,7 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def _continued(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _continued(first: bytes, others: Sound) -> Sound:
     yield first
     async for data in others:
         yield data
@@ -105,7 +118,7 @@ async def _continued(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterato
 class SoundStream(StreamingResponse):
     """Bytes as they come. Where they break off the transfer does: without its last chunk, which a client notices."""
 
-    def __init__(self, sound: AsyncIterator[bytes], headers: Mapping[str, str], closing: AsyncExitStack) -> None:
+    def __init__(self, sound: Sound, headers: Mapping[str, str], closing: AsyncExitStack) -> None:
         super().__init__(sound, headers=headers)
         self._closing = closing
 

@@ -1,0 +1,84 @@
+"""Which of a model's own voices speaks: by its name, by one that other services use, by its language, or a mix."""
+
+import re
+from collections.abc import Iterator
+
+from deployments.contract import Capability, ModelInfo, SpeechInfo, SpeechRequest, Voice
+from serve_app.deliver.delivery import Finding, finding
+from serve_app.errors import unknown_name
+
+MOST_MIXED = 8
+_SHARE = re.compile(r"\s*([^()+]+?)\s*(?:\(\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*\))?\s*")
+
+
+def voice_named(speech: SpeechInfo, name: str) -> Voice | None:
+    """The voice of that name, whatever its case, or of that alias."""
+    wanted = name.casefold()
+    found = (voice for voice in speech.voices if voice.name.casefold() == wanted)
+    also = (voice for voice in speech.voices if wanted in map(str.casefold, voice.aliases))
+    return next(found, None) or next(also, None)
+
+
+def same_language(one: str, other: str) -> bool:
+    """Whether two BCP 47 tags name one language, wherever it is spoken."""
+    return one.replace("_", "-").split("-")[0].casefold() == other.replace("_", "-").split("-")[0].casefold()
+
+
+def unspeakable(request: SpeechRequest, info: ModelInfo, name: str) -> list[Finding]:
+    """No text, a voice that the model called `name` has not, a language that the voice does not speak."""
+    if not request.input.strip():
+        return [finding("input", "there is nothing to say: the text is empty")]
+    if (speech := info.speech) is None:
+        return []
+    voices = list(speech.voices)
+    if request.voice is not None and not (voices := list(_voices(speech, request.voice))):
+        if Capability.VOICE_CLONING in info.capabilities and "+" not in request.voice:
+            text = f"model '{name}' has no voice '{request.voice[:60]}', and it is no voice of yours"
+        else:
+            text = f"model '{name}': " + unknown_name("voice", request.voice, [voice.name for voice in speech.voices])
+        return [finding("voice", text)]
+    if request.language is not None and not any(_speaks(voice, request.language) for voice in voices):
+        spoken = sorted({language for voice in voices for language in voice.languages})
+        who = f"voice '{request.voice}'" if request.voice else f"model '{name}'"
+        return [finding("language", f"{who} speaks {', '.join(spoken)}; '{request.language}' was asked")]
+    return []
+
+
+def with_voice(request: SpeechRequest, info: ModelInfo) -> SpeechRequest:
+    """The request with the voice that will speak, by its own name: one sound has one address."""
+    if (speech := info.speech) is None:
+        return request
+    if request.voice is not None:
+        mixed = [f"{voice.name}({share:g})" for voice, share in _mixed(speech, request.voice)]
+        name = "+".join(mixed) if len(mixed) > 1 else mixed[0].partition("(")[0]
+    else:
+        language = request.language
+        speaking = (voice for voice in speech.voices if language is None or _speaks(voice, language))
+        name = next(speaking).name
+    return request.model_copy(update={"voice": name})
+
+
+def _speaks(voice: Voice, language: str) -> bool:
+    return any(same_language(language, own) for own in voice.languages)
+
+
+def _voices(speech: SpeechInfo, asked: str) -> Iterator[Voice]:
+    return (voice for voice, _ in _mixed(speech, asked))
+
+
+def _mixed(speech: SpeechInfo, asked: str) -> list[tuple[Voice, float]]:
+    """The voices of `a`, or of `a+b` and `a(2)+b(1)`, with their shares; none when one of them is unknown."""
+    if (alone := voice_named(speech, asked.strip())) is not None:
+        return [(alone, 1.0)]
+    parts = asked.split("+")
+    if not speech.mixes or len(parts) > MOST_MIXED:
+        return []
+    found = []
+    for part in parts:
+        match = _SHARE.fullmatch(part)
+        voice = voice_named(speech, match[1]) if match else None
+        share = float(match[2] or 1) if match else 0.0
+        if voice is None or share <= 0:
+            return []
+        found.append((voice, share))
+    return found

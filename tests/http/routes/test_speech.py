@@ -1,0 +1,240 @@
+"""`/v1/audio/speech` as OpenAI's own client, Open WebUI, SillyTavern and Home Assistant ask it."""
+
+import asyncio
+import base64
+import io
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import httpx
+import numpy as np
+import openai
+import pytest
+import soundfile as sf
+
+from tests.support.service import HANGS_S, Json, Service, args_in, entry, running, until
+from tests.support.speech import RATE_HZ, WORD_S, Whistle
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
+
+URL = "/v1/audio/speech"
+FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
+TYPES = {"mp3": "audio/mpeg", "opus": "audio/ogg", "aac": "audio/aac", "flac": "audio/flac", "wav": "audio/wav"}
+TYPES["pcm"] = "audio/pcm;rate=24000;channels=1"
+WHISTLE = entry("whistle", "tests.support.speech:Whistle")
+
+
+@dataclass
+class Speech:
+    """The service with a model that whistles, over a socket of its own."""
+
+    service: Service
+    http: httpx.AsyncClient
+    client: openai.AsyncOpenAI
+
+    async def spoken(self, text: str, **fields: Any) -> httpx.Response:
+        return await self.http.post(URL, json={"input": text, **fields})
+
+    async def job(self, reply: httpx.Response) -> Json:
+        """The job of an answer, when it has ended."""
+        await self.service.events((await self.http.get(reply.headers["location"])).json())
+        return dict((await self.http.get(reply.headers["location"])).json())
+
+
+@asynccontextmanager
+async def speaking(folder: Path) -> AsyncIterator[Speech]:
+    whole = entry("whole", "tests.support.speech:WholeWhistle")
+    args = args_in(folder, entry("tone"), WHISTLE, whole, entry("chime", "tests.support.models:Chime"))
+    async with (
+        running(args) as service,
+        service.listening() as url,
+        httpx.AsyncClient(base_url=url, timeout=HANGS_S) as http,
+        openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="anything", max_retries=0) as client,
+    ):
+        yield Speech(service, http, client)
+
+
+@pytest.fixture(scope="module")
+async def speech(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> AsyncIterator[Speech]:
+    async with speaking(tmp_path_factory.mktemp("speech")) as speech:
+        yield speech
+
+
+def seconds_of(data: bytes, format: str) -> float:
+    if format == "pcm":
+        return len(data) / 2 / 24_000
+    with av.open(io.BytesIO(data)) as container:
+        frames = list(container.decode(audio=0))
+        return float(sum(frame.samples for frame in frames) / frames[0].sample_rate)
+
+
+def pitch_hz(data: bytes) -> float:
+    samples, rate_hz = sf.read(io.BytesIO(data))
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.argmax(spectrum) * rate_hz / len(samples))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+async def test_openais_client_gets_six_formats_and_each_call_leaves_a_job(speech: Speech, format: Any) -> None:
+    text = f"six words are spoken as {format}"
+    reply = await speech.client.audio.speech.with_raw_response.create(
+        model="tts-1", voice="alloy", input=text, response_format=format
+    )
+    data = reply.content
+    assert seconds_of(data, format) == pytest.approx(6 * WORD_S, abs=0.13)
+    assert reply.headers["content-type"] == TYPES[format]
+    job = await speech.job(reply.http_response)
+    assert (job["id"], job["status"], job["model"]) == (reply.headers["x-job-id"], "succeeded", "tts-1")
+    assert (job["model_used"], job["input"]["voice"], job["input"]["input"]) == ("whistle", "wren", text)
+    output = job["outputs"][0]
+    stored = (await speech.http.get(output["url"])).content
+    assert output["duration_s"] == pytest.approx(6 * WORD_S, abs=0.001)
+    if format in ("wav", "flac"):
+        assert sf.info(io.BytesIO(stored)).frames == round(output["duration_s"] * RATE_HZ)
+        assert stored[64:] == data[64:]
+    else:
+        assert stored == data
+    again = await speech.spoken(text, voice="alloy", response_format=format)
+    assert (again.content, (await speech.job(again))["cached"]) == (stored, True)
+
+
+async def test_the_streaming_helper_hears_the_first_word_before_the_last_is_made(speech: Speech) -> None:
+    text = "one two three"
+    Whistle.opened[text] = 2
+    async with speech.client.audio.speech.with_streaming_response.create(
+        model="whistle", voice="wren", input=text, response_format="pcm"
+    ) as reply:
+        heard = b""
+        async for data in reply.iter_bytes():
+            heard += data
+            if len(heard) >= WORD_S * RATE_HZ:
+                Whistle.opened[text] = 3
+    assert len(heard) == 2 * round(3 * WORD_S * RATE_HZ)
+
+
+async def test_events_hold_the_same_sound_and_end_with_what_was_used(speech: Speech) -> None:
+    text = "told in events"
+    async with speech.client.audio.speech.with_streaming_response.create(
+        model="gpt-4o-mini-tts", voice="wren", input=text, response_format="mp3", stream_format="sse"
+    ) as reply:
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        events = [json.loads(line[6:]) async for line in reply.iter_lines() if line]
+    assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"}
+    assert events[-1]["type"] == "speech.audio.done"
+    assert events[-1]["usage"] == {"input_tokens": 14, "output_tokens": 0, "total_tokens": 14}
+    sound = b"".join(base64.b64decode(event["audio"]) for event in events[:-1])
+    assert sound == (await speech.spoken(text, voice="wren")).content
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "param", "says"),
+    [
+        ({"model": "gpt-17"}, openai.NotFoundError, "model", "gpt-17"),
+        ({"model": "chime"}, openai.BadRequestError, "model", "speech"),
+        ({"voice": "nobody"}, openai.BadRequestError, "voice", "nobody"),
+        ({"input": "  "}, openai.BadRequestError, "input", "empty"),
+        ({"input": "x" * 100_001}, openai.BadRequestError, "input", "100000"),
+        ({"input": "\N{BELL}"}, openai.BadRequestError, "input", "bell"),
+        ({"speed": 9.0}, openai.BadRequestError, "speed", "4"),
+        ({"response_format": "midi"}, openai.BadRequestError, "response_format", "mp3"),
+        ({"extra_body": {"language": "fr"}}, openai.BadRequestError, "language", "wren"),
+        ({"extra_body": {"instruction": "softly"}}, openai.BadRequestError, "instruction", "instructions"),
+        ({"extra_body": {"n": 2}}, openai.BadRequestError, "n", "one"),
+        ({"model": "whole"}, openai.BadRequestError, "model", "does not stream"),
+    ],
+)
+async def test_errors_are_those_of_openais_client(
+    speech: Speech, fields: Json, kind: type[openai.APIStatusError], param: str, says: str
+) -> None:
+    asked = {"model": "whistle", "voice": "wren", "input": "a word", **fields}
+    with pytest.raises(kind) as raised:
+        await speech.client.audio.speech.create(**asked)
+    assert raised.value.type == "invalid_request_error"
+    assert raised.value.param == param
+    assert says in raised.value.message
+    assert raised.value.code == ("model_not_found" if kind is openai.NotFoundError else raised.value.code)
+
+
+async def test_voices_have_names_aliases_languages_and_can_be_mixed(speech: Speech) -> None:
+    async def sung(**fields: Any) -> tuple[str, float]:
+        reply = await speech.spoken("words to hear", response_format="wav", **fields)
+        assert reply.status_code == 200, reply.text
+        return (await speech.job(reply))["input"]["voice"], pitch_hz(reply.content)
+
+    assert await sung() == ("wren", pytest.approx(880, abs=5))
+    assert await sung(voice="ONYX") == ("robin", pytest.approx(330, abs=5))
+    assert await sung(voice={"id": "robin"}) == ("robin", pytest.approx(330, abs=5))
+    assert await sung(language="de-AT") == ("robin", pytest.approx(330, abs=5))
+    assert await sung(language="en") == ("wren", pytest.approx(880, abs=5))
+    assert (await sung(voice="wren + robin"))[0] == "wren(1)+robin(1)"
+    assert (await sung(voice="alloy(2)+robin(0.5)"))[0] == "wren(2)+robin(0.5)"
+    for wrong in ("wren+", "wren(0)+robin", "wren+nobody", "+".join(["wren"] * 9)):
+        reply = await speech.spoken("x", voice=wrong)
+        assert (reply.status_code, reply.json()["error"]["param"]) == (400, "voice"), wrong
+
+
+async def test_who_goes_away_stops_the_work(speech: Speech) -> None:
+    text = "nobody listens any longer"
+    Whistle.opened[text] = 2
+    async with speech.http.stream("POST", URL, json={"input": text, "response_format": "pcm"}) as reply:
+        await anext(reply.aiter_raw())
+    assert (await speech.job(reply))["status"] == "canceled"
+    await until(lambda: text in Whistle.cancelled)
+
+
+async def test_two_who_ask_the_same_share_one_run(speech: Speech) -> None:
+    text = "said once and heard twice"
+    Whistle.opened[text] = 1
+    asking = [asyncio.create_task(speech.spoken(text, response_format="pcm", seed=3)) for _ in range(2)]
+    await until(lambda: Whistle.runs[text] == 1 and len(speech.service.runtime.execution.running) == 2)
+    Whistle.opened[text] = 5
+    one, two = await asyncio.gather(*asking)
+    assert one.content == two.content
+    assert Whistle.runs[text] == 1
+
+
+async def test_instructions_reach_a_model_that_obeys_them_and_whole_speech_is_an_ordinary_job(speech: Speech) -> None:
+    reply = await speech.spoken("do as I say", instructions="in a whisper", speed=2)
+    job = await speech.job(reply)
+    assert (job["input"]["instructions"], job["input"]["speed"]) == ("in a whisper", 2)
+    assert job["outputs"][0]["duration_s"] == pytest.approx(4 * WORD_S / 2, abs=0.001)
+    for model in ("whole", "whistle"):
+        body = {"model": model, "input": {"input": "all of it at once", "format": "flac"}}
+        made = await speech.http.post("/v1/jobs", json=body, headers={"Prefer": "wait"})
+        assert made.status_code == 201, made.text
+        output = made.json()["outputs"][0]
+        assert output["duration_s"] == pytest.approx(5 * WORD_S, abs=0.001)
+        assert output["quality"]["loudness_lufs"] == pytest.approx(-16, abs=0.5)
+
+
+async def test_a_long_text_is_streamed_and_its_levels_stay(speech: Speech) -> None:
+    reply = await speech.spoken("word " * 2000, response_format="wav")
+    output = (await speech.job(reply))["outputs"][0]
+    assert output["duration_s"] == pytest.approx(2000 * WORD_S, abs=0.001)
+    samples, _ = sf.read(io.BytesIO((await speech.http.get(output["url"])).content))
+    words = samples[: 2000 * round(WORD_S * RATE_HZ)].reshape(2000, -1)
+    levels = 20 * np.log10(np.sqrt((words[1:-1] ** 2).mean(axis=1)))
+    assert np.ptp(levels) < 0.1
+
+
+async def test_open_webui_asks_for_models_and_speaks_sentence_by_sentence(speech: Speech) -> None:
+    models = (await speech.http.get("/v1/audio/models", headers={"Authorization": "Bearer sk-1"})).json()["models"]
+    assert models == [{"id": "whistle", "name": "whistle"}, {"id": "whole", "name": "whole"}]
+    body = {"model": "tts-1", "input": "A sentence.", "voice": "alloy"}
+    reply = await speech.http.post(URL, json=body, headers={"Authorization": "Bearer sk-1"})
+    assert reply.status_code == 200
+    assert reply.content[:2] == b"\xff\xf3"
+
+
+async def test_sillytavern_and_home_assistant_ask_with_all_their_fields(speech: Speech) -> None:
+    tavern = {"input": "Hello.", "voice": "nova", "speed": 1, "model": "tts-1-hd", "response_format": "mp3"}
+    home = {"model": "gpt-4o-mini-tts", "input": "Hello.", "voice": "onyx", "response_format": "wav", "speed": 1.0,
+            "instructions": "calm", "stream_format": "audio"}  # fmt: skip
+    for body in (tavern, home):
+        reply = await speech.http.post(URL, json=body, headers={"Authorization": "Bearer none"})
+        assert reply.status_code == 200, reply.text

@@ -1,0 +1,94 @@
+"""A model of speech without weights: a tone for every word, in voices, languages and pauses that a test knows."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deployments.contract import (
+    Audio,
+    Cancelled,
+    Capability,
+    Context,
+    InvalidInput,
+    Licence,
+    ModelInfo,
+    NoOptions,
+    SoundInfo,
+    SpeechInfo,
+    SpeechRequest,
+    Voice,
+)
+
+RATE_HZ = 24_000
+WORD_S = 0.12
+
+
+class WhistleRequest(SpeechRequest):
+    """A text, and how to whistle it."""
+
+    instructions: str | None = Field(default=None, max_length=4096)
+
+
+class Whistle:
+    """Each word is a tone of WORD_S seconds whose pitch is the voice's.
+
+    `opened` words of a text may be spoken, all if it is not there; `cancelled` keeps the texts that were stopped.
+    """
+
+    info: ClassVar[ModelInfo] = ModelInfo(
+        task="speech",
+        capabilities=frozenset({Capability.STREAMING, Capability.INSTRUCTIONS}),
+        sound=SoundInfo(sample_rate_hz=RATE_HZ, channels=1, max_duration_s=3600, typical_lufs=-20),
+        speech=SpeechInfo(
+            voices=(
+                Voice(name="wren", languages=("en",), gender="female", aliases=("alloy", "nova")),
+                Voice(name="robin", languages=("de", "en-GB"), gender="male", aliases=("onyx",)),
+            ),
+            mixes=True,
+        ),
+        licence=Licence(weights="none", commercial=True),
+        revision="whistle-1",
+    )
+    Request: ClassVar[type[WhistleRequest]] = WhistleRequest
+    Options: ClassVar[type[NoOptions]] = NoOptions
+    opened: ClassVar[dict[str, int]] = {}
+    runs: ClassVar[Counter[str]] = Counter()
+    cancelled: ClassVar[list[str]] = []
+    pitches_hz: ClassVar[dict[str, float]] = {"wren": 880.0, "robin": 330.0}
+
+    def __init__(self, options: NoOptions) -> None:
+        pass
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def generate(self, request: WhistleRequest, context: Context) -> Iterator[Audio]:
+        if "\N{BELL}" in request.input:
+            raise InvalidInput("nobody can whistle a bell", pointer="/input")
+        pitch_hz = self.pitches_hz.get(request.voice or "wren", 550.0)
+        time_s = np.arange(round(WORD_S / request.speed * RATE_HZ)) / RATE_HZ
+        tone = (0.2 * np.hanning(len(time_s)) * np.sin(2 * np.pi * pitch_hz * time_s)).astype(np.float32)
+        words = request.input.split()
+        self.runs[request.input] += 1
+        try:
+            for number in range(len(words)):
+                while number >= self.opened.get(request.input, math.inf):
+                    context.cancelled.wait(0.01)
+                    context.check()
+                context.step(number + 1, len(words))
+                yield Audio(tone[None], RATE_HZ, {"words": number + 1})
+        except (Cancelled, GeneratorExit):
+            self.cancelled.append(request.input)
+            raise
+
+
+class WholeWhistle(Whistle):
+    """One that does not stream."""
+
+    info: ClassVar[ModelInfo] = Whistle.info.model_copy(
+        update={"capabilities": frozenset(), "revision": "whole-whistle-1", "speech": None}
+    )
