@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from shlex import quote
@@ -47,15 +47,20 @@ def generate(
     with client(url) as http:
         sent = {name: value for name, value in body.items() if value is not None}
         answer = http.post(route, json=sent, headers={"Prefer": "respond-async"})
-        job = follow(http, checked(answer, "id", "status"))
-    if job["status"] != "succeeded":
-        reason = job["error"] or {"code": job["status"], "detail": "the job was canceled"}
-        raise fail(f"{reason['code']}: {reason['detail']}")
+        job = made_by(follow(http, checked(answer, "id", "status")))
     made = job["outputs"][0]
     if output is not None:
         save(made["url"], output)
     print_line(str(output) if output else made["url"])
     note(f"{measured(made)}, seed {job['seed']}, {job['model_used']}")
+
+
+def made_by(job: dict[str, Any]) -> dict[str, Any]:
+    """A job that has ended well; another one ends the command with its reason."""
+    if job["status"] != "succeeded":
+        reason = job["error"] or {"code": job["status"], "detail": "the job was canceled"}
+        raise fail(f"{reason['code']}: {reason['detail']}")
+    return job
 
 
 def measured(output: dict[str, Any]) -> str:
@@ -67,10 +72,9 @@ def measured(output: dict[str, Any]) -> str:
     return f"{output['duration_s']:g} s, {loudness}{quality['true_peak_dbtp']:.1f} dBTP"
 
 
-def format_of(output: Path) -> str:
+def format_of(output: Path, known: Sequence[str] = (*get_args(Format), *_PICTURES)) -> str:
     """The format that the ending of a file stands for. Raises ConfigError."""
     ending = output.suffix.lower().lstrip(".")
-    known = (*get_args(Format), *_PICTURES)
     found = _OTHER_ENDINGS.get(ending, ending)
     if found not in known:
         raise ConfigError(f"'{output}': the ending .{ending} is none of a format; use .{', .'.join(known)}")

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from deployments.contract import LoadFailed
-from serve_app.commands import config, doctor, generate, jobs, keys, models, presets, serve
+from serve_app.commands import config, doctor, generate, jobs, keys, models, presets, serve, speak
 from serve_app.commands.terminal import fail
 from serve_app.errors import ConfigError, ContinuoError
 
@@ -71,6 +71,7 @@ def undecodable(error: UnicodeError) -> str:
 app = typer.Typer(cls=Program, help="Generated sound over HTTP.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(serve.serve)
 app.command()(generate.generate)
+app.command()(speak.speak)
 app.command()(jobs.jobs)
 app.command()(doctor.doctor)
 app.add_typer(models.models_app, name="models", invoke_without_command=True)
