@@ -18,6 +18,7 @@ from serve_app.file_modes import private_file
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 job_id: ContextVar[str] = ContextVar("job_id", default="")
+cut_off: ContextVar[bool] = ContextVar("cut_off", default=False)  # this answer was, on purpose, and a line says so
 
 log = logging.getLogger("continuo")
 

@@ -13,6 +13,7 @@ changes.
 
 import asyncio
 import json
+import logging
 import socket
 import time
 from asyncio import TimerHandle, Transport
@@ -29,6 +30,7 @@ from uvicorn.server import ServerState
 from serve_app.addresses import bind
 from serve_app.config import Limits
 from serve_app.errors import ContinuoError, Malformed, Unavailable, problem
+from serve_app.logs import cut_off
 from serve_app.records.job_rows import new_id
 
 LINGER_S = 0.5
@@ -36,6 +38,14 @@ GRACE_S = 5.0
 HEAD_WITHIN_S = 10.0
 HEAD_BYTES = 64 << 10
 BACKLOG = 2048
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """uvicorn calls an answer that its handler cut off an error; where that was meant, a line of ours told of it."""
+    return not (cut_off.get() and "without completing response" in record.getMessage())
+
+
+logging.getLogger("uvicorn.error").addFilter(_is_news)
 
 
 class Connection(HttpToolsProtocol):

@@ -23,7 +23,7 @@ from serve_app.http.routes.common import (
 )
 from serve_app.jobs.live import Broken, Live
 from serve_app.jobs.plan import Plan
-from serve_app.logs import log
+from serve_app.logs import cut_off, log
 from serve_app.records.api_keys import Principal
 from serve_app.records.rows import JobRow
 from serve_app.records.states import FINISHED
@@ -121,17 +121,20 @@ class SoundStream(StreamingResponse):
     def __init__(self, sound: Sound, headers: Mapping[str, str], closing: AsyncExitStack) -> None:
         super().__init__(sound, headers=headers)
         self._closing = closing
+        self._broke_off = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer (ASGI)."""
         async with self._closing:
             await super().__call__(scope, receive, send)
+        cut_off.set(self._broke_off)
 
     async def stream_response(self, send: Send) -> None:
         """The bytes, and their end if they have one."""
         try:
             await super().stream_response(send)
         except Broken:
+            self._broke_off = True
             log.info("a streamed sound broke off", extra={"path": self.headers["location"]})
 
 

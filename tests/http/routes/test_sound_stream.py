@@ -144,7 +144,7 @@ async def test_an_error_after_the_first_byte_cuts_the_transfer(live: Live, log: 
             _ = [part async for part in reply.aiter_raw()]
     job = await live.ended(reply)
     assert (job["status"], job["error"]["code"], job["outputs"]) == ("failed", "generation_failed", [])
-    assert ["a bug of the model" in line for line in log.errors] == [True, False]
+    assert ["a bug of the model" in line for line in log.errors] == [True]
     log.errors.clear()
 
 
@@ -153,9 +153,7 @@ async def collect(reply: httpx.Response, heard: list[bytes]) -> None:
         heard.append(part)
 
 
-async def test_a_store_that_is_away_at_the_end_cuts_the_transfer(
-    live: Live, log: Collector, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_store_that_is_away_at_the_end_cuts_the_transfer(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     def put(*_: Any) -> None:
         raise StorageUnavailable("the store is away")
 
@@ -167,8 +165,6 @@ async def test_a_store_that_is_away_at_the_end_cuts_the_transfer(
     job = await live.ended(reply)
     assert (job["status"], job["error"]["code"]) == ("failed", "storage_unavailable")
     assert sum(map(len, heard)) == 44_100 * 4  # all of it: only that it was not kept is told by the cut
-    assert ["without completing response" in line for line in log.errors] == [True]
-    log.errors.clear()
 
 
 class Dying(Mortal):
@@ -188,7 +184,7 @@ class Dying(Mortal):
             await stream.aclose()  # type: ignore[attr-defined]
 
 
-async def test_a_replica_that_dies_meanwhile_cuts_the_transfer_and_fails_the_job(live: Live, log: Collector) -> None:
+async def test_a_replica_that_dies_meanwhile_cuts_the_transfer_and_fails_the_job(live: Live) -> None:
     handles = live.service.handles
     replica = handles["gated"]
     handles["gated"] = Dying(replica, deaths=1)
@@ -201,8 +197,6 @@ async def test_a_replica_that_dies_meanwhile_cuts_the_transfer_and_fails_the_job
     job = await live.ended(reply)
     assert (job["status"], job["error"]["code"], job["attempts"]) == ("failed", "replica_lost", 1)
     assert (await live.http.get(f"/v1/jobs/{job['id']}/audio")).status_code == 409
-    assert ["without completing response" in line for line in log.errors] == [True]  # uvicorn's word for a cut
-    log.errors.clear()
 
 
 async def test_a_replica_that_dies_before_the_first_byte_is_tried_again(live: Live) -> None:
