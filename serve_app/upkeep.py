@@ -43,7 +43,7 @@ class Upkeep:
         if seen.reapable and (ended := await self._reap(me)):
             log.warning("leases are over", extra={"holders": ended})
             seen = await self.database.read(queue_rows.poll, me, self.lease.is_steady)
-        self.execution.slots.share(max(1, seen.processes))
+        self.execution.slots.share(max(1, seen.processes), seen.rank)
         for job_id in seen.cancels:
             self.execution.cancel(job_id)
         if seen.draining:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from zlib import crc32
 
 from serve_app.jobs.catalogue import Catalogue
 
@@ -124,7 +125,7 @@ class Places(Mapping[str, Slots]):
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self.processes = 1
+        self.processes, self._rank = 1, 0
         self._slots = {item.name: Slots(self._capacity(item.name)) for item in catalogue}
 
     def __getitem__(self, model: str) -> Slots:
@@ -137,13 +138,18 @@ class Places(Mapping[str, Slots]):
         return len(self._slots)
 
     def _capacity(self, model: str) -> int:
-        replicas = self.catalogue[model].entry.replicas
-        return max(1, replicas.max * replicas.target_ongoing // self.processes)
+        """This process's part: all parts together are the model's places, or one each where they are more.
 
-    def share(self, processes: int) -> None:
-        """Have this process's part of the places when several give jobs to the same replicas."""
-        if processes != self.processes:
-            self.processes = processes
+        Which processes have the one more that a division leaves differs from model to model.
+        """
+        replicas = self.catalogue[model].entry.replicas
+        each, left = divmod(replicas.max * replicas.target_ongoing, self.processes)
+        return max(1, each + ((self._rank + crc32(model.encode())) % self.processes < left))
+
+    def share(self, processes: int, rank: int) -> None:
+        """Have the part of the one at place `rank` among processes that give jobs to the same replicas."""
+        if (processes, rank) != (self.processes, self._rank):
+            self.processes, self._rank = processes, rank
             for model, slots in self._slots.items():
                 slots.resize(self._capacity(model))
 

@@ -22,6 +22,7 @@ class Polled:
     """What concerns a process, as the database tells it now and then."""
 
     processes: int  # that have a lease
+    rank: int  # of this one among them, in an order that all of them see
     reapable: bool  # there are leases that it may end: they are over, or their processes of this machine dead
     draining: bool
     cancels: Sequence[str]  # jobs that it runs and somebody asked to stop
@@ -37,6 +38,7 @@ def poll(c: sa.Connection, me: str, by_time: bool) -> Polled:
     abandoned = sa.select(jobs.c.id).where(*_ABANDONED).order_by(jobs.c.priority, jobs.c.id).limit(1)
     return Polled(
         processes=len(leases),
+        rank=sum(item.id < me for item in leases),
         reapable=any(item.id != me and ((by_time and item.over) or is_dead(item.process)) for item in leases),
         draining=any(item.id == me and item.draining for item in leases),
         cancels=cancels,

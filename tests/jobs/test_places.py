@@ -2,8 +2,10 @@ import asyncio
 
 import pytest
 
-from serve_app.jobs.places import Slots
-from tests.support.service import HANGS_S, until
+from serve_app.config import ModelEntry
+from serve_app.jobs.catalogue import Catalogue
+from serve_app.jobs.places import Places, Slots
+from tests.support.service import HANGS_S, entry, until
 
 pytestmark = pytest.mark.anyio
 
@@ -157,3 +159,15 @@ async def test_more_places_are_granted_at_once() -> None:
 async def taken(slots: Slots) -> None:
     async with slots.take("second", "ada", 1):
         pass
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 4, 5, 7])
+async def test_the_parts_of_several_processes_are_all_places_and_no_more(processes: int) -> None:
+    catalogue = Catalogue(ModelEntry(**entry(f"model-{at_once}", at_once=at_once)) for at_once in range(1, 12))
+    parts = [Places(catalogue) for _ in range(processes)]
+    for rank, places in enumerate(parts):
+        places.share(processes, rank)
+    for item in catalogue:
+        capacities = [places[item.name].capacity for places in parts]
+        assert sum(capacities) == max(processes, item.entry.replicas.target_ongoing), item.name
+        assert max(capacities) - min(capacities) <= 1
