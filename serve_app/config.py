@@ -153,6 +153,7 @@ class Limits(Section):
     body_bytes: int = Field(default=1 << 20, ge=1024)
     connections: int = Field(default=512, ge=8, description="Open at the HTTP server that `listen` makes.")
     event_streams_per_owner: int = Field(default=64, ge=1, description="Open at once, before new ones get 429.")
+    sound_streams_per_owner: int = Field(default=64, ge=1, description="As event streams: sounds that are sent.")
     sound_bytes: int = Field(default=512 << 20, ge=1 << 20, description="Longest sound: as float32 in memory.")
     deadline_s: float = Field(default=3600.0, gt=0, description="Longest time from acceptance to the end of a job.")
 

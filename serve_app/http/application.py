@@ -29,23 +29,21 @@ from serve_app.errors import (
 from serve_app.http.doors import Doors
 from serve_app.http.forwarded import Forwarded, PublicUrl
 from serve_app.http.middleware import Guard, RequestEnvelope
+from serve_app.http.open_streams import OpenStreams
 from serve_app.http.problems import error_response
 from serve_app.http.routes import (
     assets,
-    audio,
     callbacks,
     files,
     health,
-    images,
     jobs,
     models,
     presets,
-    speech,
     status,
     webhooks,
 )
 from serve_app.http.routes.common import OpenAIRoute, PlainRoute
-from serve_app.http.routes.events import OpenStreams
+from serve_app.http.routes.media import audio, images, speech
 from serve_app.runtime import Runtime
 
 _CORS: dict[str, Any] = {
@@ -77,7 +75,7 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.runtime = runtime
-    app.state.event_streams = OpenStreams()
+    app.state.event_streams, app.state.sound_streams = OpenStreams("event streams"), OpenStreams("streamed sounds")
     routers = [
         module.router
         for module in (audio, speech, images, assets, jobs, models, presets, webhooks, callbacks, files, health, status)

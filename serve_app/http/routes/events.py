@@ -1,7 +1,6 @@
 """Server-sent events: how many an owner may have open, and how they are written."""
 
 import json
-from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,7 +8,7 @@ from fastapi import Request
 from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
-from serve_app.errors import Overloaded
+from serve_app.http.open_streams import OpenStreams
 from serve_app.http.routes.common import bounded, runtime_of
 from serve_app.records.api_keys import Principal
 
@@ -17,39 +16,20 @@ STILL_HERE = format_sse_event(comment="still here")
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-class OpenStreams:
-    """How many event streams each owner has open at this ingress replica."""
-
-    def __init__(self) -> None:
-        self._open: Counter[str] = Counter()
-
-    def enter(self, owner: str, most: int) -> None:
-        """Count one more. Raises Overloaded when `most` are open."""
-        if self._open[owner] >= most:
-            raise Overloaded(f"{self._open[owner]} event streams of yours are open (limit {most}); close some", [], 5)
-        self._open[owner] += 1
-
-    def leave(self, owner: str) -> None:
-        """Count one less."""
-        self._open[owner] -= 1
-        self._open += Counter()  # keeps those above zero
-
-
 class EventStream(EventSourceResponse):
     """An answer of server-sent events, counted for its owner until it ends or its reader leaves. Raises Overloaded."""
 
     def __init__(self, request: Request, principal: Principal, events: AsyncIterator[bytes]) -> None:
         super().__init__(events, headers=_HEADERS)
-        self._streams: OpenStreams = request.app.state.event_streams
-        self._owner = principal.owner
-        self._streams.enter(self._owner, runtime_of(request).jobs.limits.event_streams_per_owner)
+        streams: OpenStreams = request.app.state.event_streams
+        self._leave = streams.enter(principal.owner, runtime_of(request).jobs.limits.event_streams_per_owner)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer (ASGI)."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._streams.leave(self._owner)
+            self._leave()
 
 
 def event_bytes(number: int, kind: str, data: dict[str, Any]) -> bytes:

@@ -22,7 +22,7 @@ from serve_app.http.routes.common import (
     runtime_of,
 )
 from serve_app.http.routes.events import STILL_HERE, EventStream, event_bytes, last_seen
-from serve_app.http.routes.sound_stream import SOUND, listen
+from serve_app.http.routes.media.sound_stream import SOUND, listen
 from serve_app.http.schemas import (
     Canceled,
     CancelRequest,

@@ -20,7 +20,7 @@ from serve_app.http.routes.common import (
     read_json,
     runtime_of,
 )
-from serve_app.http.routes.sound_stream import SOUND, Sound, SoundStream, streamed
+from serve_app.http.routes.media.sound_stream import SOUND, Sound, SoundStream, streamed
 from serve_app.jobs.plan import Plan
 from serve_app.runtime import Runtime
 
@@ -46,7 +46,8 @@ async def speak(request: Request) -> Response:
     terms = Terms(body.model or "auto", body.priority, body.deadline_s, None)
 
     def events(sound: Sound, headers: Mapping[str, str], closing: AsyncExitStack) -> Response:
-        return SoundStream(_events(sound, len(body.input)), {**headers, **_EVENTS}, closing)
+        plain = {name: value for name, value in headers.items() if name != "Content-Length"}
+        return SoundStream(_events(sound, len(body.input)), {**plain, **_EVENTS}, closing)
 
     return await streamed(request, principal, terms, plan, events if body.stream_format == "sse" else None)
 

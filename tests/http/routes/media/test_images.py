@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from serve_app.http.routes import images
+from serve_app.http.routes.media import images
 from serve_app.http.schemas import Job
 from serve_app.records import tables
 from tests.support.service import LONG, Json, Service, args_in, entry, running

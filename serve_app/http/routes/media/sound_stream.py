@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from serve_app.deliver.formats import STREAM_TYPES
 from serve_app.errors import Invalid
+from serve_app.http.open_streams import OpenStreams
 from serve_app.http.routes.common import (
     Terms,
     asked_by,
@@ -49,33 +50,47 @@ async def streamed(
         raise Invalid(text, [{"pointer": "/stream", "detail": text}])
     runtime = runtime_of(request)
     asked = await asked_by(request, principal, terms, cancel_with_caller=True)
-    accepted = await runtime.jobs.submit(asked, plan)
-    response = await listen(request, accepted.row, present)
+    async with AsyncExitStack() as closing:
+        closing.callback(_counted(request, principal.owner))  # before there is a job that nobody would hear
+        accepted = await runtime.jobs.submit(asked, plan)
+        response = await _listen(request, accepted.row, present or SoundStream, closing)
     if accepted.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
 
 
-async def listen(request: Request, row: JobRow, present: Present | None = None) -> Response:
+async def listen(request: Request, row: JobRow) -> Response:
     """The bytes of a job from their start: as they are made if it runs here, else those of its object when it is there.
 
     A job that ends before its first byte is answered with its error.
     """
-    runtime, present = runtime_of(request), present or SoundStream
+    async with AsyncExitStack() as closing:
+        closing.callback(_counted(request, row.owner))
+        return await _listen(request, row, SoundStream, closing)
+
+
+def _counted(request: Request, owner: str) -> Callable[[], None]:
+    """One more answer of the owner's that lasts; returns what ends it. Raises Overloaded."""
+    streams: OpenStreams = request.app.state.sound_streams
+    return streams.enter(owner, runtime_of(request).jobs.limits.sound_streams_per_owner)
+
+
+async def _listen(request: Request, row: JobRow, present: Present, closing: AsyncExitStack) -> Response:
+    """`listen`, presented; what `closing` holds ends with the answer."""
+    runtime = runtime_of(request)
     live = None if row.status in FINISHED else runtime.jobs.live(row.id)
     if live is not None:
-        async with AsyncExitStack() as closing:
-            sound = await _begun(request, live, closing)
-            if sound is not None:
-                headers = _headers(row, base_url(request), live.source.head or {})
-                return present(sound, headers, closing.pop_all())
+        sound = await _begun(request, live, closing)
+        if sound is not None:
+            headers = _headers(row, base_url(request), live.source.head or {})
+            return present(sound, headers, closing.pop_all())
     row = await runtime.jobs.wait(row, _LONGEST_S)
     if row.status != "succeeded":
         return await job_response(request, row, waited=True, replayed=False)
     output = row.outputs[0]
     data = await to_thread.run_sync(runtime.storage.get, output["key"])
     headers = {**_headers(row, base_url(request), output), "Content-Length": str(len(data))}
-    return present(_pieces(data), headers, AsyncExitStack())
+    return present(_pieces(data), headers, closing.pop_all())
 
 
 async def _pieces(data: bytes) -> Sound:

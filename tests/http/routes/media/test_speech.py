@@ -47,9 +47,9 @@ class Speech:
 
 
 @asynccontextmanager
-async def speaking(folder: Path) -> AsyncIterator[Speech]:
+async def speaking(folder: Path, **more: Any) -> AsyncIterator[Speech]:
     whole = entry("whole", "tests.support.speech:WholeWhistle")
-    args = args_in(folder, entry("tone"), WHISTLE, whole, entry("chime", "tests.support.models:Chime"))
+    args = args_in(folder, entry("tone"), WHISTLE, whole, entry("chime", "tests.support.models:Chime"), **more)
     async with (
         running(args) as service,
         service.listening() as url,
@@ -119,11 +119,12 @@ async def test_the_streaming_helper_hears_the_first_word_before_the_last_is_made
 
 async def test_events_hold_the_same_sound_and_end_with_what_was_used(speech: Speech) -> None:
     text = "told in events"
-    async with speech.client.audio.speech.with_streaming_response.create(
-        model="gpt-4o-mini-tts", voice="wren", input=text, response_format="mp3", stream_format="sse"
-    ) as reply:
-        assert reply.headers["content-type"].startswith("text/event-stream")
-        events = [json.loads(line[6:]) async for line in reply.iter_lines() if line]
+    for _ in range(2):  # made, then found
+        async with speech.client.audio.speech.with_streaming_response.create(
+            model="gpt-4o-mini-tts", voice="wren", input=text, response_format="mp3", stream_format="sse"
+        ) as reply:
+            assert reply.headers["content-type"].startswith("text/event-stream")
+            events = [json.loads(line[6:]) async for line in reply.iter_lines() if line]
     assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"}
     assert events[-1]["type"] == "speech.audio.done"
     assert events[-1]["usage"] == {"input_tokens": 14, "output_tokens": 0, "total_tokens": 14}
@@ -185,6 +186,25 @@ async def test_who_goes_away_stops_the_work(speech: Speech) -> None:
         await anext(reply.aiter_raw())
     assert (await speech.job(reply))["status"] == "canceled"
     await until(lambda: text in Whistle.cancelled)
+
+
+async def test_an_owner_hears_so_many_at_once_and_no_more(tmp_path: Path) -> None:
+    async with speaking(tmp_path, limits={"sound_streams_per_owner": 2}) as speech:
+        texts = ["first of two", "second of two"]
+        Whistle.opened.update(dict.fromkeys(texts, 1))
+        body = {"response_format": "pcm"}
+        async with (
+            speech.http.stream("POST", URL, json={"input": texts[0], **body}),
+            speech.http.stream("POST", URL, json={"input": texts[1], **body}) as second,
+        ):
+            refused = await speech.spoken("one too many")
+            assert (refused.status_code, refused.json()["error"]["code"]) == (429, "overloaded")
+            Whistle.opened[texts[1]] = 3
+            await second.aread()
+            await until(lambda: not speech.service.app.state.sound_streams.count("local") > 1)
+            assert (await speech.spoken("again a place")).status_code == 200
+        jobs = (await speech.http.get("/v1/jobs")).json()["results"]
+        assert "one too many" not in [job["input"]["input"] for job in jobs]
 
 
 async def test_two_who_ask_the_same_share_one_run(speech: Speech) -> None:

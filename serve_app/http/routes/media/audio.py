@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from serve_app.http.routes.common import LONGEST_WAIT_S, Terms, answer, caller, job_route, read_json, runtime_of
-from serve_app.http.routes.sound_stream import SOUND, streamed
+from serve_app.http.routes.media.sound_stream import SOUND, streamed
 from serve_app.http.schemas import GenerationRequest
 
 router = APIRouter(tags=["audio"])
