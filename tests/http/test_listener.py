@@ -148,23 +148,24 @@ async def test_what_is_no_http_is_answered_with_a_problem(sent: bytes) -> None:
 @pytest.mark.anyio
 @pytest.mark.usefixtures("brief")
 async def test_one_connection_too_many_is_answered_and_an_idle_one_makes_room() -> None:
-    held, app = asyncio.Event(), greeting()
+    held, app, waiting_here = asyncio.Event(), greeting(), list[None]()
 
     @app.get("/held")
     async def hold() -> str:
+        waiting_here.append(None)
         await held.wait()
         return "held"
 
-    async with listening(app, lambda: 2) as (listener, port), asyncio.timeout(HANGS_S):
+    async with listening(app, lambda: 2) as (_, port), asyncio.timeout(HANGS_S):
         base = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=base) as busy, httpx.AsyncClient(base_url=base) as idle:
             waiting = asyncio.create_task(busy.get("/held"))
-            await until(lambda: len(listener.state.tasks) == 1)
+            await until(lambda: len(waiting_here) == 1)
             assert (await idle.get("/")).json() == "hello"  # and its connection stays open
             async with httpx.AsyncClient(base_url=base) as third:
                 assert (await third.get("/")).json() == "hello"
                 also = asyncio.create_task(third.get("/held"))
-                await until(lambda: len(listener.state.tasks) == 2)
+                await until(lambda: len(waiting_here) == 2)
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 refused = problem_in(await reader.read(), 503, "unavailable")
                 assert (refused["retryable"], refused["instance"]) == (True, "")
