@@ -32,9 +32,9 @@ CODE = re.compile(
     rf"(?P<after>{any_of(CODES)}))?(?!\w)"
 )
 CENTS = re.compile(rf"(?<![\w.,])({NUMBER})\s?¢")
-PERCENT = re.compile(rf"({NUMBER})\s?([%‰])")
-POSITION = re.compile(r"(\d+)°\s?(?:(\d+)['’′]\s?)?(?:(\d+(?:\.\d+)?)(?:\"|″|'')\s?)?([NSEW])(?!\w)")
-DEGREES = re.compile(rf"({NUMBER})\s?(?:[°º]\s?([CFK])?|(℃)|(℉))(?!\w)")
+PERCENT = re.compile(rf"(?<![\d.,])({NUMBER})\s?([%‰])")
+POSITION = re.compile(r"(?<!\d)(\d+)°\s?(?:(\d+)['’′]\s?)?(?:(\d+(?:\.\d+)?)(?:\"|″|'')\s?)?([NSEW])(?!\w)")
+DEGREES = re.compile(rf"(?<![\d.,])({NUMBER})\s?(?:[°º]\s?([CFK])?|(℃)|(℉))(?!\w)")
 FEET_INCHES = re.compile(
     r"(?<![\w.,])(\d{1,3})\s?(?:['’′]|ft\.?)\s?(\d{1,2}(?:\.\d+)?|\d{1,2}\s\d/\d)\s?(?:\"|”|″|''|in\.?(?!\w))"
 )
@@ -73,7 +73,7 @@ SCORED = re.compile(
 ORDINAL_RANGE = re.compile(r"(?<=\d(?:st|nd|rd|th))\s?[-–]\s?(?=\d+(?:st|nd|rd|th)\b)")
 SERIES = re.compile(r"(?<![\w.,/:-])\d{1,2}(?:-\d{1,3}){2,6}(?![\w-])")
 ORDINALS = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+|\d{1,15})(?:st|nd|rd|th)(?!\w)", re.IGNORECASE)
-VULGAR = re.compile(r"(\d+)?\s?([¼-¾⅐-⅞])")
+VULGAR = re.compile(r"(?<!\d)(\d+)?\s?([¼-¾⅐-⅞])")
 MIXED = re.compile(r"(?<![\w./,])(\d+)[ -](\d{1,2})/(\d{1,3})(?![\w/]|\.\d)")
 FRACTION = re.compile(r"(?<![\w./,$])(\d{1,4})\s?[/⁄]\s?(\d{1,4})(?:th|ths|rd|rds)?(?![\w/]|\.\d)")
 IDIOMS = {
@@ -103,11 +103,13 @@ def money_written_out(text: str) -> str:
 
 def measures_written_out(text: str) -> str:
     """Percent, degrees, lengths, and whatever else has a unit; `text` holds digits."""
-    text = PERCENT.sub(lambda found: f"{numbers.plain(found[1])} {'percent' if found[2] == '%' else 'per mille'}", text)
+    if "%" in text or "‰" in text:
+        text = PERCENT.sub(_percent, text)
     if not text.isascii():
         text = POSITION.sub(_position, text)
         text = DEGREES.sub(_degrees, text)
-    text = PART_OF_UNIT.sub(_part_of_unit, text)
+    if "/" in text:
+        text = PART_OF_UNIT.sub(_part_of_unit, text)
     text = FEET_INCHES.sub(lambda found: f"{numbers.plain(found[1])} foot {_inches(found[2])}", text)
     text = INCHES.sub(_inch, text)
     text = FEET.sub(lambda found: _counted(found[1], "foot/feet"), text)
@@ -125,11 +127,17 @@ def ranges_written_out(text: str) -> str:
 def fractions_written_out(text: str) -> str:
     """Fractions, ordinals, sizes and factors; `text` holds digits."""
     text = ORDINALS.sub(lambda found: numbers.ordinal(int(found[1].replace(",", ""))), text)
-    text = VULGAR.sub(_vulgar, text)
-    text = MIXED.sub(_mixed, text)
-    text = FRACTION.sub(_fraction, text)
+    if not text.isascii():
+        text = VULGAR.sub(_vulgar, text)
+    if "/" in text:
+        text = MIXED.sub(_mixed, text)
+        text = FRACTION.sub(_fraction, text)
     text = SIZE.sub(_size, text)
     return FACTOR.sub(lambda found: f"{numbers.plain(found[1])} times", text)
+
+
+def _percent(found: re.Match[str]) -> str:
+    return f"{numbers.plain(found[1])} {'percent' if found[2] == '%' else 'per mille'}"
 
 
 def _forms(unit: str) -> tuple[str, str]:

@@ -66,7 +66,8 @@ def dates_written_out(text: str, day_first: bool) -> str:
     """Dates with a day; `day_first`: 7/4/2023 is in April. `text` holds digits."""
     text = ISO.sub(_iso, text)
     text = SLASHED.sub(lambda found: _slashed(found, day_first), text)
-    text = ON_DAY.sub(lambda found: _on_day(found, day_first), text)
+    if "/" in text:
+        text = ON_DAY.sub(lambda found: _on_day(found, day_first), text)
     text = WEEKDAYS.sub(_weekdays, text)
     text = DAY_MONTH.sub(_day_month, text)
     text = MONTH_DAY.sub(_month_day, text)
@@ -76,10 +77,11 @@ def dates_written_out(text: str, day_first: bool) -> str:
 def times_written_out(text: str) -> str:
     """Times of day, verses and ratios; `text` holds digits."""
     text = TIME_RANGE.sub(r"\1 to ", text)
-    text = VERSE.sub(_verse, text)
-    text = TIME.sub(_time, text)
-    text = HOUR.sub(lambda found: f"{numbers.cardinal(int(found[1]))} {_half(found, 2)}", text)
-    return RATIO.sub(_ratio, text)
+    if ":" in text:
+        text = VERSE.sub(_verse, text)
+        text = TIME.sub(_time, text)
+        text = RATIO.sub(_ratio, text)
+    return HOUR.sub(lambda found: f"{numbers.cardinal(int(found[1]))} {_half(found, 2)}", text)
 
 
 def decades_written_out(text: str) -> str:

@@ -43,13 +43,15 @@ NUMBERED_PLACE = re.compile(
     r"Airbus|"
     r"RTX|GTX|[Mm]odel|[Ll]ocker) (?:number )?([A-Z]{0,2})(\d{3,4})(?!\w|[.,]\d)"
 )
-STREET = re.compile(rf"(?P<before>[\w'’]+) (?P<short>{any_of(STREETS)})(?:\.|(?=[\s,;:!?)]|$))(?P<after>\s[\w'’]+)?")
+STREET = re.compile(
+    rf"(?<![\w'’])(?P<before>[\w'’]+) (?P<short>{any_of(STREETS)})(?:\.|(?=[\s,;:!?)]|$))(?P<after>\s[\w'’]+)?"
+)
 SAINT = re.compile(r"\bSt\.? (?=[A-Z])")
 SAINT_ENDS = re.compile(r"\bSt\.(?!\w)")
 TITLE = re.compile(rf"\b({any_of(TITLES)})\. ?(?=[A-Z]|(?:and|&|or) [A-Z])")
 BARE_TITLE = re.compile(rf"\b({any_of(UNDOTTED_TITLES)}) (?=[A-Z][a-z'’])")
 ABBREVIATED = re.compile(rf"(?<![\w.])({any_of(ABBREVIATIONS)})\.(?!\w)")
-BARE = re.compile(r"(?<![\w./])(vs|etc|approx|aka|AKA|w/o|w/)(?![\w.])")
+BARE = re.compile(r"(?<![\w./])(?<!slash )(vs|etc|approx|aka|AKA|w/o|w/)(?![\w.])")
 STATE = re.compile(
     rf"(?<=[a-z]), ({any_of(STATES)})(?=\s(?:\d{{5}}|zero|one|two|three|four|five|six|seven|eight|nine)|[.,;:!?)]|$)"
 )
@@ -108,7 +110,7 @@ def numerals_written_out(text: str) -> str:
 
 def _abbreviation(found: re.Match[str]) -> str:
     before = found.string[max(0, found.start() - 16) : found.start()].split()
-    if before and before[-1][-1].isdecimal() and found[1] in UNITS:
+    if before and (before[-1][-1].isdecimal() or before[-1] in {"sq", "cu", "fl"}) and found[1] in UNITS:
         return found.group()
     if before and before[-1].lower() in COUNTING and found[1] in UNITS:
         return _plural_unit(found[1]) + _period(found)

@@ -12,6 +12,11 @@ CLEANED = str.maketrans(
     | {"’": "'", "ʼ": "'", "⁄": "/"}
 )
 LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\((?:https?://|/|#|mailto:)[^\s()]{0,500}\)")
+HEADING = re.compile(r"^\s*#{1,6}\s+")
+TAG = re.compile(
+    r"</?(?:b|i|u|em|strong|p|br|span|div|a|h[1-6]|ul|ol|li|code|pre|sub|sup|small)(?:\s[^<>]{0,300})?/?>", re.I
+)
+BRACKETED = re.compile(r"<(?=[A-Za-z/])([^<>]{1,200})>")
 EMPHASIS = re.compile(
     r"(?<![\w*])\*{1,3}(?=[^\s*])|(?<=[^\s*])\*{1,3}(?![\w*])|(?<!\w)_{1,2}(?=[^\W_])|(?<=[^\W_])_{1,2}(?!\w)|`+|~~"
 )
@@ -23,7 +28,7 @@ TIMES = re.compile(r"(?<=[\d)]) ?[*×·] ?(?=[\d(])|(?<=[\w)]) [*×] (?=[\w(])|(
 DIVIDED = re.compile(r"(?<=[\w)]) ?÷ ?(?=[\w(])|(?<=[\d)]) / (?=[\d(])")
 POWER = re.compile(r"(?<=[\w)])\^\(?(-?\d{1,4}|[a-z])\)?")
 BY = re.compile(r"(?<=[a-z]) x (?=\d)")
-CLOCK_LETTERS = re.compile(
+EITHER = re.compile(
     r"(?<![\w/])(?:and/or|either/or|he/she|she/he|him/her|his/hers?|her/him|s/he|yes/no|true/false)(?![\w/])", re.I
 )
 SLASH = re.compile(r"(?<=[^\W\d_])/(?=[^\W\d_])")
@@ -113,6 +118,10 @@ def cleaned(text: str) -> str:
         text = text.translate(CLEANED).translate(DIGITS)
     if "](" in text:
         text = LINK.sub(r"\1", text)
+    if "#" in text:
+        text = HEADING.sub("", text)
+    if "<" in text:
+        text = BRACKETED.sub(r"\1", TAG.sub(" ", text))
     if "*" in text or "_" in text or "`" in text or "~~" in text:
         text = EMPHASIS.sub("", text)
     return SPACES.sub(" ", text).strip()
@@ -120,16 +129,21 @@ def cleaned(text: str) -> str:
 
 def sums_written_out(text: str) -> str:
     """What reads differently where something equals something; signs that stand for letters."""
-    if SUM.search(text):
+    if "=" in text and SUM.search(text):
         text = MINUS_BETWEEN.sub(" minus ", text)
         text = TIMES.sub(" times ", text)
-    text = ABOUT.sub("about ", text)
-    text = DIVIDED.sub(" divided by ", text)
-    text = POWER.sub(_power, text)
-    text = SHARP.sub(r"\1 sharp", text)
-    text = FLAT.sub(r"\1 flat", text)
-    text = CLOCK_LETTERS.sub(_either, text)
-    text = CAPITALS_SLASH.sub(" ", text)
+    if "~" in text or not text.isascii():
+        text = ABOUT.sub("about ", text)
+        text = FLAT.sub(r"\1 flat", SHARP.sub(r"\1 sharp", text))
+        text = DIVIDED.sub(" divided by ", text)
+    if "^" in text:
+        text = POWER.sub(_power, text)
+    if "#" in text:
+        text = SHARP.sub(r"\1 sharp", text)
+    if "/" in text:
+        text = DIVIDED.sub(" divided by ", text)
+        text = EITHER.sub(_either, text)
+        text = CAPITALS_SLASH.sub(" ", text)
     return ARROW.sub(" to ", text) if ">" in text else text
 
 
@@ -137,7 +151,7 @@ def signs_written_out(text: str) -> str:
     """Whatever sign is left, by its name."""
     text = PLUSES.sub(lambda found: found[1] + " plus" * len(found[2]), text)
     text = BY.sub(" by ", text)
-    text = SLASH.sub(" slash ", text)
+    text = SLASH.sub(" slash ", text) if "/" in text else text
     text = DASHES.sub(" — ", text)
     if not text.isascii():
         text = SQUARED.sub(lambda found: " squared" if found[1] == "²" else " cubed", text)
