@@ -89,7 +89,7 @@ RATED = re.compile(
     r"(?:score[ds]?|rat(?:e[ds]?|ings?)|gave|gives?|got|grade[ds]?|solid|review|a|an)\b[^.;]{0,16}$", re.IGNORECASE
 )
 SIZE = re.compile(rf"(?<![\w.,])({NUMBER})\s?[x×]\s?({NUMBER})(?:\s?[x×]\s?({NUMBER}))?(?![.,]?\d|[a-zA-Z])")
-FACTOR = re.compile(rf"(?<![\w.,])({NUMBER})\s?[x×](?!\w)")
+FACTOR = re.compile(rf"(?<![\w.,])({NUMBER})\s?[x×](?!\w|\s?[-+=^²³)])")
 DENOMINATORS = {2: "half", 4: "quarter"}
 
 

@@ -31,6 +31,7 @@ TIME_RANGE = re.compile(
     r"(?<![\w:.$-])(\d{1,2}(?::\d{2})?(?:\s?[AaPp]\.?[Mm]\.?)?)\s?[-–—]\s?(?=\d{1,2}(?::\d{2}(?!\d)|\s?[AaPp]\.?[Mm]))"
 )
 TIME = re.compile(rf"(?<![\w:.,$-])(\d{{1,2}}):(\d{{2}})(?::(\d{{2}}))?(?!\d|:\d|\.\d)(?:\s?{AM_PM})?")
+RACE_TIME = re.compile(r"(?<![\w:.,$-])(\d{1,2}):([0-5]\d)\.(\d{1,3})(?![\w:])")
 HOUR = re.compile(rf"(?<![\w:.,$-])(\d{{1,2}})\s?{AM_PM}(?!\w)")
 DURATION = re.compile(r"(?<![\w.,:])(\d{1,4})\s?(?:h|hrs?)\.?\s?(\d{1,2})\s?m(?:ins?)?(?![\w/])")
 MINUTES = re.compile(r"(?<![\w.,:])(\d{1,4})\s?m(?:ins?)?\.?\s(\d{1,2})\s?s(?:ecs?)?(?![\w/])")
@@ -96,6 +97,7 @@ def times_written_out(text: str) -> str:
     if ":" in text:
         text = VERSE.sub(_verse, text)
         text = TIME.sub(_time, text)
+        text = RACE_TIME.sub(_race_time, text)
         text = RATIO.sub(_ratio, text)
     return HOUR.sub(lambda found: f"{numbers.cardinal(int(found[1]))} {_half(found, 2)}", text)
 
@@ -217,6 +219,11 @@ def _time(found: re.Match[str]) -> str:
 
 def _counted(number: str, unit: str) -> str:
     return f"{numbers.plain(number)} {unit}{'s' * (int(number) != 1)}"
+
+
+def _race_time(found: re.Match[str]) -> str:
+    minutes, seconds = int(found[1]), int(found[2])
+    return f"{clock(minutes, seconds, bare=False)} point {numbers.digits(found[3])}"
 
 
 def _military(found: re.Match[str]) -> str:
