@@ -147,8 +147,10 @@ class Attempts:
         """Where the files lie that the request names. Raises Invalid when one was deleted since."""
         if not candidate.files:
             return {}
-        read = partial(self.persistence.database.read, asset_rows.keys_of, row.owner, list(candidate.files.values()))
-        keys = await until_available(read)
+        database, ids = self.persistence.database, list(candidate.files.values())
+        keys = await until_available(partial(database.read, asset_rows.keys_of, row.owner, ids))
+        if any(VOICE_ID.fullmatch(name) for name in ids):
+            keys |= await until_available(partial(database.read, voice_rows.keys_of, row.owner, ids))
         gone = [
             {"pointer": f"/input/{name}", "detail": f"the file '{asset_id[:60]}' was deleted"}
             for name, asset_id in candidate.files.items()

@@ -222,7 +222,8 @@ class Catalogue:
     ) -> tuple[Candidate, ...]:
         delivery, parts = entry.delivery, self._parts(entry)
         resolved = delivery.resolved(settings, entry.info)
-        files = {name: getattr(request, name) for name in request.files if getattr(request, name) is not None}
+        given = {name: getattr(request, name) for name in request.files}
+        files = {name: value for name, value in given.items() if value is not None and is_stored(value)}
         whole = delivery.instead(settings) if isinstance(delivery, StreamDelivery) else None
         other = None if whole is None else delivery.resolved(whole, entry.info)
         made = []
