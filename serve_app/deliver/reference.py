@@ -40,7 +40,7 @@ def prepared(recording: Samples, rate_hz: int, clipped_samples: int) -> Referenc
 
     kept_hz = int(np.clip(rate_hz, *RATES_HZ))
     samples = recording if kept_hz == rate_hz else soxr.resample(recording, rate_hz, kept_hz, quality="HQ")
-    speech = heard(samples - samples.mean(dtype=np.float64).astype(np.float32), kept_hz)
+    speech = heard(samples, kept_hz)
     if (speech_s := float(np.count_nonzero(speech.active) * _FRAME_S)) < SHORTEST_S:
         raise UnusableAudio(f"{speech_s:.1f} s of the recording are not silent; {SHORTEST_S:g} s or more are needed")
     report = synth_native.measure(samples[None], kept_hz)
@@ -83,7 +83,7 @@ def heard(samples: Samples, rate_hz: int) -> Speech:
     """Tell speech (frames,) from the silence and the noise around it, by level alone."""
     length = round(_FRAME_S * rate_hz)
     blocks = samples[: len(samples) // length * length].reshape(-1, length)
-    power = np.mean(np.square(blocks, dtype=np.float64), axis=1) + 1e-20
+    power = np.var(blocks, axis=1, dtype=np.float64) + 1e-20  # without what is below hearing
     levels = 10 * np.log10(power)
     loud = float(np.percentile(levels, 95))
     room = levels[levels > _DIGITAL_DBFS]

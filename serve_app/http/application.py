@@ -33,7 +33,6 @@ from serve_app.http.problems import error_response
 from serve_app.http.routes import (
     assets,
     audio,
-    callbacks,
     files,
     health,
     images,
@@ -41,6 +40,7 @@ from serve_app.http.routes import (
     models,
     presets,
     status,
+    voices,
     webhooks,
 )
 from serve_app.http.routes.common import OpenAIRoute, PlainRoute
@@ -79,7 +79,7 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
     app.state.event_streams = OpenStreams()
     routers = [
         module.router
-        for module in (audio, images, assets, jobs, models, presets, webhooks, callbacks, files, health, status)
+        for module in (audio, images, voices, assets, jobs, models, presets, webhooks, files, health, status)
     ]
     for router in routers:
         app.include_router(router)

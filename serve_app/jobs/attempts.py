@@ -15,11 +15,12 @@ from serve_app.jobs.plan import Candidate, Plan
 from serve_app.jobs.results import Made, object_key
 from serve_app.jobs.resumption import PutOff, Resumption
 from serve_app.jobs.running import Handle, Running
-from serve_app.records import asset_rows, job_rows, object_rows
+from serve_app.records import asset_rows, job_rows, object_rows, voice_rows
 from serve_app.records.candidate_rows import CandidateId
 from serve_app.records.database import until_available
 from serve_app.records.object_rows import Stored
 from serve_app.records.rows import Event, JobRow, Json
+from serve_app.records.voice_rows import VOICE_ID
 from serve_app.replica.work import ReplicaGone, Work
 
 MAX_LOSSES = 3

@@ -25,8 +25,8 @@ _FFT, _HOP, _BANDS = 400, 160, 40  # 25 ms, 10 ms
 WINDOW = 160  # frames that the encoder was trained on: 1.6 s
 _STEP = 80
 _LEVEL_DBFS = -30.0  # what is quieter is brought to it, as in training
-# Windows of one person, read aloud, are at least as alike as this when they are parted into the two most unlike groups;
-# measured in tests/voices/test_speakers.py.
+# How alike the two most unlike groups of windows are: 0.85 to 0.97 of one voice (ten of Kokoro's, 10 to 25 s, some with
+# noise at 15 dB), 0.47 to 0.81 of 44 pairs of these, 15 s of one and 4 s of the other included.
 _ONE_PERSON = 0.82
 _LEAST_WINDOWS = 2  # of the smaller group: a cough is nobody
 
@@ -72,7 +72,7 @@ def likeness_of_groups(vectors: Floats) -> float:
 
 
 def embeddings(samples: Floats, weights: Mapping[str, Floats]) -> Floats:
-    """A vector of unit length (256) for each window of 1.6 s, 0.8 s apart; windows that are mostly silent are left out."""
+    """A vector of unit length (256) for each window of 1.6 s, 0.8 s apart, but for those that are mostly silent."""
     rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) or 1.0
     samples = samples * np.float32(max(1.0, 10 ** (_LEVEL_DBFS / 20) / rms))
     bands = mel(samples)
@@ -88,7 +88,7 @@ def mel(samples: Floats) -> Floats:
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP]
     window = np.hanning(_FFT + 1)[:-1].astype(np.float32)
     power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2
-    return (power @ _filters().T).astype(np.float32)
+    return np.asarray(power @ _filters().T, np.float32)
 
 
 @cache
@@ -101,7 +101,7 @@ def _filters() -> Floats:
     rising = (bins_hz - edges_hz[:-2, None]) / np.diff(edges_hz)[:-1, None]
     falling = (edges_hz[2:, None] - bins_hz) / np.diff(edges_hz)[1:, None]
     shapes = np.maximum(0, np.minimum(rising, falling)) * (2 / (edges_hz[2:] - edges_hz[:-2]))[:, None]
-    return shapes.astype(np.float32)
+    return np.asarray(shapes, np.float32)
 
 
 def _encoded(windows: Floats, weights: Mapping[str, Floats]) -> Floats:
