@@ -156,9 +156,7 @@ def sound(file: IO[bytes], media_type: str, limits: Facts, count: Count = Counte
         file.seek(0)
         try:
             return read(file, media_type, limits["sound_s"], count)
-        except Refused:
-            raise
-        except MemoryError:
+        except (Refused, MemoryError, ImportError):  # of the last a decoder without room to be loaded is the reason
             raise
         except Exception as error:  # noqa: BLE001  (the edge between any decoder and ours)
             why = _in_words(error)

@@ -94,7 +94,12 @@ def check_free(c: sa.Connection, owner: str, name_key: str, most: int) -> None:
 def plan(c: sa.Connection, row: VoiceRow, most: int) -> None:
     """Note that the reference of a voice may be in storage from now on. Raises NameTaken, TooMany."""
     check_free(c, row.owner, row.name_key, most)
-    planned = {"key": row.key, "address": row.id, "job_id": "", "owner": row.owner, "state": "pending"}
+    derive(c, row, row.key)
+
+
+def derive(c: sa.Connection, row: VoiceRow, key: str) -> None:
+    """Note that an object that hangs on a voice may be in storage from now on; it goes with the voice."""
+    planned = {"key": key, "address": row.id, "job_id": "", "owner": row.owner, "state": "pending"}
     c.execute(sa.insert(objects).values(**planned, state_at=now()))
 
 
@@ -140,7 +145,7 @@ def delete(c: sa.Connection, owner: str, voice_id: str, *, outputs: bool) -> Gon
     if c.execute(sa.select(voices.c.id).where(*mine).with_for_update()).first() is None:
         return None
     c.execute(sa.delete(voices).where(*mine))
-    kept = (objects.c.address == voice_id, objects.c.owner == owner, sa.not_(sa.text(tables.UNWANTED)))
+    kept = (objects.c.address == voice_id, objects.c.owner == owner, objects.c.state.not_in(("orphan", "deleted")))
     orphan = {"state": "orphan", "state_at": now()}
     keys = list(c.execute(sa.update(objects).where(*kept).values(orphan).returning(objects.c.key)).scalars())
     using = sa.select(voice_uses.c.job_id).where(voice_uses.c.voice_id == voice_id)
