@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 # Models of this project that speak like a recording, for those whose configuration has none.
 COULD_CLONE = ("Chatterbox", "OpenAudio S1-mini")
+LONGEST_NAME = 200  # of what is compared with names
 LOOKED_AT_ONCE = 2  # each in a process of its own
 
 
@@ -207,20 +208,20 @@ class Voices:
         Raises Invalid that says what would be possible, also for another owner's; and for files what
         `references.resolve` raises.
         """
-        names = self.builtin.find(voice)
-        if names:
+        if names_a_file(voice):  # which no voice's name does
+            models = self._cloners(model, pointer)
+            return Given(await resolve(self.assets, owner, voice, "audio", pointer), models)
+        asked = voice[:LONGEST_NAME]
+        if names := self.builtin.find(asked):
             if model != "auto" and model not in names:
-                detail = f"model '{model}' has no voice '{voice}'; models that have it: {', '.join(names)}"
+                detail = f"model '{model}' has no voice '{asked}'; models that have it: {', '.join(names)}"
                 raise Invalid(f"{pointer}: {detail}", [_at(pointer, detail)])
             return BuiltIn(names if model == "auto" else {model: names[model]})
-        row = await self.database.read(voice_rows.named, owner, name_key(voice))
+        row = await self.database.read(voice_rows.named, owner, name_key(asked))
         if row is None and VOICE_ID.fullmatch(voice):
             row = await self.database.read(voice_rows.find, owner, voice)
         if row is not None:
             return Own(row, self._cloners(model, pointer))
-        if names_a_file(voice):
-            models = self._cloners(model, pointer)
-            return Given(await resolve(self.assets, owner, voice, "audio", pointer), models)
         own = await self.database.read(voice_rows.all_of, owner)
         known = [*self.builtin.listed, *(item.name for item in own)]
         detail = unknown_name("voice", voice, known) if known else f"unknown voice '{voice[:60]}'; there are none"
@@ -247,6 +248,8 @@ class Voices:
         What no model that speaks is asked for stays as it is. Raises as `resolve`.
         """
         voice, wanted = given.get("voice"), frozenset(tasks)
+        if isinstance(voice, Mapping) and voice.keys() == {"id"}:  # as OpenAI's API names custom voices
+            voice = voice["id"]
         asked = self.speaking if model == "auto" else (model,) if model in self.speaking else ()
         if not isinstance(voice, str) or not asked or (wanted and "speech" not in wanted):
             return model, dict(given)
@@ -263,7 +266,7 @@ class Voices:
 
 def name_key(name: str) -> str:
     """By what a name is known: without case, and whatever way its characters are composed."""
-    return unicodedata.normalize("NFC", " ".join(name.split()).casefold())[:200]
+    return unicodedata.normalize("NFC", " ".join(name.split()).casefold())[:LONGEST_NAME]
 
 
 def _missing(voice_id: str) -> NotFound:

@@ -258,6 +258,8 @@ async def test_a_voice_means_a_name_then_an_own_voice_then_a_file(service: Servi
         ("reciter", "data:audio/wav;base64,AAAA", "models that can speak like others: mimic"),
         ("auto", "anna+bert", "unknown voice"),
         ("mimic", "", "unknown voice"),
+        ("mimic", "x" * 100_000, "unknown voice"),
+        ("mimic", "+" * 100_000, "unknown voice"),
     ],
 )
 async def test_a_voice_that_is_not_there_says_what_is(model: str, voice: str, words: str, service: Service) -> None:
@@ -287,6 +289,8 @@ async def test_a_model_speaks_like_the_reference(service: Service) -> None:
     assert Mimic.seen[-1] == (made["id"], True)
     job = await service.ended(await speak(service, "ALLOY", headers=headers), headers)
     assert (job["status"], job["input"]["voice"], Mimic.seen[-1]) == ("succeeded", "anna", ("anna", False))
+    job = await service.ended(await speak(service, {"id": made["id"]}, headers=headers), headers)  # type: ignore[arg-type]
+    assert (job["status"], job["input"]["voice"]) == ("succeeded", made["id"])
     inline = "data:audio/wav;base64," + base64.b64encode(WAV).decode()
     job = await service.ended(await speak(service, inline, headers=headers), headers)
     assert (job["status"], job["input"]["voice"][:4], Mimic.seen[-1][1]) == ("succeeded", "ast_", True)
