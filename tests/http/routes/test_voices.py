@@ -11,6 +11,8 @@ import httpx
 import pytest
 import soundfile
 
+from serve_app.errors import NotFound
+from serve_app.jobs.acceptance import Asked
 from serve_app.records import api_keys, object_rows, voice_rows
 from serve_app.voices.library import COULD_CLONE, BuiltIn, Given, Own
 from tests.assets import files
@@ -299,11 +301,10 @@ async def test_a_model_speaks_like_the_reference(service: Service) -> None:
 async def test_a_deleted_voice_is_gone_with_its_bytes_and_its_waiting_jobs(service: Service) -> None:
     headers = await key_of(service, "hana")
     made = await brought(service, "Hana", headers=headers)
-    key = (await service.runtime.voices.get("hana", made["id"])).key
+    row = await service.runtime.voices.get("hana", made["id"])
     derived = "private/derived.from.it"
     service.runtime.storage.put(derived, b"numbers", "application/octet-stream")
-    row = (await service.runtime.voices.get("hana", made["id"]), derived)
-    await service.runtime.database.write(lambda c: voice_rows.derive(c, row[0], derived))
+    await service.runtime.database.write(voice_rows.derive, row, derived)
     spoken = await service.ended(await speak(service, made["id"], seed=1, headers=headers), headers)
     Mimic.held.add("one two held")
     busy = await speak(service, made["id"], input="one two held", headers=headers)
@@ -313,7 +314,7 @@ async def test_a_deleted_voice_is_gone_with_its_bytes_and_its_waiting_jobs(servi
     assert reply.status_code == 204
     assert (await service.ended(busy, headers))["status"] == "canceled"
     assert (await service.get(spoken, headers))["status"] == "succeeded"
-    assert [service.runtime.storage.stat(item) for item in (key, derived)] == [None, None]
+    assert [service.runtime.storage.stat(item) for item in (row.key, derived)] == [None, None]
     for method in ("GET", "DELETE"):
         gone = await service.http.request(method, f"/v1/voices/{made['id']}", headers=headers)
         assert gone.status_code == 404
@@ -343,9 +344,6 @@ async def test_a_job_and_a_deletion_at_once_leave_no_job_with_a_voice_that_is_go
     made = await brought(service, "June", headers=headers)
     plan = await service.runtime.plan("june", "mimic", {"input": "late", "voice": made["id"]}, prefix="/input")
     assert (await service.http.delete(f"/v1/voices/{made['id']}", headers=headers)).status_code == 204
-    from serve_app.errors import NotFound
-    from serve_app.jobs.acceptance import Asked
-
     with pytest.raises(NotFound, match="no voice"):
         await service.runtime.jobs.submit(Asked("june", "mimic"), plan)
     assert (await service.http.get("/v1/jobs", headers=headers)).json()["results"] == []
