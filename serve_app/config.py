@@ -212,6 +212,12 @@ class Assets(Section):
     allow_http: bool = False
 
 
+class Voices(Section):
+    """Voices that callers bring. Their recordings are bounded as other files are, see `assets`."""
+
+    owner_voices: int = Field(default=50, ge=0, description="0: nobody brings any.")
+
+
 class Auth(Section):
     """Who may call. `loopback` needs no key while the address is loopback; `keys` always asks for one."""
 
@@ -249,6 +255,7 @@ class Args(Section):
     cache: Cache = Cache()
     webhooks: Webhooks = Webhooks()
     assets: Assets = Assets()
+    voices: Voices = Voices()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     models: tuple[ModelEntry, ...] = Field(min_length=1)
 

@@ -40,6 +40,7 @@ from serve_app.replica.work import ReplicaGone
 from serve_app.storage import Storage, open_storage
 from serve_app.storage.shared_check import SharedCheck
 from serve_app.upkeep import Upkeep
+from serve_app.voices.library import Voices
 
 # A replica that was ready is not asked again at once: a question is work to Ray, and who is asked never goes to zero.
 READY_FOR_S = 15.0
@@ -78,6 +79,7 @@ class Runtime:
         self.apply(args.limits, args.retention)
         self.keys = Keys(self.database)
         self.assets = Assets(self.database, self.storage, args.assets)
+        self.voices = Voices(self.assets, self.jobs, self.catalogue, args.voices)
         self.webhooks = Webhooks(self.database, args.webhooks)
         self.deliveries = Deliveries(self.database, self.lease, self.webhooks, self._message, deliver_now)
         self.upkeep = Upkeep(self.jobs, self.deliveries, partial(self.loops.wake, "poll"))
@@ -164,9 +166,13 @@ class Runtime:
     ) -> Plan:
         """`Catalogue.plan` for what an owner gives; the files that it names are stored first, and become their ids.
 
-        Raises what `references.resolved` raises, too.
+        A voice of theirs becomes its id, too, and one of a model's what that calls it. Raises what `Voices.resolve` and
+        `references.resolved` raise, too.
         """
-        files = self.catalogue.file_fields(model)
+        model, given = await self.voices.applied(owner, model, given, prefix=prefix, tasks=tasks)
+        files = dict(self.catalogue.file_fields(model))
+        if model in self.voices.speaking:
+            files.pop("voice", None)  # it is resolved, and may be no file
         if not files.keys().isdisjoint(given):
             given = await resolved(self.assets, owner, given, files, prefix)
         return self.catalogue.plan(model, given, prefix=prefix, tasks=tasks)
@@ -298,6 +304,7 @@ class Runtime:
     async def close(self) -> None:
         """Stop; unfinished jobs stay in the database, free for whoever comes next."""
         await self.release()
+        await self.voices.close()
         await self.assets.close()
         self.database.close()
 

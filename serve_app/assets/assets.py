@@ -69,7 +69,7 @@ class Assets:
 
         A caller who hangs up meanwhile leaves nothing half done.
         """
-        task = asyncio.create_task(self._store(owner, _reopened(file), pointer))
+        task = asyncio.create_task(self._store(owner, reopened(file), pointer))
         self._storing.add(task)
         task.add_done_callback(self._stored)
         return await asyncio.shield(task)
@@ -82,10 +82,7 @@ class Assets:
     async def _store(self, owner: str, file: BufferedReader, pointer: str) -> Kept:
         with file:
             size = os.fstat(file.fileno()).st_size
-            if size > self.limits.file_bytes:
-                raise TooLarge(f"the file has {size} bytes; {self.limits.file_bytes} are possible")
-            if not size:
-                raise UnusableFile(f"{pointer or 'body'}: the file is empty", [_at(pointer, "the file is empty")])
+            check_size(size, self.limits, pointer)
             digest = (await asyncio.to_thread(hashlib.file_digest, file, "sha256")).hexdigest()
             asset_id = id_of(owner, digest)
             known = await self.database.write(asset_rows.use, owner, asset_id, self.limits.ttl_s)
@@ -116,13 +113,16 @@ class Assets:
 
     async def store_base64(self, owner: str, text: str, pointer: str) -> Kept:
         """`store` for base64. Raises Invalid for what is none."""
+        return await self.store_bytes(owner, await self.decoded(text, pointer), pointer)
+
+    async def decoded(self, text: str, pointer: str) -> bytes:
+        """The bytes of a file in base64. Raises TooLarge, Invalid."""
         if len(text) > inline_chars(self.limits):
             raise TooLarge(f"{pointer}: a file in JSON has at most {self.limits.inline_bytes} bytes; send it by itself")
         try:
-            data = await asyncio.to_thread(base64.b64decode, text, validate=True)
+            return await asyncio.to_thread(base64.b64decode, text, validate=True)
         except (binascii.Error, ValueError):
             raise Invalid(f"{pointer}: not base64", [_at(pointer, "this is not base64 (RFC 4648)")]) from None
-        return await self.store_bytes(owner, data, pointer)
 
     async def store_bytes(self, owner: str, data: bytes, pointer: str) -> Kept:
         """`store` for bytes in memory."""
@@ -133,12 +133,16 @@ class Assets:
     async def fetch(self, owner: str, url: str, pointer: str) -> Kept:
         """`store` for what a URL holds, fetched once. Raises Invalid when it cannot be fetched."""
         with tempfile.TemporaryFile() as file:
-            try:
-                await self.client.get(url, file.write, self.limits.file_bytes)
-            except (Refused, Unreachable) as error:
-                detail = f"the URL cannot be fetched: {error}"
-                raise Invalid(f"{pointer}: {detail}", [_at(pointer, detail)]) from None
+            await self.download(url, file, pointer)
             return await self.store(owner, file, pointer)
+
+    async def download(self, url: str, file: BinaryIO, pointer: str) -> None:
+        """Write what a URL holds, fetched once. Raises Invalid when it cannot be fetched."""
+        try:
+            await self.client.get(url, file.write, self.limits.file_bytes)
+        except (Refused, Unreachable) as error:
+            detail = f"the URL cannot be fetched: {error}"
+            raise Invalid(f"{pointer}: {detail}", [_at(pointer, detail)]) from None
 
     async def get(self, owner: str, asset_id: str) -> AssetRow:
         """A file. Raises NotFound, also for another owner's."""
@@ -165,7 +169,15 @@ class Assets:
         self._looking.shutdown(wait=False)
 
 
-def _reopened(file: BinaryIO) -> BufferedReader:
+def check_size(size: int, limits: config.Assets, pointer: str) -> None:
+    """Raise TooLarge, or UnusableFile for a file without bytes."""
+    if size > limits.file_bytes:
+        raise TooLarge(f"the file has {size} bytes; {limits.file_bytes} are possible")
+    if not size:
+        raise UnusableFile(f"{pointer or 'body'}: the file is empty", [_at(pointer, "the file is empty")])
+
+
+def reopened(file: BinaryIO) -> BufferedReader:
     """The same file for reading from its start on, closed by whoever reads it."""
     file.flush()
     return open(f"/dev/fd/{file.fileno()}", "rb")

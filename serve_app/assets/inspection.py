@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,7 +17,6 @@ MEMORY_BYTES = 1 << 30  # of addresses; the decoders themselves take 400 MB of t
 CPU_S = 20
 WITHIN_S = 60.0  # on a machine that is busy, too
 _PROBE = Path(__file__).with_name("probe.py")
-_LONGEST_ANSWER = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,24 @@ class Bounds:
     memory_bytes: int = MEMORY_BYTES
     cpu_s: int = CPU_S
     within_s: float = WITHIN_S
+    answer_bytes: int = 1 << 16  # the longest file that it writes
 
 
 def inspect(file: BinaryIO, bounds: Bounds, pointer: str) -> Found:
-    """What an open file holds. Raises UnusableFile that points at the field. Blocks: for worker threads.
+    """What an open file holds. Raises UnusableFile that points at the field. Blocks: for worker threads."""
+    found = json.loads(confined(_PROBE, file, bounds, pointer))
+    if "refused" in found:
+        raise unusable(found["refused"], pointer)
+    return Found(found["kind"], found["media_type"], found["facts"])
+
+
+def confined(script: Path, file: BinaryIO, bounds: Bounds, pointer: str) -> bytes:
+    """What a script answers about an open file. Raises UnusableFile when the file ends it. Blocks.
 
     The process gets the file, read only, and nothing else: no other descriptor, no variable of the environment.
     """
-    limits = {name: getattr(bounds, name) for name in ("sound_s", "pixels", "memory_bytes", "cpu_s")}
-    command = [sys.executable, "-I", str(_PROBE), json.dumps(limits)]
+    limits = {item.name: getattr(bounds, item.name) for item in fields(bounds) if item.name != "within_s"}
+    command = [sys.executable, "-I", str(script), json.dumps(limits)]
     environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     with open(f"/dev/fd/{file.fileno()}", "rb") as given, tempfile.TemporaryFile() as answer:
         try:
@@ -62,16 +70,12 @@ def inspect(file: BinaryIO, bounds: Bounds, pointer: str) -> Found:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise _unusable(f"the file could not be read within {bounds.within_s:g} s", pointer) from None
+            raise unusable(f"the file could not be read within {bounds.within_s:g} s", pointer) from None
+        if ended.returncode:
+            log.warning("a file ended the process that looked at it", extra={"returncode": ended.returncode})
+            raise unusable(_why(ended.returncode, bounds), pointer)
         answer.seek(0)
-        told = answer.read(_LONGEST_ANSWER)
-    if ended.returncode:
-        log.warning("a file ended the process that looked at it", extra={"returncode": ended.returncode})
-        raise _unusable(_why(ended.returncode, bounds), pointer)
-    found = json.loads(told)
-    if "refused" in found:
-        raise _unusable(found["refused"], pointer)
-    return Found(found["kind"], found["media_type"], found["facts"])
+        return answer.read(bounds.answer_bytes)
 
 
 def _why(returncode: int, bounds: Bounds) -> str:
@@ -80,5 +84,6 @@ def _why(returncode: int, bounds: Bounds) -> str:
     return "the file ends the decoder that reads it: it is broken, or opens to too much memory"
 
 
-def _unusable(text: str, pointer: str) -> UnusableFile:
+def unusable(text: str, pointer: str) -> UnusableFile:
+    """The error about the file that a field gives."""
     return UnusableFile(f"{pointer or 'body'}: {text}", [{"pointer": pointer, "detail": text}])

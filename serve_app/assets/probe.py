@@ -86,7 +86,7 @@ class Counted:
             raise Refused(f"the sound lasts {seconds} s or longer; {self.longest_s:g} s are possible")
 
     def add(self, block: Any, frames: int) -> None:
-        """One more block of decoded samples."""
+        """One more block of decoded samples (frames, channels), of whatever type they have."""
         import numpy as np
 
         if not np.isfinite(block).all():
@@ -102,14 +102,17 @@ class Counted:
         return {"duration_s": seconds, "sample_rate_hz": self.rate_hz, "channels": self.channels}
 
 
-def by_sndfile(file: IO[bytes], media_type: str, longest_s: float) -> Facts:
+Count = Callable[[int, int, float], Counted]
+
+
+def by_sndfile(file: IO[bytes], media_type: str, longest_s: float, count: Count = Counted) -> Facts:
     """A sound that libsndfile reads, decoded to its end."""
     import soundfile
 
     with soundfile.SoundFile(file) as sound:
         if sound.format not in _SNDFILE:
             raise Refused(f"the file is of format {sound.format}, which is not taken")
-        counted = Counted(sound.samplerate, sound.channels, longest_s)
+        counted = count(sound.samplerate, sound.channels, longest_s)
         told = sound.frames if media_type in _EXACT and sound.frames < 1 << 62 else 0
         counted.check_length(told)
         while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
@@ -119,7 +122,7 @@ def by_sndfile(file: IO[bytes], media_type: str, longest_s: float) -> Facts:
     return counted.facts()
 
 
-def by_ffmpeg(file: IO[bytes], media_type: str, longest_s: float) -> Facts:
+def by_ffmpeg(file: IO[bytes], media_type: str, longest_s: float, count: Count = Counted) -> Facts:
     """A sound that only FFmpeg's libraries read. No other file is opened, whatever a playlist in it says."""
     import av
 
@@ -132,26 +135,28 @@ def by_ffmpeg(file: IO[bytes], media_type: str, longest_s: float) -> Facts:
         stream.codec_context.thread_count = 1
         counted: Counted | None = None
         for frame in container.decode(stream):
-            counted = counted or Counted(frame.sample_rate, frame.layout.nb_channels, longest_s)
-            counted.add(frame.to_ndarray(), frame.samples)
+            counted = counted or count(frame.sample_rate, frame.layout.nb_channels, longest_s)
+            block = frame.to_ndarray()  # (channels, frames), or one row in which channels take turns
+            counted.add(block.T if frame.format.is_planar else block.reshape(frame.samples, -1), frame.samples)
     if counted is None:
         raise Refused("the sound has no samples")
     return counted.facts()
 
 
-def sound(file: IO[bytes], media_type: str, limits: Facts) -> Facts:
-    """By libsndfile, else by FFmpeg. Raises Refused with the reason of the first that knows the format."""
+def sound(file: IO[bytes], media_type: str, limits: Facts, count: Count = Counted) -> Facts:
+    """By libsndfile, else by FFmpeg. Raises Refused with the reason of the first that knows the format.
+
+    `count` makes what the blocks go through, another one for each reader that tries.
+    """
     why = "it cannot be decoded"
-    readers: list[Callable[[IO[bytes], str, float], Facts]] = []
+    readers: list[Callable[[IO[bytes], str, float, Count], Facts]] = []
     readers += [by_sndfile] if media_type in _BY_SNDFILE else []
     readers += [by_ffmpeg] if media_type in _DEMUXERS else []
     for read in readers:
         file.seek(0)
         try:
-            return read(file, media_type, limits["sound_s"])
-        except Refused:
-            raise
-        except MemoryError:
+            return read(file, media_type, limits["sound_s"], count)
+        except (Refused, MemoryError, ImportError):  # of the last a decoder without room to be loaded is the reason
             raise
         except Exception as error:  # noqa: BLE001  (the edge between any decoder and ours)
             why = _in_words(error)
@@ -210,7 +215,7 @@ def confine(limits: Facts) -> None:
     bounds = {
         resource.RLIMIT_AS: limits["memory_bytes"],
         resource.RLIMIT_CPU: limits["cpu_s"],
-        resource.RLIMIT_FSIZE: 1 << 16,
+        resource.RLIMIT_FSIZE: limits["answer_bytes"],
         resource.RLIMIT_NOFILE: 64,
         resource.RLIMIT_CORE: 0,
     }

@@ -9,7 +9,7 @@ https://...                  fetched once
 import asyncio
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from serve_app.assets.assets import Assets, Kept
 from serve_app.errors import Invalid, NotFound, Unfinished
@@ -57,11 +57,43 @@ async def _found(assets: Assets, owner: str, value: str, pointer: str) -> AssetR
         return (await assets.store_base64(owner, value[data.end() :], pointer)).row
     if value.lower().startswith(("https:", "http:")):
         return (await assets.fetch(owner, value, pointer)).row
-    raise Invalid(f"{pointer}: this names no file", [{"pointer": pointer, "detail": f"this names no file; {_WANTED}"}])
+    raise _no_file(pointer)
+
+
+async def read_into(assets: Assets, owner: str, value: str, file: BinaryIO, pointer: str) -> None:
+    """Write the bytes that a string means, of which nothing is kept. Raises as `resolve`."""
+    with assets.receiving(owner):
+        if _ASSET.fullmatch(value):
+            key = (await assets.use(owner, value)).key
+            await asyncio.to_thread(file.write, await asyncio.to_thread(assets.storage.get, key))
+        elif (output := _OUTPUT.fullmatch(value)) is not None:
+            await asyncio.to_thread(file.write, await _made(assets, owner, output[1], int(output[2] or 0), pointer))
+        elif (data := _DATA.match(value)) is not None:
+            await asyncio.to_thread(file.write, await assets.decoded(value[data.end() :], pointer))
+        elif value.lower().startswith(("https:", "http:")):
+            await assets.download(value, file, pointer)
+        else:
+            raise _no_file(pointer)
+
+
+def names_a_file(value: str) -> bool:
+    """Whether a string is of one of these forms."""
+    return any(form.match(value) for form in (_ASSET, _OUTPUT)) or value.lower().startswith(
+        ("data:", "https:", "http:")
+    )
+
+
+def _no_file(pointer: str) -> Invalid:
+    return Invalid(f"{pointer}: this names no file", [{"pointer": pointer, "detail": f"this names no file; {_WANTED}"}])
 
 
 async def _output(assets: Assets, owner: str, job_id: str, place: int, pointer: str) -> Kept:
     """An output becomes a file of its own, which stays when its job is deleted."""
+    return await assets.store_bytes(owner, await _made(assets, owner, job_id, place, pointer), pointer)
+
+
+async def _made(assets: Assets, owner: str, job_id: str, place: int, pointer: str) -> bytes:
+    """The bytes of an output of an own job."""
     row = await assets.database.read(job_rows.get_job, job_id, owner)
     if row is None:
         raise NotFound(f"there is no job '{job_id}'")
@@ -70,5 +102,4 @@ async def _output(assets: Assets, owner: str, job_id: str, place: int, pointer: 
     if place >= len(row.outputs):
         detail = f"job '{job_id}' ({row.status}) has {len(row.outputs)} outputs, counted from 0"
         raise Invalid(f"{pointer}: {detail}", [{"pointer": pointer, "detail": detail}])
-    data = await asyncio.to_thread(assets.storage.get, row.outputs[place]["key"])
-    return await assets.store_bytes(owner, data, pointer)
+    return await asyncio.to_thread(assets.storage.get, row.outputs[place]["key"])

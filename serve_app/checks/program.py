@@ -13,7 +13,7 @@ from serve_app.config import Args, S3StorageConfig, sqlite_path
 from serve_app.jobs.catalogue import Catalogue, CatalogueEntry
 
 TRIED_RAY = "2.60.0"
-EXTRAS = {"models": "torch", "s3": "boto3", "postgres": "psycopg", "dev": "pytest"}
+EXTRAS = {"models": "torch", "s3": "boto3", "postgres": "psycopg", "voices": "resemblyzer", "dev": "pytest"}
 _ASK_ENGINE = "import json, synth_native; print(json.dumps(synth_native.status(), default=str))"
 _ASK_RAY = "import json, ray, ray.serve; print(json.dumps(ray.__version__))"
 

@@ -10,7 +10,8 @@ import typer
 from typer.core import TyperGroup
 
 from deployments.contract import LoadFailed
-from serve_app.commands import config, doctor, generate, jobs, keys, models, presets, serve, speak
+from serve_app.commands import config, doctor, jobs, keys, models, presets, serve, voices
+from serve_app.commands.making import generate, speak
 from serve_app.commands.terminal import fail
 from serve_app.errors import ConfigError, ContinuoError
 
@@ -76,5 +77,6 @@ app.command()(jobs.jobs)
 app.command()(doctor.doctor)
 app.add_typer(models.models_app, name="models", invoke_without_command=True)
 app.add_typer(presets.presets_app, name="presets")
+app.add_typer(voices.voices_app, name="voices")
 app.add_typer(keys.keys_app, name="keys")
 app.add_typer(config.config_app, name="config")

@@ -1,14 +1,21 @@
 """Which of a model's own voices speaks: by its name, by one that other services use, by its language, or a mix."""
 
 import re
-from collections.abc import Iterator
 
 from deployments.contract import Capability, ModelInfo, SpeechInfo, SpeechRequest, Voice
 from serve_app.deliver.delivery import Finding, finding
 from serve_app.errors import unknown_name
 
 MOST_MIXED = 8
+_REFERENCE = re.compile(r"(?:voice|ast)_[0-9a-z]{20,40}")
 _SHARE = re.compile(r"\s*([^()+]+?)\s*(?:\(\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*\))?\s*")
+
+
+def own_name(speech: SpeechInfo, asked: str) -> str | None:
+    """What a model itself calls a voice, or a mix of them; None for one that it has not."""
+    found = _mixed(speech, asked)
+    alike = len({share for _, share in found}) == 1
+    return "+".join(voice.name if alike else f"{voice.name}({share:g})" for voice, share in found) or None
 
 
 def voice_named(speech: SpeechInfo, name: str) -> Voice | None:
@@ -30,13 +37,12 @@ def unspeakable(request: SpeechRequest, info: ModelInfo, name: str) -> list[Find
         return [finding("input", "there is nothing to say: the text is empty")]
     if (speech := info.speech) is None:
         return []
+    if _is_reference(request.voice, info):
+        return []
     voices = list(speech.voices)
-    if request.voice is not None and not (voices := list(_voices(speech, request.voice))):
-        if Capability.VOICE_CLONING in info.capabilities and "+" not in request.voice:
-            text = f"model '{name}' has no voice '{request.voice[:60]}', and it is no voice of yours"
-        else:
-            text = f"model '{name}': " + unknown_name("voice", request.voice, [voice.name for voice in speech.voices])
-        return [finding("voice", text)]
+    if request.voice is not None and not (voices := [voice for voice, _ in _mixed(speech, request.voice)]):
+        text = unknown_name("voice", request.voice, [voice.name for voice in speech.voices])
+        return [finding("voice", f"model '{name}': {text}")]
     if request.language is not None and not any(_speaks(voice, request.language) for voice in voices):
         spoken = sorted({language for voice in voices for language in voice.languages})
         who = f"voice '{request.voice}'" if request.voice else f"model '{name}'"
@@ -46,12 +52,10 @@ def unspeakable(request: SpeechRequest, info: ModelInfo, name: str) -> list[Find
 
 def with_voice(request: SpeechRequest, info: ModelInfo) -> SpeechRequest:
     """The request with the voice that will speak, by its own name: one sound has one address."""
-    if (speech := info.speech) is None:
+    if (speech := info.speech) is None or _is_reference(request.voice, info):
         return request
-    if request.voice is not None:
-        mixed = [f"{voice.name}({share:g})" for voice, share in _mixed(speech, request.voice)]
-        name = "+".join(mixed) if len(mixed) > 1 else mixed[0].partition("(")[0]
-    else:
+    name = None if request.voice is None else own_name(speech, request.voice)
+    if name is None:
         language = request.language
         speaking = (voice for voice in speech.voices if language is None or _speaks(voice, language))
         name = next(speaking).name
@@ -62,8 +66,9 @@ def _speaks(voice: Voice, language: str) -> bool:
     return any(same_language(language, own) for own in voice.languages)
 
 
-def _voices(speech: SpeechInfo, asked: str) -> Iterator[Voice]:
-    return (voice for voice, _ in _mixed(speech, asked))
+def _is_reference(voice: str | None, info: ModelInfo) -> bool:
+    """Whether a model shall speak like a recording: a voice of the owner's, or a file."""
+    return voice is not None and Capability.VOICE_CLONING in info.capabilities and bool(_REFERENCE.fullmatch(voice))
 
 
 def _mixed(speech: SpeechInfo, asked: str) -> list[tuple[Voice, float]]:

@@ -33,13 +33,13 @@ from serve_app.http.open_streams import OpenStreams
 from serve_app.http.problems import error_response
 from serve_app.http.routes import (
     assets,
-    callbacks,
     files,
     health,
     jobs,
     models,
     presets,
     status,
+    voices,
     webhooks,
 )
 from serve_app.http.routes.common import OpenAIRoute, PlainRoute
@@ -78,7 +78,7 @@ def create_app(runtime: Runtime, behind_serve: bool = False) -> FastAPI:
     app.state.event_streams, app.state.sound_streams = OpenStreams("event streams"), OpenStreams("streamed sounds")
     routers = [
         module.router
-        for module in (audio, speech, images, assets, jobs, models, presets, webhooks, callbacks, files, health, status)
+        for module in (audio, speech, images, voices, assets, jobs, models, presets, webhooks, files, health, status)
     ]
     for router in routers:
         app.include_router(router)

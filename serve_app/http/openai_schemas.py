@@ -104,6 +104,13 @@ class SpeechModels(BaseModel):
     models: list[Named]
 
 
+class SpeechVoices(BaseModel):
+    """The voices as other servers list them, under both names by which their clients look for them."""
+
+    voices: list[Named]
+    data: list[Named]
+
+
 class OpenAIErrorBody(BaseModel):
     """An error as OpenAI's API tells it."""
 

@@ -30,6 +30,7 @@ from serve_app.records.leases import FRESH_WITHIN_S, ClaimLost
 from serve_app.records.object_rows import ObjectGone
 from serve_app.records.rows import EventRow, IdempotencyRow, JobRow
 from serve_app.records.states import FINISHED, MOST_AT_ONCE, PRIORITY, UNFINISHED
+from serve_app.records.voice_rows import VoiceGone
 from serve_app.storage import Storage
 
 POLL_S = 0.25  # how often a job of another ingress replica is looked at
@@ -152,6 +153,8 @@ class Jobs:
             await write()
         except job_rows.KeyTaken as taken_meanwhile:
             return taken_meanwhile.row
+        except VoiceGone as gone:
+            raise NotFound(f"there is no voice '{gone}'") from None
         except ClaimLost:
             raise Draining("this process is being replaced; ask again", retry_after_s=1) from None
         except IntegrityError:  # PostgreSQL: two transactions met at the same key
@@ -325,13 +328,20 @@ class Jobs:
     async def delete_all(self, owner: str, job_ids: Sequence[str]) -> Sequence[str]:
         """`delete` for several jobs; returns which of them were the owner's. What cannot be removed now is swept."""
         hidden = await self.database.write(job_rows.request_deletes, owner, job_ids)
-        ended = sorted(set(hidden) - set(await self._end(hidden)))
-        for start in range(0, len(ended), REMOVED_AT_ONCE):
+        await self.stop(hidden, remove=True)
+        return hidden
+
+    async def stop(self, job_ids: Sequence[str], *, remove: bool) -> None:
+        """End jobs whose rows ask for it already, and `remove` them if their rows ask for that, too.
+
+        What does not end in time, or cannot be removed now, is left to who runs it and to the sweep.
+        """
+        ended = sorted(set(job_ids) - set(await self._end(job_ids)))
+        for start in range(0, len(ended) if remove else 0, REMOVED_AT_ONCE):
             removing = map(self.remove, ended[start : start + REMOVED_AT_ONCE])
             for found in await asyncio.gather(*removing, return_exceptions=True):
                 if isinstance(found, BaseException):
                     log.warning("not removed; it is tried again", extra={"detail": str(found)[:200]})
-        return hidden
 
     async def remove(self, job_id: str) -> None:
         """Remove a job that has ended and its objects; those that cannot be deleted now are left to the sweep."""

@@ -15,11 +15,12 @@ from serve_app.jobs.plan import Candidate, Plan
 from serve_app.jobs.results import Made, object_key
 from serve_app.jobs.resumption import PutOff, Resumption
 from serve_app.jobs.running import Handle, Running
-from serve_app.records import asset_rows, job_rows, object_rows
+from serve_app.records import asset_rows, job_rows, object_rows, voice_rows
 from serve_app.records.candidate_rows import CandidateId
 from serve_app.records.database import until_available
 from serve_app.records.object_rows import Stored
 from serve_app.records.rows import Event, JobRow, Json
+from serve_app.records.voice_rows import VOICE_ID
 from serve_app.replica.work import ReplicaGone, Work
 
 MAX_LOSSES = 3
@@ -147,8 +148,10 @@ class Attempts:
         """Where the files lie that the request names. Raises Invalid when one was deleted since."""
         if not candidate.files:
             return {}
-        read = partial(self.persistence.database.read, asset_rows.keys_of, row.owner, list(candidate.files.values()))
-        keys = await until_available(read)
+        database, ids = self.persistence.database, list(candidate.files.values())
+        keys = await until_available(partial(database.read, asset_rows.keys_of, row.owner, ids))
+        if any(VOICE_ID.fullmatch(name) for name in ids):
+            keys |= await until_available(partial(database.read, voice_rows.keys_of, row.owner, ids))
         gone = [
             {"pointer": f"/input/{name}", "detail": f"the file '{asset_id[:60]}' was deleted"}
             for name, asset_id in candidate.files.items()

@@ -1,5 +1,6 @@
 """Which model serves a request: the catalogue of entries, checks of a request against one, routing of `auto`."""
 
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,10 +26,13 @@ from serve_app.errors import (
 )
 from serve_app.importing import load_class
 from serve_app.jobs.plan import Candidate, Plan, address, parse_input, resolve_aliases
+from serve_app.records.voice_rows import VOICE_ID
 from serve_app.replica.work import STREAM
 
 # What models without a medium do for others; they take no jobs.
 _FOR_MODELS = {"scoring": "scores the sounds", "embedding": "embeds the texts"}
+# What names a file in a plan. The `voice` of a model that clones may also be the name of one that it has by itself.
+_STORED = re.compile(rf"ast_[0-9a-f]{{32}}|{VOICE_ID.pattern}")
 _TEXTS = {"prompt": "a sound", "input": "a sentence"}  # what a request cannot leave out
 _ALIASES = {name: ours for delivery in DELIVERIES.values() for name, ours in delivery.aliases.items()}
 
@@ -223,7 +227,8 @@ class Catalogue:
     ) -> tuple[Candidate, ...]:
         delivery, parts = entry.delivery, self._parts(entry)
         resolved = delivery.resolved(settings, entry.info)
-        files = {name: getattr(request, name) for name in request.files if getattr(request, name) is not None}
+        given = {name: getattr(request, name) for name in request.files}
+        files = {name: value for name, value in given.items() if isinstance(value, str) and _STORED.fullmatch(value)}
         whole = delivery.instead(settings) if isinstance(delivery, StreamDelivery) else None
         other = None if whole is None else delivery.resolved(whole, entry.info)
         made = []

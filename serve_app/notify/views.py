@@ -69,17 +69,18 @@ def output_view(facts: Json, urls: Urls, base_url: str) -> dict[str, Any]:
     signed = urls[facts["key"]]
     ends = None if signed.expires_at is None else signed.expires_at.timestamp()
     shown = {name: value for name, value in facts.items() if name != "companions"}
-    beside = {f"{name}_url": _absolute(urls[key], base_url) for name, key in _companions(facts).items()}
+    beside = {f"{name}_url": absolute(urls[key], base_url) for name, key in _companions(facts).items()}
     return {
         "kind": "audio",
-        "url": _absolute(signed, base_url),
+        "url": absolute(signed, base_url),
         "expires_at": rfc3339(ends),
         **shown,
         **beside,
     }
 
 
-def _absolute(signed: SignedUrl, base_url: str) -> str:
+def absolute(signed: SignedUrl, base_url: str) -> str:
+    """A signed URL with the host of this service where it has none."""
     return base_url + signed.url if signed.url.startswith("/") else signed.url
 
 

@@ -21,7 +21,18 @@ from serve_app.records.leases import Claim, ClaimLost, check_holding, now
 from serve_app.records.object_rows import Stored, mark_pending, orphan_leftovers, orphan_unused, reference_objects
 from serve_app.records.rows import Column, DeliveryRow, Event, IdempotencyRow, JobRow, Json, UsageRow
 from serve_app.records.states import FINISHED, UNFINISHED
-from serve_app.records.tables import candidates, deliveries, events, idempotency, jobs, objects, outputs, usage
+from serve_app.records.tables import (
+    candidates,
+    deliveries,
+    events,
+    idempotency,
+    jobs,
+    objects,
+    outputs,
+    usage,
+    voice_uses,
+)
+from serve_app.records.voice_rows import note_use
 
 PlanDelivery = Callable[[sa.Connection], str]  # in the same transaction; returns the id of the delivery
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -100,7 +111,7 @@ def accept_job(
     ended already).
 
     Returns the id of a planned delivery. Raises KeyTaken, Overloaded over the `limits` (None: the caller has counted),
-    ObjectGone, ClaimLost when this process holds nothing any more.
+    ObjectGone, VoiceGone, ClaimLost when this process holds nothing any more.
     """
     if key is not None:
         taken = find_key(c, key.owner, key.key)
@@ -111,6 +122,7 @@ def accept_job(
         c.execute(sa.insert(idempotency), asdict(key))
     if limits is not None:
         _admit(c, row.owner, limits)
+    note_use(c, row.id, row.owner, row.input)
     claim = claim_of(row)
     check_holding(c, claim.holder)
     log = [Event(1, "queued", {})]
@@ -350,7 +362,7 @@ def delete_job(c: sa.Connection, job_id: str) -> list[str]:
     shown = set(c.execute(sa.select(outputs.c.key).where(outputs.c.job_id == job_id)).scalars())
     own = sa.or_(objects.c.job_id == job_id, objects.c.key.in_(shown))
     keys = list(c.execute(sa.select(objects.c.key).where(own).order_by(objects.c.key).with_for_update()).scalars())
-    for table in (outputs, events, deliveries, idempotency, candidates):
+    for table in (outputs, events, deliveries, idempotency, candidates, voice_uses):
         c.execute(sa.delete(table).where(table.c.job_id == job_id))
     c.execute(sa.delete(jobs).where(jobs.c.id == job_id))
     return orphan_unused(c, keys)

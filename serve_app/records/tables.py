@@ -29,7 +29,7 @@ UNFINISHED = "status IN ('queued', 'running')"
 TO_DELETE = "delete_requested"
 DUE = "status = 'pending' AND holder IS NULL"
 UNWANTED = "state IN ('orphan', 'deleted')"
-UNFINISHED_UPLOAD = "state = 'pending' AND job_id = ''"  # an asset's object is of no job
+UNFINISHED_UPLOAD = "state = 'pending' AND job_id = ''"  # an asset's or a voice's object is of no job
 HELD = "holder IS NOT NULL"  # as every comparison with a holder implies
 
 
@@ -159,6 +159,34 @@ assets = Table(
     Column("expires_at", Float, nullable=False),
     Index("assets_by_owner", "owner", "created_at", "id"),
     Index("assets_by_end", "expires_at"),
+)
+
+# Voices of owners. The reference is an object whose address is the voice's id, as that of whatever is derived from it:
+# by it a deletion finds them all.
+voices = Table(
+    "voices",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("name_key", String(200), nullable=False),  # the name without case, which an owner has once
+    Column("key", String(200), nullable=False),
+    Column("languages", JSON, nullable=False),
+    Column("transcript", Text),
+    Column("facts", JSON, nullable=False),  # {reference, checks, hints}
+    Column("consent_at", Float, nullable=False),
+    Column("consent_key_id", String(16)),  # null: given without a key
+    Column("created_at", Float, nullable=False),
+    Index("voices_by_name", "owner", "name_key", unique=True),
+)
+
+# Which jobs speak with a voice of their owner, from their acceptance until they go.
+voice_uses = Table(
+    "voice_uses",
+    metadata,
+    Column("job_id", String(40), primary_key=True),
+    Column("voice_id", String(40), primary_key=True),
+    Index("voice_uses_by_voice", "voice_id", "job_id"),
 )
 
 # Of version 0.1: keys whose object was about to be deleted. Not written any more.

@@ -32,6 +32,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         models = (entry("tone"), entry("broken", options={"fail_load": "no weights here"}))
         models += (entry("synth", "deployments.synth:Synth"), entry("canvas", "deployments.canvas:Canvas"))
         models += (entry("whistle", "tests.support.speech:Whistle"),)
+        models += (entry("mimic", "tests.support.models:Mimic"),)
         args = args_in(tmp_path_factory.mktemp("service"), *models)
         async with running(args) as service, service.listening() as listening:
             address.append(listening)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.commands.support import answering, refused, run
 
-generate = import_module("serve_app.commands.generate")
+generate = import_module("serve_app.commands.making.generate")
 
 
 def test_a_sound_is_made_and_written(url: str, tmp_path: Path) -> None:

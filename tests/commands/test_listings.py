@@ -77,7 +77,7 @@ def test_every_listing_has_the_json_of_the_api(url: str) -> None:
     job_id = jobs["results"][0]["id"]
     assert printed("jobs", job_id, "--json", "--url", url)["id"] == job_id
     names = {item["id"] for item in printed("models", "--json", "--url", url)["data"]}
-    assert names == {"tone", "broken", "synth", "canvas", "whistle"}
+    assert names == {"tone", "broken", "synth", "canvas", "whistle", "mimic"}
     for words in (("models", "tone", "--json"), ("models", "--json", "tone"), ("models", "show", "tone")):
         assert printed(*words, "--url", url)["id"] == "tone"
     for words in (("presets", "--json"), ("presets", "list", "--json")):

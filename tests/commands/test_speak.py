@@ -9,7 +9,7 @@ import soundfile as sf
 from typer.testing import CliRunner
 
 from serve_app.commands.main import app
-from serve_app.commands.speak import PLAYERS
+from serve_app.commands.making.speak import PLAYERS
 from tests.commands.support import refused, run
 from tests.support.speech import RATE_HZ, WORD_S
 

@@ -8,14 +8,14 @@ import pytest
 import sqlalchemy as sa
 
 from serve_app.notify import webhooks
-from serve_app.records import asset_rows, job_rows, model_rows, object_rows, queue_rows
+from serve_app.records import asset_rows, job_rows, model_rows, object_rows, queue_rows, voice_rows
 from serve_app.records.database import Database
 from serve_app.records.leases import enter, reap
 from serve_app.records.states import UNFINISHED
 from tests.records.test_job_rows import ME, job
 
 QUEUED, FINISHED = 10_000, 100_000
-BIG = {"jobs", "events", "outputs", "objects", "deliveries", "assets"}
+BIG = {"jobs", "events", "outputs", "objects", "deliveries", "assets", "voices", "voice_uses"}
 _NUMBERS = {
     "sqlite": "(WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) SELECT i FROM n)",
     "postgresql": "generate_series(0, {last}) AS n(i)",
@@ -68,6 +68,10 @@ def fill(c: sa.Connection) -> None:
     file = {"id": f"'ast_' || {padded}", "owner": common["owner"], "kind": "'audio'", "media_type": "'audio/wav'"}
     size = {"bytes": "1", "sha256": "''", "facts": "'{}'", "key": "''", "created_at": "i", "expires_at": "4e9 + i"}
     insert("assets", {**file, **size}, FINISHED)
+    voice = {"id": f"'voice_' || {padded}", "owner": common["owner"], "name": "'a'", "name_key": padded, "key": "''"}
+    more = {"languages": "'[]'", "facts": "'{}'", "consent_at": "0", "created_at": "0"}
+    insert("voices", {**voice, **more}, FINISHED // 10)
+    insert("voice_uses", {"job_id": of_job, "voice_id": "'voice_' || (i / 10)"}, FINISHED)
     c.exec_driver_sql("ANALYZE")
 
 
@@ -158,6 +162,10 @@ OFTEN: dict[str, Statement] = {
     "page, further": lambda c: asset_rows.page(c, "ada", 21, (50_000.0, "ast_00050000")),
     "delete": lambda c: asset_rows.delete(c, "ada", "ast_00000010"),
     "sweep": lambda c: asset_rows.sweep(c, 3600.0),
+    "voice by name": lambda c: voice_rows.named(c, "ada", "00000010"),
+    "voices of jobs": lambda c: voice_rows.keys_of(c, "ada", ["voice_00000010"]),
+    "voices of an owner": lambda c: voice_rows.all_of(c, "nobody"),
+    "delete a voice": lambda c: voice_rows.delete(c, "ada", "voice_00000010", outputs=True),
 }
 
 

@@ -12,7 +12,18 @@ import numpy as np
 import soundfile
 from pydantic import Field
 
-from deployments.contract import Audio, Cancelled, Capability, Context, ModelInfo, SoundInfo, SoundRequest
+from deployments.contract import (
+    Audio,
+    Cancelled,
+    Capability,
+    Context,
+    ModelInfo,
+    SoundInfo,
+    SoundRequest,
+    SpeechInfo,
+    SpeechRequest,
+    Voice,
+)
 from deployments.tone import SAMPLE_RATE_HZ, Tone, ToneRequest, sine
 
 
@@ -210,6 +221,69 @@ class Echo(Chime):
             return Audio(sine(880, round(request.duration_s * SAMPLE_RATE_HZ), context.seed), SAMPLE_RATE_HZ)
         samples, rate_hz = soundfile.read(context.files["reference"], dtype="float32", always_2d=True)
         return Audio(samples.T, rate_hz)
+
+
+class Reciter(Chime):
+    """Speaks: a tone of a tenth of a second for each word, in the voice's pitch."""
+
+    info: ClassVar[ModelInfo] = Chime.info.model_copy(
+        update={
+            "task": "speech",
+            "capabilities": frozenset({Capability.SEED}),
+            "revision": "reciter-1",
+            "speech": SpeechInfo(
+                voices=(
+                    Voice(name="anna", languages=("en-GB",), gender="female", aliases=("alloy", "nova")),
+                    Voice(name="bert", languages=("de",), gender="male", licence="CC-BY-4.0", aliases=("echo",)),
+                )
+            ),
+        }
+    )
+    Request: ClassVar[type[SpeechRequest]] = SpeechRequest  # type: ignore[assignment]
+    pitches_hz: ClassVar[Mapping[str, float]] = {"anna": 440, "bert": 220}
+    spoken: ClassVar[list[str]] = []
+
+    def generate(self, request: SpeechRequest, context: Context) -> Audio:  # type: ignore[override]
+        self.spoken.append(request.input)
+        frames = round(0.1 * len(request.input.split()) * SAMPLE_RATE_HZ)
+        return Audio(sine(self.pitches_hz.get(request.voice or "anna", 330), frames, context.seed), SAMPLE_RATE_HZ)
+
+
+class MimicRequest(SpeechRequest):
+    """A voice may be a file."""
+
+    files: ClassVar[Mapping[str, Literal["audio", "image"]]] = {"voice": "audio"}
+
+
+class Mimic(Reciter):
+    """Speaks like a recording: gives back as much of it; remembers what it was given. `held` as CountingTone's."""
+
+    info: ClassVar[ModelInfo] = Reciter.info.model_copy(
+        update={
+            "capabilities": frozenset({Capability.SEED, Capability.VOICE_CLONING}),
+            "revision": "mimic-1",
+            "speech": SpeechInfo(
+                voices=(
+                    Voice(name="anna", languages=("en-GB", "fr"), aliases=("alloy",)),
+                    Voice(name="carl", languages=("xx",)),
+                ),
+                mixes=True,
+            ),
+        }
+    )
+    Request: ClassVar[type[MimicRequest]] = MimicRequest  # type: ignore[assignment]
+    seen: ClassVar[list[tuple[str | None, bool]]] = []
+    held: ClassVar[set[str]] = set()
+
+    def generate(self, request: SpeechRequest, context: Context) -> Audio:
+        self.seen.append((request.voice, "voice" in context.files))
+        while request.input in self.held:
+            context.cancelled.wait(0.01)
+            context.check()
+        if "voice" not in context.files:
+            return super().generate(request, context)
+        samples, rate_hz = soundfile.read(context.files["voice"], dtype="float32", always_2d=True)
+        return Audio(samples.T[:, : rate_hz // 2], rate_hz)
 
 
 class Judge:

@@ -90,5 +90,5 @@ class WholeWhistle(Whistle):
     """One that does not stream."""
 
     info: ClassVar[ModelInfo] = Whistle.info.model_copy(
-        update={"capabilities": frozenset(), "revision": "whole-whistle-1", "speech": None}
+        update={"capabilities": frozenset(), "revision": "whole-whistle-1"}
     )

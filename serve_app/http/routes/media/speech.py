@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from serve_app.errors import Invalid
-from serve_app.http.openai_schemas import SpeechCreation, SpeechModels
+from serve_app.http.openai_schemas import SpeechCreation, SpeechModels, SpeechVoices
 from serve_app.http.routes.common import (
     Caller,
     RuntimeDep,
@@ -63,6 +63,14 @@ router.add_api_route("/v1/audio/speech", speak, methods=["POST"], response_class
 async def list_speech_models(principal: Caller, runtime: RuntimeDep) -> dict[str, Any]:
     """The models of speech, as other servers list them."""
     return {"models": [{"id": item.name, "name": item.name} for item in runtime.catalogue if item.info.task in TASKS]}
+
+
+@router.get("/v1/audio/voices", response_model=SpeechVoices)
+async def list_speech_voices(principal: Caller, runtime: RuntimeDep) -> dict[str, Any]:
+    """The voices that may be named, as other servers list them: the caller's own, then those of the models."""
+    own = [{"id": row.id, "name": row.name} for row in await runtime.voices.list(principal.owner)]
+    voices = [*own, *({"id": name, "name": name} for name in runtime.voices.builtin.listed)]
+    return {"voices": voices, "data": voices}
 
 
 async def _plan(runtime: Runtime, owner: str, body: SpeechCreation) -> Plan:

@@ -12,7 +12,7 @@ import httpx
 import typer
 
 from serve_app.commands.client import LOCAL_URL, UrlOption, checked, client, path
-from serve_app.commands.generate import follow, format_of, made_by, measured, refuse_unwritable, save
+from serve_app.commands.making.generate import follow, format_of, made_by, measured, refuse_unwritable, save
 from serve_app.commands.terminal import fail, note, print_line
 from serve_app.deliver.formats import Format
 from serve_app.errors import ConfigError
