@@ -8,8 +8,9 @@ https://...                  fetched once
 
 import asyncio
 import re
+import tempfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from serve_app.assets.assets import Assets, Kept
 from serve_app.errors import Invalid, NotFound, Unfinished
@@ -70,5 +71,12 @@ async def _output(assets: Assets, owner: str, job_id: str, place: int, pointer: 
     if place >= len(row.outputs):
         detail = f"job '{job_id}' ({row.status}) has {len(row.outputs)} outputs, counted from 0"
         raise Invalid(f"{pointer}: {detail}", [{"pointer": pointer, "detail": detail}])
-    data = await asyncio.to_thread(assets.storage.get, row.outputs[place]["key"])
-    return await assets.store_bytes(owner, data, pointer)
+    output = row.outputs[place]
+    with tempfile.TemporaryFile() as file:
+        await asyncio.to_thread(_copy, assets, output["key"], output["sha256"], file)
+        return await assets.store(owner, file, pointer)
+
+
+def _copy(assets: Assets, key: str, sha256: str, file: BinaryIO) -> None:
+    with assets.storage.open(key, sha256) as reader:
+        file.writelines(reader.pieces())

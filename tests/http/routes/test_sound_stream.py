@@ -12,6 +12,7 @@ import pytest
 
 from serve_app.errors import BY_CODE, StorageUnavailable
 from serve_app.replica.work import Event, ReplicaGone, Work
+from serve_app.storage.local_upload import LocalUpload
 from tests.support.models import GatedTone
 from tests.support.service import HANGS_S, LONG, Collector, Json, Mortal, Service, args_in, entry, running, until
 
@@ -156,10 +157,10 @@ async def collect(reply: httpx.Response, heard: list[bytes]) -> None:
 async def test_a_store_that_is_away_at_the_end_cuts_the_transfer(
     live: Live, log: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def put(*_: Any) -> None:
+    def finish(*_: Any) -> None:
         raise StorageUnavailable("the store is away")
 
-    monkeypatch.setattr(live.service.replicas["gated"].storage, "put", put)
+    monkeypatch.setattr(LocalUpload, "finish", finish)
     heard: list[bytes] = []
     async with opening(live, body("away")) as reply:
         with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
