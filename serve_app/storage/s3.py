@@ -5,6 +5,7 @@ import io
 import logging
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -34,7 +35,7 @@ from serve_app.storage.s3_upload import SENT_AT_ONCE, S3Upload, put_parts
 
 LONGEST_TTL_S = 7 * 24 * 3600  # the limit of signature version 4
 LEFTOVER_AFTER_S = 25 * 3600.0  # above any job's time
-SWEPT_AT_MOST = 200  # uploads in one turn
+LONGEST_SWEEP_S = 30.0  # what is left is for the next
 # Keys as the service makes them: a bucket without a prefix may hold others' uploads, which are none of ours.
 _OURS = re.compile(r"(?:[a-z]+/[0-9a-f]{2}/[0-9a-f]{64}|private/[0-9a-f]{32}/ast_[0-9a-f]{32})\.", re.ASCII)
 
@@ -142,11 +143,12 @@ class S3Storage:
         return SignedUrl(url, min(ends, self._call.credentials_end() or ends))
 
     def sweep(self, older_than_s: float = LEFTOVER_AFTER_S) -> int:
-        """End uploads that were begun so long ago by writers that died; returns how many, some hundred at most."""
+        """End uploads that were begun so long ago by writers that died; returns how many it ended in half a minute."""
         over, swept = datetime.now(UTC) - timedelta(seconds=older_than_s), 0
+        until = time.monotonic() + LONGEST_SWEEP_S
         try:
             for upload in self._uploads():
-                if swept == SWEPT_AT_MOST:
+                if time.monotonic() > until:
                     break
                 if _OURS.match(upload["Key"].removeprefix(self._prefix)) and upload["Initiated"] < over:
                     named = {"Key": upload["Key"], "UploadId": upload["UploadId"]}
