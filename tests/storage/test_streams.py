@@ -133,9 +133,7 @@ def test_of_many_uploads_at_once_one_wins_and_all_agree(store: Storage, kind: st
     with ThreadPoolExecutor(4) as pool:
         told = set(pool.map(write, range(4)))
     stored = facts(store.get("race"))
-    if (
-        kind == "radosgw" and size > PART_BYTES
-    ):  # an old one ignores the condition on an upload in parts: the last stays
+    if kind == "radosgw" and size > PART_BYTES:  # an old one: the last stays
         assert stored in told
     else:
         assert told == {stored}
