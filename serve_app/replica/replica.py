@@ -9,7 +9,7 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -315,12 +315,15 @@ class Replica:
         assert isinstance(self.delivery, StreamDelivery)  # no other medium has a setting that asks for it
         outlet.check()  # it may have waited for the thread
         started = time.perf_counter()
-        with ExitStack() as uploads:  # what is not finished is aborted
+        with ExitStack() as closing:  # an upload that is not finished is aborted
 
             def keep(media_type: str) -> Upload:
-                return uploads.enter_context(self.storage.upload(work.key, media_type))
+                return closing.enter_context(self.storage.upload(work.key, media_type))
 
-            delivered, facts = self.delivery.stream(generate(), request, work.settings, outlet.send, keep)
+            made = generate()
+            if isinstance(made, Generator):  # else the model hears of an end on our side when its garbage is collected
+                closing.callback(made.close)
+            delivered, facts = self.delivery.stream(made, request, work.settings, outlet.send, keep)
             outlet.check()
             timings = {"run_s": time.perf_counter() - started - outlet.waited_s}
             if outlet.first_at is not None:
