@@ -71,15 +71,31 @@ class Parts:
                     return mine
             except ObjectMissing:
                 log.info("object storage: an upload in parts was ended by somebody else")
-            self._forget()
+            self.forget()
         raise StorageUnavailable("object storage could not settle a put: the object came and went")
 
     def abort(self) -> None:
-        """Leave no parts behind. Does not wait for it."""
+        """`forget`, in the background."""
         for part in self._sent.values():
             part.cancel()
         with suppress(RuntimeError):  # the store was closed: they are swept
-            self._sending.submit(self._forget)
+            self._sending.submit(self.forget)
+
+    def forget(self) -> None:
+        """Leave no parts behind, and begin anew: those under way are waited for, else they would stay."""
+        for part in self._sent.values():
+            part.cancel()
+        wait(part for part in self._sent.values() if not part.cancelled())
+        self._sent.clear()
+        upload, self._begun = self._begun, None
+        if upload is None:
+            return
+        try:
+            self._call("abort_multipart_upload", self._call.deadline(), **upload)
+        except ObjectMissing:
+            pass
+        except ContinuoError as error:
+            log.warning("object storage: parts of a failed upload stay until they are swept: %s", error)
 
     def _send(self, number: int) -> Future[str]:
         self._sent[number] = self._sending.submit(self._send_now, number)
@@ -129,22 +145,6 @@ class Parts:
             return False
         return head.bytes == size and head.metadata.items() >= self._carried["Metadata"].items()
 
-    def _forget(self) -> None:
-        """Begin anew: parts under way are waited for, else they would stay."""
-        for part in self._sent.values():
-            part.cancel()
-        wait(part for part in self._sent.values() if not part.cancelled())
-        self._sent.clear()
-        upload, self._begun = self._begun, None
-        if upload is None:
-            return
-        try:
-            self._call("abort_multipart_upload", self._call.deadline(), **upload)
-        except ObjectMissing:
-            pass
-        except ContinuoError as error:
-            log.warning("object storage: parts of a failed upload stay until they are swept: %s", error)
-
 
 def _has_failed(part: "Future[str]") -> bool:
     return part.cancelled() or (part.done() and part.exception() is not None)
@@ -156,7 +156,7 @@ def put_parts(objects: S3Objects, sending: Executor, name: str, file: IO[bytes],
     try:
         return parts.finish(mine.bytes, lambda: mine)
     except BaseException:
-        parts.abort()
+        parts.forget()
         raise
 
 
