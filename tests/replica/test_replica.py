@@ -337,7 +337,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr("deployments.contract.time", made)
+    monkeypatch.setattr("deployments.contract.context.time", made)
     return made
 
 
