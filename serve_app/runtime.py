@@ -99,6 +99,7 @@ class Runtime:
         self.loops.start("reconcile", self.upkeep.reconcile)
         self.loops.start("deliver", self.deliveries.deliver)
         self.loops.start("sweep", self.upkeep.sweep_in_turn)
+        self.loops.start("collect", self.upkeep.collect)
         self.ready = True
 
     def _lost(self) -> None:

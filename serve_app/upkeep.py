@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from serve_app.errors import ContinuoError
 from serve_app.jobs.acceptance import POLL_S, Jobs
 from serve_app.logs import log
 from serve_app.notify import webhooks
@@ -22,6 +23,7 @@ ADOPTED_AT_ONCE = 200
 RECONCILE_EVERY_S = 5.0
 LONGEST_SWEEP_S = 30.0  # in one turn; the next may be another process's
 SWEPT_AT_ONCE = 8
+COLLECT_EVERY_S = 3600.0
 TOMBSTONE_S = 3600.0
 LONGEST_RUN_S = 24 * 3600.0
 
@@ -103,6 +105,17 @@ class Upkeep:
                 await self.database.write(queue_rows.pass_duty_on, "sweep")
                 return 0.0
         return every_s
+
+    async def collect(self) -> float:
+        """Let the store remove what writers that died left in it, when it is this process's turn."""
+        if await self.database.write(queue_rows.take_duty, "collect", COLLECT_EVERY_S):
+            try:
+                removed = await asyncio.to_thread(self.jobs.storage.sweep)
+            except ContinuoError as error:  # it may be that we are not allowed to look: nothing depends on it
+                log.warning("what writers left behind is not removed", extra={"detail": error.detail[:200]})
+            else:
+                log.info("removed what writers left behind", extra={"objects": removed})
+        return COLLECT_EVERY_S
 
     async def sweep(self, until: float = math.inf) -> int:
         """Remove what is over its time: some hundred jobs and objects, or what can be removed until `time.monotonic()`.

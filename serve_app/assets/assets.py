@@ -4,7 +4,6 @@ import asyncio
 import base64
 import binascii
 import hashlib
-import mmap
 import os
 import secrets
 import tempfile
@@ -14,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from sqlalchemy.exc import IntegrityError
 
@@ -99,7 +98,7 @@ class Assets:
         try:
             await self.database.write(asset_rows.plan, row, self.room)
             try:
-                await asyncio.to_thread(_put_mapped, self.storage, row, file)
+                await asyncio.to_thread(self.storage.put_file, row.key, file, row.media_type)
                 kept = await self.database.write(asset_rows.add, row, self.room, self.limits.ttl_s)
             except (ContinuoError, NoRoom):
                 await self.database.write(asset_rows.give_up, row.key)
@@ -196,12 +195,6 @@ def prefix_of(owner: str) -> str:
 def inline_chars(limits: config.Assets) -> int:
     """How much base64 the largest file in a body of JSON is."""
     return (limits.inline_bytes + 2) // 3 * 4
-
-
-def _put_mapped(storage: Storage, row: AssetRow, file: BinaryIO) -> None:
-    # Not closed here: an error of put may still hold a view of it, and closing would then raise another one.
-    data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    storage.put(row.key, cast(bytes, data), row.media_type)  # a mapped file does what put does with bytes
 
 
 def _existing(row: AssetRow | None, asset_id: str) -> AssetRow:

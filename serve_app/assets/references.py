@@ -8,6 +8,7 @@ https://...                  fetched once
 
 import asyncio
 import re
+import tempfile
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -64,10 +65,10 @@ async def read_into(assets: Assets, owner: str, value: str, file: BinaryIO, poin
     """Write the bytes that a string means, of which nothing is kept. Raises as `resolve`."""
     with assets.receiving(owner):
         if _ASSET.fullmatch(value):
-            key = (await assets.use(owner, value)).key
-            await asyncio.to_thread(file.write, await asyncio.to_thread(assets.storage.get, key))
+            row = await assets.use(owner, value)
+            await asyncio.to_thread(_copy, assets, row.key, row.sha256, file)
         elif (output := _OUTPUT.fullmatch(value)) is not None:
-            await asyncio.to_thread(file.write, await _made(assets, owner, output[1], int(output[2] or 0), pointer))
+            await _copy_output(assets, owner, output[1], int(output[2] or 0), file, pointer)
         elif (data := _DATA.match(value)) is not None:
             await asyncio.to_thread(file.write, await assets.decoded(value[data.end() :], pointer))
         elif value.lower().startswith(("https:", "http:")):
@@ -89,11 +90,12 @@ def _no_file(pointer: str) -> Invalid:
 
 async def _output(assets: Assets, owner: str, job_id: str, place: int, pointer: str) -> Kept:
     """An output becomes a file of its own, which stays when its job is deleted."""
-    return await assets.store_bytes(owner, await _made(assets, owner, job_id, place, pointer), pointer)
+    with tempfile.TemporaryFile() as file:
+        await _copy_output(assets, owner, job_id, place, file, pointer)
+        return await assets.store(owner, file, pointer)
 
 
-async def _made(assets: Assets, owner: str, job_id: str, place: int, pointer: str) -> bytes:
-    """The bytes of an output of an own job."""
+async def _copy_output(assets: Assets, owner: str, job_id: str, place: int, file: BinaryIO, pointer: str) -> None:
     row = await assets.database.read(job_rows.get_job, job_id, owner)
     if row is None:
         raise NotFound(f"there is no job '{job_id}'")
@@ -102,4 +104,10 @@ async def _made(assets: Assets, owner: str, job_id: str, place: int, pointer: st
     if place >= len(row.outputs):
         detail = f"job '{job_id}' ({row.status}) has {len(row.outputs)} outputs, counted from 0"
         raise Invalid(f"{pointer}: {detail}", [{"pointer": pointer, "detail": detail}])
-    return await asyncio.to_thread(assets.storage.get, row.outputs[place]["key"])
+    output = row.outputs[place]
+    await asyncio.to_thread(_copy, assets, output["key"], output["sha256"], file)
+
+
+def _copy(assets: Assets, key: str, sha256: str, file: BinaryIO) -> None:
+    with assets.storage.open(key, sha256) as reader:
+        file.writelines(reader.pieces())

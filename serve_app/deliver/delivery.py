@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 from pydantic import Field
 
 from deployments.contract import Audio, Frozen, ModelInfo, Product
+from serve_app.storage import Upload
 
 Finding = dict[str, str]  # {pointer, detail}: a field of `input` that is not possible, and why
 Kind = Literal["audio", "image"]
@@ -19,6 +20,7 @@ def finding(field: str, detail: str) -> Finding:
 
 
 Send = Callable[[bytes, Mapping[str, Any]], None]  # the next bytes of a file, and what is known of all of it
+Keep = Callable[[str], Upload]  # begins to store a file of a media type
 ENDINGS: Mapping[str, str] = {"aac": "m4a"}  # of the files of a format, where it is not its name
 
 
@@ -37,6 +39,15 @@ class File:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """A file that was stored while it was made, all but its end: `head` replaces as many of its first bytes."""
+
+    upload: Upload
+    head: bytes | None
+    media_type: str
+
+
+@dataclass(frozen=True)
 class Delivered:
     """A product on its way to storage.
 
@@ -44,7 +55,7 @@ class Delivered:
     main one, by the names that the delivery gives them. `finished` is what a scorer gets.
     """
 
-    file: File
+    file: File | Begun
     facts: Mapping[str, Any]
     metrics: Mapping[str, float]
     companions: Mapping[str, File] = field(default_factory=dict)
@@ -97,9 +108,9 @@ class StreamDelivery(Delivery, Protocol):
         """The settings of a product that answers for one of these: a whole sound does for a streamed one."""
 
     def stream(
-        self, made: Product | Iterator[Audio], request: Any, settings: Mapping[str, Any], send: Send
+        self, made: Product | Iterator[Audio], request: Any, settings: Mapping[str, Any], send: Send, keep: Keep
     ) -> tuple[Delivered, Mapping[str, Any]]:
-        """As `deliver`, but `send` gets the bytes of the file as they are made; also returns the facts of the product.
+        """As `deliver`, but `send` and the upload that `keep` begins get the bytes of the file as they are made.
 
-        Raises before the first of them what can be known by then.
+        Raises before the first of them what can be known by then. Also returns the facts of the product.
         """

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from deployments.contract import Audio, Capability, Encoded, ModelInfo, Product, SoundInfo, SoundRequest, SpeechRequest
-from serve_app.deliver.delivery import Delivered, Finding, Kind, Send, Settings, finding
+from serve_app.deliver.delivery import Delivered, Finding, Keep, Kind, Send, Settings, finding
 from serve_app.deliver.formats import ENCODERS, MEDIA_TYPES, MOST_CHANNELS, MOST_HZ, BitDepth, StreamFormat
 from serve_app.deliver.scoring import SCORER, score
 from serve_app.deliver.voices import unspeakable, with_voice
@@ -128,13 +128,13 @@ class SoundDelivery:
         return Delivered(file, facts, metrics, finished=finished)
 
     def stream(
-        self, made: Product | Iterator[Audio], request: Any, settings: Mapping[str, Any], send: Send
+        self, made: Product | Iterator[Audio], request: Any, settings: Mapping[str, Any], send: Send, keep: Keep
     ) -> tuple[Delivered, Mapping[str, Any]]:
-        """Finish, encode and send as it is made. Raises UnusableAudio, StorageFull, and what making it raises."""
+        """Finish, encode, send and store as it is made. Raises UnusableAudio, and what making it raises."""
         from serve_app.deliver.streaming import stream
 
         whole = _audio(made) if isinstance(made, Product) else made
-        return stream(whole, getattr(request, "duration_s", None), settings, send)
+        return stream(whole, getattr(request, "duration_s", None), settings, send, keep)
 
     def score(
         self, parts: Mapping[str, Any], request: Mapping[str, Any], delivered: Delivered

@@ -7,23 +7,21 @@ moment of a sound says nothing about the rest of it. So a sound streamed in chun
 differs from its model's others, and the report says what it came to; the true peak holds for both.
 """
 
-import mmap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import soxr
 import synth_native
 
 from deployments.contract import Audio
-from serve_app.deliver.delivery import Delivered, File, Send
+from serve_app.deliver.delivery import Begun, Delivered, Keep, Send
 from serve_app.deliver.encoders.streams import FINAL_HEADER_BYTES, Shape, encoded, final_header
 from serve_app.deliver.finish import QUALITY, SILENCE, TRUE_PEAK_DBTP, Samples, checked, peak_of, with_channels
 from serve_app.deliver.formats import STREAM_TYPES, encoder_rate_hz
-from serve_app.errors import StorageFull, UnusableAudio
+from serve_app.errors import UnusableAudio
 
 PIECE_S = 0.1  # of a sound that is there whole
 _CUT_S, _EDGE_S = 0.05, 0.003
@@ -49,12 +47,12 @@ class Aim:
 
 
 def stream(
-    made: Audio | Iterator[Audio], duration_s: float | None, settings: Mapping[str, Any], send: Send
+    made: Audio | Iterator[Audio], duration_s: float | None, settings: Mapping[str, Any], send: Send, keep: Keep
 ) -> tuple[Delivered, Mapping[str, Any]]:
-    """Finish, encode and send what a model makes; returns the file of what was sent, and the model's facts.
+    """Finish, encode, send and store what a model makes; returns the file of what was sent, and the model's facts.
 
-    Without `duration_s` (speech) the sound is as long as what is made; the file's header says how long, which that of
-    what was sent could not.
+    The file is not finished: whoever called decides that. Without `duration_s` (speech) the sound is as long as what is
+    made; the file's header says how long, which that of what was sent could not.
     """
     first = made if isinstance(made, Audio) else next(made, None)
     if first is None:
@@ -67,12 +65,12 @@ def stream(
     media_type = STREAM_TYPES[settings["format"]]
     head = {"media_type": media_type, "sample_rate_hz": aim.rate_hz, "channels": aim.channels}
     shape = Shape(aim.frames, aim.rate_hz, aim.channels, settings["bit_depth"])
-    with TemporaryFile() as file:
-        _send(encoded(settings["format"], chain(started, blocks), shape), file, lambda part: send(part, head))
-        file.seek(0)
-        begins = file.read(FINAL_HEADER_BYTES)
-        _keep(final_header(settings["format"], shape, finisher.frames, begins), file, at=0)
-        data = mmap.mmap(file.fileno(), 0)
+    upload, begins = keep(media_type), b""
+    for part in filter(None, encoded(settings["format"], chain(started, blocks), shape)):
+        begins += part[: FINAL_HEADER_BYTES - len(begins)]
+        upload.write(part)
+        send(part, head)
+    final = final_header(settings["format"], shape, finisher.frames, begins)
     facts = {
         "kind": "audio",
         "duration_s": finisher.frames / aim.rate_hz,
@@ -80,7 +78,7 @@ def stream(
         "channels": aim.channels,
         "quality": finisher.quality,
     }
-    return Delivered(File(data, media_type), facts, {}), finisher.facts
+    return Delivered(Begun(upload, None if final == begins else final, media_type), facts, {}), finisher.facts
 
 
 def aim_of(first: Audio, duration_s: float | None, settings: Mapping[str, Any]) -> Aim:
@@ -91,23 +89,6 @@ def aim_of(first: Audio, duration_s: float | None, settings: Mapping[str, Any]) 
     rate_hz = encoder_rate_hz(settings["format"], settings["sample_rate_hz"] or first.sample_rate_hz)
     channels = settings.get("channels") or len(first.samples)
     return Aim(duration_s, rate_hz, channels, loudness, settings["typical_lufs"])
-
-
-def _send(parts: Iterator[bytes], file: IO[bytes], send: Callable[[bytes], None]) -> None:
-    """Send the parts, and keep them all."""
-    for part in filter(None, parts):
-        _keep(part, file)
-        send(part)
-
-
-def _keep(part: bytes, file: IO[bytes], at: int | None = None) -> None:
-    try:
-        if at is not None:
-            file.seek(at)
-        file.write(part)
-        file.flush()
-    except OSError as error:
-        raise StorageFull(f"the temporary folder did not take the sound: {error.strerror}") from error
 
 
 @dataclass

@@ -79,7 +79,7 @@ class Flights:
     async def _found(self, job: Running, candidate: Candidate) -> Made | None:
         """What the job itself made in an earlier life, or another one, if it is still in storage."""
         earlier = job.earlier.get(candidate.key)
-        if earlier is not None and await asyncio.to_thread(self.storage.stat, earlier.output["key"]) is not None:
+        if earlier is not None and await asyncio.to_thread(self.storage.has, earlier.output["key"]):
             return earlier
         return None if job.seed_was_drawn else await self.cached(candidate, job.row.owner)
 
@@ -98,10 +98,10 @@ class Flights:
             return None
         key, made = found
         try:
-            there = await asyncio.to_thread(self.storage.stat, key)
+            there = await asyncio.to_thread(self.storage.has, key)
         except StorageUnavailable:
             return None  # no reason to fail an accepted job: it makes its own
-        if there is None:
+        if not there:
             await self.database.write(object_rows.mark_lost, key)
             return None
         return Made(address, made["output"], made["facts"], {}, cached=True).shared()

@@ -9,21 +9,21 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar, cast
+from typing import IO, Any, TypeVar, cast
 
 import numpy as np
 
 from deployments.contract import Audio, Context, EngineModel, LoadFailed, Product, Request, RetryLater, Unhealthy
 from deployments.faults import device_lost
 from serve_app.config import ModelEntry, StorageConfig
-from serve_app.deliver.delivery import Delivered, File, StreamDelivery
+from serve_app.deliver.delivery import Begun, Delivered, File, StreamDelivery
 from serve_app.deliver.media import DELIVERIES
 from serve_app.errors import ContinuoError, GenerationFailed, JobCanceled, ModelNotReady
 from serve_app.importing import load_class
@@ -36,7 +36,7 @@ from serve_app.replica.parts import PATIENCE_S, RemotePart, connected
 from serve_app.replica.progress import throttled
 from serve_app.replica.translation import describe, first_line, translate
 from serve_app.replica.work import LAST, Answer, Event, Work
-from serve_app.storage import Stat, open_storage
+from serve_app.storage import Stat, Upload, open_storage
 
 TAKEN_AFTER_S = 0.02  # most calls have something to tell before, and each event is a hop
 RELOAD_AFTER_S = 30.0
@@ -276,7 +276,8 @@ class Replica:
             yield
 
     def _fetch(self, key: str, path: Path) -> None:
-        path.write_bytes(self.storage.get(key))
+        with self.storage.open(key) as reader, path.open("wb") as file:
+            file.writelines(reader.pieces())
 
     async def _generated(self, work: Work, request: Any, flight: Flight) -> dict[str, Any]:
         context, outlet = flight.context, flight.outlet
@@ -310,16 +311,24 @@ class Replica:
     def _stream(
         self, work: Work, request: Any, generate: Callable[[], Product | Iterator[Audio]], outlet: Outlet
     ) -> dict[str, Any]:
-        """Generate, finish, encode and send piece by piece; then put what was sent."""
+        """Generate, finish, encode, send and store piece by piece."""
         assert isinstance(self.delivery, StreamDelivery)  # no other medium has a setting that asks for it
         outlet.check()  # it may have waited for the thread
         started = time.perf_counter()
-        delivered, facts = self.delivery.stream(generate(), request, work.settings, outlet.send)
-        outlet.check()
-        timings = {"run_s": time.perf_counter() - started - outlet.waited_s}
-        if outlet.first_at is not None:
-            timings["first_bytes_s"] = outlet.first_at - started
-        return self._store(work, delivered, facts, timings)
+        with ExitStack() as closing:  # an upload that is not finished is aborted
+
+            def keep(media_type: str) -> Upload:
+                return closing.enter_context(self.storage.upload(work.key, media_type))
+
+            made = generate()
+            if isinstance(made, Generator):  # else the model hears of an end on our side when its garbage is collected
+                closing.callback(made.close)
+            delivered, facts = self.delivery.stream(made, request, work.settings, outlet.send, keep)
+            outlet.check()
+            timings = {"run_s": time.perf_counter() - started - outlet.waited_s}
+            if outlet.first_at is not None:
+                timings["first_bytes_s"] = outlet.first_at - started
+            return self._store(work, delivered, facts, timings)
 
     def _store(
         self, work: Work, delivered: Delivered, facts: Mapping[str, Any], timings: Mapping[str, float]
@@ -348,9 +357,12 @@ class Replica:
             "metrics": {**timings, "store_s": store_s},
         }
 
-    def _put(self, key: str, file: File) -> Stat:
-        # What put does with bytes (hash, slice, write) a mapped file can do as well.
-        return self.storage.put(key, cast(bytes, file.data), file.media_type)
+    def _put(self, key: str, file: File | Begun) -> Stat:
+        if isinstance(file, Begun):
+            return file.upload.finish(file.head)
+        if isinstance(file.data, bytes):
+            return self.storage.put(key, file.data, file.media_type)
+        return self.storage.put_file(key, cast(IO[bytes], file.data), file.media_type)  # a mapped file reads like one
 
     async def _in_thread(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.workers, work, *args)

@@ -1,17 +1,23 @@
 """Bytes become objects: put once under a content-addressed key, read by signed URL, deleted by retention.
 
 Two stores with one face: a local directory (`local.py`) and an S3-compatible bucket (`s3.py`). All calls
-block: use them from worker threads.
+block: use them from worker threads. None but `get` and `put` needs memory for a whole object.
 """
 
 import mimetypes
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Protocol, Self
 
 from serve_app.config import LocalStorageConfig, S3StorageConfig
 from serve_app.errors import StorageMisconfigured
+
+if TYPE_CHECKING:
+    from serve_app.storage.reading import Reader
+
+PIECE_BYTES = 1 << 20  # of what is read piece by piece; in S3 each is a request
 
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,60}", re.ASCII)
 _SUFFIXES = {  # what mimetypes does not know everywhere, or knows by another name
@@ -45,6 +51,31 @@ class SignedUrl:
     expires_at: datetime | None
 
 
+class Upload(Protocol):
+    """An object while it is made. As a context manager it is aborted at the end of the block unless it was finished.
+
+    What is written leaves for the store meanwhile; it can only be read after `finish`. One thread at a time may use it.
+    """
+
+    def write(self, data: bytes) -> None:
+        """Add bytes. Raises nothing for a store that is away or full: `finish` tries again, and raises then."""
+
+    def finish(self, head: bytes | None = None) -> Stat:
+        """Store the object unless the key is taken, as `Storage.put` does; `head` replaces as many of its first bytes.
+
+        Raises StorageFull, StorageUnavailable, StorageMisconfigured; then nothing is left but to abort.
+        """
+
+    def abort(self) -> None:
+        """Leave nothing of it. Does not wait for the store; after `finish` it does nothing."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
 class Storage(Protocol):
     """Where objects lie. Pickles as its configuration and is opened anew on the other side.
 
@@ -58,8 +89,23 @@ class Storage(Protocol):
         Returns the facts of what is stored, which are another writer's if it came first: compare `sha256`.
         """
 
+    def put_file(self, key: str, file: IO[bytes], media_type: str) -> Stat:
+        """`put` for the bytes of a file that can seek, from its start, wherever it stands."""
+
+    def upload(self, key: str, media_type: str) -> Upload:
+        """Begin an object whose bytes come one after the other. Raises as `put` does."""
+
+    def has(self, key: str) -> bool:
+        """Whether there is an object."""
+
     def stat(self, key: str) -> Stat | None:
-        """The facts of an object, None if there is none."""
+        """The facts of an object, None if there is none. Where only `has` is needed, that can be much quicker."""
+
+    def open(self, key: str, sha256: str | None = None) -> "Reader":
+        """An object to be read in pieces, and checked against this sha256, or the one that the store knows.
+
+        Raises NotFound.
+        """
 
     def get(self, key: str) -> bytes:
         """The bytes of an object, checked against their sha256. Raises NotFound."""
@@ -72,6 +118,9 @@ class Storage(Protocol):
 
         Credentials may be fetched anew for it, over the network.
         """
+
+    def sweep(self) -> int:
+        """Remove what writers that died have left of objects; returns of how many. Never touches a running one's."""
 
     def check(self) -> None:
         """Write, read and remove a small object: raises what a put would raise, in words for the operator."""

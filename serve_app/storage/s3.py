@@ -1,25 +1,25 @@
-"""Objects in an S3-compatible bucket.
-
-A lost reply looks like a failure although the object was stored, and the next attempt then meets 412 on
-its own write. So an object is believed only after a good reply, or after it was read back. Each carries its
-sha256 and its size as metadata; where a server drops those, the bytes themselves are read.
-"""
+"""Objects in an S3-compatible bucket: what `Storage` promises, by names below a prefix."""
 
 import hashlib
+import io
 import logging
+import re
 import secrets
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import IO, Any
 from urllib.parse import parse_qs, urlsplit
 
 from botocore.exceptions import BotoCoreError
 
 from serve_app.config import S3StorageConfig, check_key
-from serve_app.errors import ContinuoError, NotFound, StorageUnavailable
+from serve_app.errors import NotFound
 from serve_app.storage import (
+    PIECE_BYTES,
     SignedUrl,
     Stat,
     check_media_type,
@@ -27,30 +27,26 @@ from serve_app.storage import (
     media_type_of,
     open_storage,
 )
+from serve_app.storage.reading import Reader
 from serve_app.storage.s3_calls import S3Calls
-from serve_app.storage.s3_errors import ObjectMissing, Retryable, Taken, Unsupported, classify
+from serve_app.storage.s3_errors import ObjectMissing, Unsupported, classify
+from serve_app.storage.s3_objects import S3Objects
+from serve_app.storage.s3_upload import SENT_AT_ONCE, S3Upload, put_parts
 
-PART_BYTES = 8 << 20
 LONGEST_TTL_S = 7 * 24 * 3600  # the limit of signature version 4
+LEFTOVER_AFTER_S = 25 * 3600.0  # above any job's time
+LONGEST_SWEEP_S = 30.0  # what is left is for the next
+# Keys as the service makes them: a bucket without a prefix may hold others' uploads, which are none of ours.
+_OURS = re.compile(r"(?:[a-z]+/[0-9a-f]{2}/[0-9a-f]{64}|private/[0-9a-f]{32}/ast_[0-9a-f]{32})\.", re.ASCII)
 
 log = logging.getLogger("continuo.storage")
-
-
-@dataclass(frozen=True)
-class Head:
-    """What the server says about an object; `sha256` is None where it drops metadata."""
-
-    bytes: int
-    media_type: str
-    sha256: str | None
-    whole: bool
 
 
 class S3Storage:
     """The `kind: s3` store; see `Storage` for its methods.
 
-    Objects above `multipart_threshold_bytes` go up in parts, each with a deadline of its own.
-    A bucket wants a lifecycle rule that ends incomplete uploads: one whose first reply was lost cannot be named.
+    Objects above `multipart_threshold_bytes` go up in parts. A bucket wants a lifecycle rule that ends incomplete
+    uploads: it is the net below `sweep`, which does so for those of keys that the service makes.
     """
 
     def __init__(self, config: S3StorageConfig) -> None:
@@ -58,34 +54,68 @@ class S3Storage:
         prefix = config.prefix.strip("/")
         self._prefix = "/".join(check_key(prefix)) + "/" if prefix else ""
         self._call = S3Calls(config)
-        # whether the server heeds If-None-Match: found out at first use
-        self._conditional: bool | None = None
+        self._objects = S3Objects(self._call, self._check_name)
+        self._sending = ThreadPoolExecutor(SENT_AT_ONCE, thread_name_prefix="s3-parts")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return open_storage, (self.config,)
 
     def put(self, key: str, data: bytes, media_type: str) -> Stat:
         """Store an object unless the key is taken; the returned facts are those of what is stored."""
-        name = self._name(key)
-        mine = Stat(len(data), hashlib.sha256(data).hexdigest(), check_media_type(media_type))
-        if len(data) > self.config.multipart_threshold_bytes:
-            return self._put_parts(name, data, mine)
-        return self._put_whole(name, data, mine)
+        return self.put_file(key, io.BytesIO(data), media_type)
+
+    def put_file(self, key: str, file: IO[bytes], media_type: str) -> Stat:
+        """`put` for the bytes of a file."""
+        name, media_type = self._name(key), check_media_type(media_type)
+        file.seek(0)
+        data = file.read(self.config.multipart_threshold_bytes + 1)
+        if len(data) <= self.config.multipart_threshold_bytes:
+            return self._objects.put(name, data, Stat(len(data), hashlib.sha256(data).hexdigest(), media_type))
+        del data
+        return put_parts(self._objects, self._sending, name, file, _facts(file, media_type))
+
+    def upload(self, key: str, media_type: str) -> S3Upload:
+        """Begin an object whose bytes come one after the other."""
+        whole = self.config.multipart_threshold_bytes
+        return S3Upload(self._objects, self._sending, self._name(key), check_media_type(media_type), whole)
+
+    def has(self, key: str) -> bool:
+        """Whether there is an object."""
+        try:
+            return self._objects.head(self._name(key), self._call.deadline()).whole
+        except ObjectMissing:
+            return False
 
     def stat(self, key: str) -> Stat | None:
         """The facts of an object, None if there is none or only a part of one."""
-        return self._stat(self._name(key), self._call.deadline())
+        return self._objects.stat(self._name(key), self._call.deadline())
 
     def get(self, key: str) -> bytes:
         """The bytes of an object, checked against their sha256."""
         try:
-            return self._get(self._name(key), self._call.deadline())
+            return self._objects.get(self._name(key), self._call.deadline())
         except ObjectMissing:
             raise NotFound("there is no such file") from None
 
+    def open(self, key: str, sha256: str | None = None) -> Reader:
+        """An object to be read in pieces, each by a request of its own."""
+        name = self._name(key)
+        try:
+            head = self._objects.head(name, self._call.deadline())
+        except ObjectMissing:
+            raise NotFound("there is no such file") from None
+
+        def piece(start: int, size: int) -> bytes:
+            try:
+                return self._objects.piece(name, head, start, size)
+            except ObjectMissing:
+                raise NotFound("the file was deleted while it was read") from None
+
+        return Reader(head.bytes, head.media_type, sha256 or head.sha256, piece)
+
     def delete(self, key: str) -> None:
         """Remove an object; an absent one is fine."""
-        self._delete(self._name(key), self._call.deadline())
+        self._objects.delete(self._name(key), self._call.deadline())
 
     def url(self, key: str, ttl_s: int, now: float | None = None) -> SignedUrl:
         """A presigned GET. It is signed for the present moment: `now` is for the local store only.
@@ -112,15 +142,41 @@ class S3Storage:
         ends = signed + timedelta(seconds=int(query["X-Amz-Expires"][0]))
         return SignedUrl(url, min(ends, self._call.credentials_end() or ends))
 
+    def sweep(self, older_than_s: float = LEFTOVER_AFTER_S) -> int:
+        """End uploads that were begun so long ago by writers that died; returns how many it ended in half a minute."""
+        over, swept = datetime.now(UTC) - timedelta(seconds=older_than_s), 0
+        until = time.monotonic() + LONGEST_SWEEP_S
+        try:
+            for upload in self._uploads():
+                if time.monotonic() > until:
+                    break
+                if _OURS.match(upload["Key"].removeprefix(self._prefix)) and upload["Initiated"] < over:
+                    named = {"Key": upload["Key"], "UploadId": upload["UploadId"]}
+                    with suppress(ObjectMissing):
+                        self._call("abort_multipart_upload", self._call.deadline(), **named)
+                    swept += 1
+        except Unsupported:
+            log.info("object storage does not list uploads: only a lifecycle rule ends incomplete ones")
+        return swept
+
+    def _uploads(self) -> Iterator[Any]:
+        place: dict[str, str] = {}
+        while True:
+            page = self._call("list_multipart_uploads", self._call.deadline(), Prefix=self._prefix, **place)
+            yield from page.get("Uploads", [])
+            if not page.get("IsTruncated"):
+                return
+            place = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page.get("NextUploadIdMarker", "")}
+
     def check(self) -> None:
         """Write and remove a small object: tells a wrong bucket, wrong credentials, an absent endpoint."""
         deadline = self._call.deadline()
-        if self._conditional is None:
-            self._heeds_conditions(deadline)
+        if self._objects.conditional is None:
+            self._objects.heeds_conditions(deadline)
             return
         name = self._check_name()
         self._call("put_object", deadline, Key=name, Body=b"continuo")
-        self._delete(name, deadline)
+        self._objects.delete(name, deadline)
 
     def lets_browsers_read(self) -> bool:
         """Whether the bucket has a CORS rule for GET: without one, pages of other origins get no sound from it."""
@@ -131,122 +187,9 @@ class S3Storage:
         return any("GET" in rule.get("AllowedMethods", ()) for rule in rules)
 
     def close(self) -> None:
-        """Give back connections and threads."""
+        """Give back connections and threads; parts under way end by the socket timeouts."""
+        self._sending.shutdown(wait=False, cancel_futures=True)
         self._call.close()
-
-    def _put_whole(self, name: str, data: bytes, mine: Stat) -> Stat:
-        deadline = self._call.deadline()
-        if not self._heeds_conditions(deadline) and (found := self._settle(name, deadline)):
-            return found
-        condition = {"IfNoneMatch": "*"} if self._conditional else {}
-        data = bytes(data)  # boto3 reads a mapped file like any other: the next attempt would find it at its end
-        while True:  # ends by the deadline: every turn makes calls
-            try:
-                self._call("put_object", deadline, Key=name, **_described(mine), **condition, Body=data)
-            except Taken:
-                if found := self._settle(name, deadline):
-                    return found
-            else:
-                return mine
-
-    def _put_parts(self, name: str, data: bytes, mine: Stat) -> Stat:
-        # old servers ignore the condition on an upload in parts: look before, read back after
-        self._heeds_conditions(self._call.deadline())
-        for _ in range(3):
-            if found := self._settle(name, self._call.deadline()):
-                return found
-            self._upload(name, data, mine)
-        raise StorageUnavailable("object storage could not settle a put: the object came and went")
-
-    def _upload(self, name: str, data: bytes, mine: Stat) -> None:
-        begun = self._call("create_multipart_upload", self._call.deadline(), Key=name, **_described(mine))
-        upload = {"Key": name, "UploadId": begun["UploadId"]}
-        condition = {"IfNoneMatch": "*"} if self._conditional else {}
-        try:
-            parts = []
-            for number, part in enumerate(_parts(data), start=1):
-                piece = {**upload, "PartNumber": number, "Body": part}
-                sent = self._call("upload_part", self._call.deadline(), **piece)
-                parts.append({"PartNumber": number, "ETag": sent["ETag"]})
-            done = {**upload, **condition, "MultipartUpload": {"Parts": parts}}
-            self._call("complete_multipart_upload", self._call.deadline(), **done)
-        except ObjectMissing:
-            log.info("object storage: an upload was ended by an attempt whose reply was lost")
-        except Taken:
-            self._abort(upload)
-        except BaseException:
-            self._abort(upload)
-            raise
-
-    def _abort(self, upload: dict[str, str]) -> None:
-        try:
-            self._call("abort_multipart_upload", self._call.deadline(), **upload)
-        except ObjectMissing:
-            pass
-        except ContinuoError as error:
-            log.warning("object storage: parts of a failed upload stay until a lifecycle rule acts: %s", error)
-
-    def _settle(self, name: str, deadline: float) -> Stat | None:
-        """Read back what is stored; what lacks bytes is removed, so that the next put can have its key."""
-        return self._stat(name, deadline, remove_damaged=True)
-
-    def _stat(self, name: str, deadline: float, remove_damaged: bool = False) -> Stat | None:
-        try:
-            head = self._head(name, deadline)
-            if not head.whole:
-                if remove_damaged:
-                    log.warning("object storage: removing an object that lacks some of its bytes")
-                    self._delete(name, deadline)
-                return None
-            sha256 = head.sha256 or hashlib.sha256(self._get(name, deadline)).hexdigest()
-        except ObjectMissing:
-            return None
-        return Stat(head.bytes, sha256, head.media_type)
-
-    def _head(self, name: str, deadline: float) -> Head:
-        reply = self._call("head_object", deadline, Key=name)
-        known, size = _metadata(reply), reply["ContentLength"]
-        return Head(
-            bytes=size,
-            media_type=reply.get("ContentType", "application/octet-stream"),
-            sha256=known.get("sha256"),
-            whole=known.get("bytes", str(size)) == str(size),
-        )
-
-    def _get(self, name: str, deadline: float) -> bytes:
-        def read() -> bytes:
-            reply = self._call.client.get_object(Bucket=self.config.bucket, Key=name)
-            with reply["Body"] as body:
-                data = body.read()
-            if _metadata(reply).get("sha256") not in (None, hashlib.sha256(data).hexdigest()):
-                raise Retryable("the bytes that came are not those that were stored")
-            return data
-
-        return self._call.run("get_object", read, deadline)
-
-    def _delete(self, name: str, deadline: float) -> None:
-        with suppress(ObjectMissing):
-            self._call("delete_object", deadline, Key=name)
-
-    def _heeds_conditions(self, deadline: float) -> bool:
-        """Create one object twice: the second is refused with 412, or the server ignores conditions.
-
-        After a lost reply the first is refused too, which proves the same.
-        """
-        if self._conditional is None:
-            name, heeded = self._check_name(), False
-            try:
-                for _ in range(2):
-                    self._call("put_object", deadline, Key=name, Body=b"continuo", IfNoneMatch="*")
-            except Taken:
-                heeded = True
-            except Unsupported:
-                log.info("object storage refuses If-None-Match")
-            if not heeded:
-                log.warning("object storage without If-None-Match: of equal keys written at once the last stays")
-            self._delete(name, deadline)
-            self._conditional = heeded
-        return self._conditional
 
     def _check_name(self) -> str:
         return f"{self._prefix}.continuo/check-{secrets.token_hex(8)}"
@@ -256,18 +199,10 @@ class S3Storage:
         return self._prefix + key
 
 
-def _described(facts: Stat) -> dict[str, Any]:
-    return {
-        "ContentType": facts.media_type,
-        "Metadata": {"sha256": facts.sha256, "bytes": str(facts.bytes)},
-    }
-
-
-def _metadata(reply: Any) -> dict[str, str]:
-    """Metadata with lower-case names: some servers capitalise them."""
-    return {name.lower(): value for name, value in reply.get("Metadata", {}).items()}
-
-
-def _parts(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), PART_BYTES):
-        yield data[start : start + PART_BYTES]
+def _facts(file: IO[bytes], media_type: str) -> Stat:
+    file.seek(0)
+    digest, size = hashlib.sha256(), 0
+    for data in iter(partial(file.read, PIECE_BYTES), b""):
+        digest.update(data)
+        size += len(data)
+    return Stat(size, digest.hexdigest(), media_type)

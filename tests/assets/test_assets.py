@@ -4,6 +4,7 @@ import asyncio
 import io
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import sqlalchemy as sa
@@ -68,9 +69,8 @@ class Full:
     def __init__(self, storage: Storage) -> None:
         self.stat, self.get = storage.stat, storage.get
 
-    def put(self, key: str, data: bytes, media_type: str) -> Stat:
-        left = memoryview(data)  # as a store that writes has one
-        raise StorageFull(f"no room for {len(left)} bytes")
+    def put_file(self, key: str, file: BinaryIO, media_type: str) -> Stat:
+        raise StorageFull(f"no room for {len(file.read())} bytes")
 
 
 async def test_a_store_without_room_leaves_no_file(database: Database, storage: Storage) -> None:

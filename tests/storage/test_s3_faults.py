@@ -111,7 +111,7 @@ def test_a_dead_server_at_the_first_use(server: S3Server, proxy: FaultProxy, ope
     proxy.wait_for_faults(1)
     proxy.mode("ok")
     assert store.put("first", SOUND, "audio/flac") == facts(SOUND)
-    assert store._conditional is True
+    assert store._objects.conditional is True
 
 
 @pytest.mark.soak

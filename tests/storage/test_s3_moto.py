@@ -16,8 +16,10 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from serve_app.errors import NotFound, StorageMisconfigured, StorageUnavailable
-from serve_app.storage import Stat, Storage, s3
+from serve_app.storage import Stat, Storage
+from serve_app.storage.s3 import S3Storage
 from serve_app.storage.s3_calls import CALLS_AT_ONCE
+from serve_app.storage.s3_objects import described
 from tests.storage.conftest import OpenS3
 from tests.support.s3_servers import S3Server
 
@@ -204,11 +206,9 @@ def _capitalise(parsed: Any, **_: Any) -> None:
     parsed["Metadata"] = {name.capitalize(): value for name, value in parsed.get("Metadata", {}).items()}
 
 
-def plant(server: S3Server, store: s3.S3Storage, key: str, body: bytes, described: bytes) -> None:
+def plant(server: S3Server, store: S3Storage, key: str, body: bytes, told: bytes) -> None:
     """Put an object whose metadata describe other bytes, as a server does that keeps half of an upload."""
-    store._call.client.put_object(
-        Bucket=server.bucket, Key=store._name(key), Body=body, **s3._described(facts(described))
-    )
+    store._call.client.put_object(Bucket=server.bucket, Key=store._name(key), Body=body, **described(facts(told)))
 
 
 def test_half_an_object_is_not_believed_and_is_replaced(moto: S3Server, open_s3: OpenS3) -> None:

@@ -35,7 +35,7 @@ def test_what_is_put_can_be_read(radosgw: S3Server, open_s3: OpenS3) -> None:
     store = open_s3(radosgw)
     store.check()
     store.check()
-    assert store._conditional is True
+    assert store._objects.conditional is True
     assert store.put(KEY, b"sound", "audio/flac") == facts(b"sound")
     assert store.stat(KEY) == facts(b"sound")
     assert store.put(KEY, b"other", "audio/flac") == facts(b"sound")

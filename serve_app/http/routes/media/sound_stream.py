@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from serve_app.deliver.formats import STREAM_TYPES
-from serve_app.errors import Invalid
+from serve_app.errors import Invalid, NotFound, StorageUnavailable
 from serve_app.http.open_streams import OpenStreams
 from serve_app.http.routes.common import (
     Terms,
@@ -28,6 +28,7 @@ from serve_app.logs import cut_off, log
 from serve_app.records.api_keys import Principal
 from serve_app.records.rows import JobRow
 from serve_app.records.states import FINISHED
+from serve_app.storage.reading import Reader
 
 SOUND: dict[str, Any] = {"content": {media_type: {} for media_type in sorted(set(STREAM_TYPES.values()))}}
 _PIECE_BYTES = 64 << 10
@@ -88,14 +89,21 @@ async def _listen(request: Request, row: JobRow, present: Present, closing: Asyn
     if row.status != "succeeded":
         return await job_response(request, row, waited=True, replayed=False)
     output = row.outputs[0]
-    data = await to_thread.run_sync(runtime.storage.get, output["key"])
-    headers = {**_headers(row, base_url(request), output), "Content-Length": str(len(data))}
-    return present(_pieces(data), headers, closing.pop_all())
+    reader = await to_thread.run_sync(runtime.storage.open, output["key"], output["sha256"])
+    closing.enter_context(reader)
+    headers = {**_headers(row, base_url(request), output), "Content-Length": str(reader.size)}
+    return present(_pieces(reader), headers, closing.pop_all())
 
 
-async def _pieces(data: bytes) -> Sound:
-    for start in range(0, len(data), _PIECE_BYTES):
-        yield data[start : start + _PIECE_BYTES]
+async def _pieces(reader: Reader) -> Sound:
+    """What is stored, as fast as it is taken. Raises Broken where the store breaks off."""
+    try:
+        while data := await to_thread.run_sync(reader.read):
+            for start in range(0, len(data), _PIECE_BYTES):
+                yield data[start : start + _PIECE_BYTES]
+    except (NotFound, StorageUnavailable) as error:
+        log.warning("a stored sound cannot be read to its end", extra={"detail": error.detail})
+        raise Broken from error
 
 
 async def _begun(request: Request, live: Live, closing: AsyncExitStack) -> Sound | None:
