@@ -1,7 +1,6 @@
 """A real PostgreSQL from Debian's packages: in a temporary folder, on a Unix socket only, ended by its own pid."""
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -14,7 +13,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
-import pytest
+
+from tests.support.debian import installed, lesser_user
 
 PORT = 5432  # names the socket's file; nothing listens on TCP
 
@@ -50,17 +50,7 @@ class Postgres:
 
 def binaries() -> Path:
     """The folder of initdb and postgres. Installs Debian's package when we may; skips without, but not in CI."""
-    found = _find()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        for words in (["install", "postgresql"], ["update"], ["install", "postgresql"]):  # lists of packages grow old
-            command = ["apt-get", "-y", "-qq", "-o", "DPkg::Lock::Timeout=120", *words]
-            subprocess.run(command, check=False, capture_output=True, timeout=280)
-            if (found := _find()) is not None:
-                break
-    if found is None:
-        reason = "PostgreSQL is not installed (apt-get install postgresql)"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    return found
+    return installed(_find, ["postgresql"])
 
 
 def _find() -> Path | None:
@@ -71,21 +61,10 @@ def _find() -> Path | None:
     return Path(elsewhere).resolve().parent if elsewhere else None
 
 
-def _user() -> dict[str, int]:
-    """For subprocess: PostgreSQL refuses to run as root, so root lends it the package's own user."""
-    if os.geteuid() != 0:
-        return {}
-    try:
-        entry = pwd.getpwnam("postgres")
-    except KeyError:
-        entry = pwd.getpwnam("nobody")
-    return {"user": entry.pw_uid, "group": entry.pw_gid}
-
-
 @contextmanager
 def postgres_server() -> Iterator[Postgres]:
     """A fresh server; its files and its process are gone afterwards."""
-    tools, user = binaries(), _user()
+    tools, user = binaries(), lesser_user("postgres")
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has at most 107 bytes
     if user:
         os.chown(folder, user["user"], user["group"])

@@ -19,7 +19,9 @@ from serve_app.deliver.encoders.flac_info import flac_info
 from serve_app.deliver.encoders.target import Reader, Target
 
 _PAGE_US = 100_000
-_FLAC_LEVEL = "5"
+# FFmpeg's parser, which is Chromium's too, gives the first block when it has seen ten more. Blocks of 0.1 s, which the
+# level takes, would be 1 % (rain) to 6 % (piano) smaller.
+_FLAC = {"compression_level": "5", "frame_size": "1152"}
 # FLAC's own orders of channels (RFC 9639, section 9.1.3)
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
@@ -91,7 +93,7 @@ def stream_flac(
     assert isinstance(codec, av.AudioCodecContext)
     codec.sample_rate, codec.layout, codec.format = rate_hz, layout, "s32" if wide else "s16"
     codec.time_base = Fraction(1, rate_hz)
-    codec.options = {"compression_level": _FLAC_LEVEL}
+    codec.options = dict(_FLAC)
     codec.open()
     yield b"fLaC\x80\0\0\x22" + flac_info(bytes(codec.extradata or b""), frames or 0)
     at = 0
