@@ -1,4 +1,4 @@
-"""English text to phonemes by hibari's reader, which needs neither espeak nor spaCy, and what it cannot read."""
+"""English words to phonemes by hibari's reader, which needs neither espeak nor spaCy, and which characters it reads."""
 
 import re
 import threading
@@ -7,67 +7,43 @@ from functools import cache
 from typing import Any
 
 from deployments.contract import LoadFailed
-from deployments.speech.text import pieces
 
-_LETTERS = re.compile(r"[^\W\d_]+")
-_JOINERS = frozenset("\ufe0e\ufe0f\u200d\u20e3")  # within emoji
 _door = threading.Lock()
+_NUMBER = re.compile(r"\d[\d,]{14,}")
+_MOST_DIGITS = 15  # longer numbers have no name in the reader
 
 
 def phonemes(text: str, *, british: bool) -> str:
     """Misaki's English phonemes of a text, with its punctuation; safe from several threads. Raises LoadFailed."""
-    with _door:  # reading takes a millisecond of one thread at a time anyway
-        return str(_reader(british)(text))
-
-
-def readable(text: str) -> tuple[str, tuple[str, ...]]:
-    """The text with a space for each character that is not English to the reader, and those characters once each.
-
-    Punctuation is never told: it is heard as a pause or not at all. Of other scripts only a Greek letter that stands
-    alone is read. Raises LoadFailed.
-    """
-    if text.isascii():
-        return text, ()
-    text = unicodedata.normalize("NFC", text)
-    kept = _LETTERS.sub(lambda run: _latin(run.group()), text)
-    kept = "".join(" " if c in _JOINERS or not _read(c) else c for c in kept)
-    return kept, tuple(dict.fromkeys(was for was, now in zip(text, kept, strict=True) if now == " " and _counts(was)))
-
-
-def prepare(*, british: bool) -> None:
-    """Load what reading needs, unknown words included. Raises LoadFailed."""
-    phonemes("Zzyzx.", british=british)
-
-
-def _latin(letters: str) -> str:
-    """A run of letters with spaces for those of other scripts."""
-    if len(letters) == 1 and "GREEK" in unicodedata.name(letters, ""):
-        return letters
-    return "".join(c if not c.isalpha() or "LATIN" in _name(c) else " " for c in letters)
-
-
-def _name(letter: str) -> str:
-    plain = unicodedata.normalize("NFKC", letter)
-    return unicodedata.name(plain[0], "")
+    with _door:  # reading takes a millisecond, of one thread at a time in any case
+        return str(_reader(british)(_NUMBER.sub(_sayable, text)))
 
 
 @cache
-def _read(character: str) -> bool:
-    """Whether a character is heard: alone, or before or behind a number (a currency, a unit)."""
-    if character.isascii() or character.isalpha() or unicodedata.category(character)[0] in "PZCM":
+def known(character: str) -> bool:
+    """Whether a character is read: Latin letters, and what is heard alone or beside a number, as a currency is.
+
+    Raises LoadFailed.
+    """
+    if character.isascii() or unicodedata.category(character)[0] == "P":
         return True
-    return any(_spoken(around.format(character)) != _spoken(around.format("")) for around in ("{}", "{}5", "5{}"))
+    if character.isalpha():
+        return unicodedata.name(character, "").startswith("LATIN")
+    return any(
+        phonemes(around.format(character), british=False) != phonemes(around.format(""), british=False)
+        for around in ("{}", "{}5", "5{}")
+    )
 
 
-def _spoken(text: str) -> str:
-    return " ".join(phonemes(piece.text, british=False) for piece in pieces(text, "en")).strip()
+def prepare(*, british: bool) -> None:
+    """Load what reading needs, the network for unknown words included. Raises LoadFailed."""
+    phonemes("Zzyzx.", british=british)
 
 
-def _counts(character: str) -> bool:
-    return not character.isspace() and unicodedata.category(character)[0] in "LNS" and character not in _SKIN_TONES
-
-
-_SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
+def _sayable(number: re.Match[str]) -> str:
+    """A number as it is, or digit by digit where it is too long."""
+    digits = number.group().replace(",", "")
+    return " ".join(digits) if len(digits) > _MOST_DIGITS else number.group()
 
 
 @cache

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -31,7 +31,8 @@ from deployments.contract import (
 from deployments.speech import english
 from deployments.speech.edges import trimmed
 from deployments.speech.session import open_graph
-from deployments.speech.spoken import Voiced, spoken
+from deployments.speech.speaking import Voiced, speak
+from deployments.speech.stretch import stretched
 from deployments.speech.symbols import numbers, parts
 from deployments.speech.text import pieces
 from deployments.speech.turns import Turns
@@ -41,7 +42,7 @@ from deployments.weights.hashes import sha256_of
 from deployments.weights.hub import Report, pull
 
 RATE_HZ = 24_000
-_HOP_S = 0.0125  # of a frame
+_SLOW, _BELOW = 0.5, 0.75  # its own durations are coarse between these and muddled beyond: WSOLA does the rest
 _MOST_SYMBOLS = 400  # as its authors cut
 _FIRST_CHARACTERS, _MOST_CHARACTERS = 100, 240
 _WARM_UP = ("Ready.", "Everything is loaded, and whoever speaks next does not wait for it.")
@@ -114,9 +115,9 @@ class _Speaker:
     def say(self, text: str, speed: float, seed: int, number: int) -> Samples:
         """Float32 (frames,) of one piece without the silence around it; the noise in it is drawn from both numbers."""
         draw = np.random.default_rng([seed, number])
-        phonemes = english.phonemes(text, british=self.british)
-        said = [self._said(ids, speed, draw) for part in parts(phonemes, _MOST_SYMBOLS) if (ids := numbers(part))]
-        return np.concatenate(said) if said else np.zeros(0, np.float32)
+        phonemes, own = english.phonemes(text, british=self.british), _SLOW if speed < _BELOW else 1.0
+        said = [self._said(ids, own, draw) for part in parts(phonemes, _MOST_SYMBOLS) if (ids := numbers(part))]
+        return stretched(np.concatenate(said), RATE_HZ, speed / own) if said else np.zeros(0, np.float32)
 
     def _said(self, ids: list[int], speed: float, draw: np.random.Generator) -> Samples:
         from hibari import dsp
@@ -133,7 +134,7 @@ class Hibari:
         task="speech",
         capabilities=frozenset({Capability.SEED, Capability.STREAMING}),
         sound=SoundInfo(
-            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=4 * 3600, loudness_lufs=-16, typical_lufs=-24
+            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=4 * 3600, loudness_lufs=-16, typical_lufs=-26
         ),
         speech=SpeechInfo(voices=voices()),
         licence=Licence(weights="Apache-2.0", commercial=True, url="https://www.apache.org/licenses/LICENSE-2.0"),
@@ -171,19 +172,13 @@ class Hibari:
 
     def generate(self, request: SpeechRequest, context: Context) -> Iterator[Audio]:
         """Yield float32 (1, frames) at 24 kHz, piece by piece with their pauses. Raises InvalidInput, Cancelled."""
-        speaker = self._speaker(named(_speech(), request.voice).name)
-        text, unspoken = english.readable(request.input)
-        facts: dict[str, Any] = {"unspoken": list(unspoken)} if unspoken else {}
-        cut = pieces(
-            text, "en", normalize=request.normalize, most_chars=_MOST_CHARACTERS, first_chars=_FIRST_CHARACTERS
-        )
-        voiced = Voiced(
-            lambda piece, number: speaker.say(piece, request.speed, context.seed, number),
-            RATE_HZ,
-            self.turns,
-            request.speed,
-        )
-        yield from spoken(cut, voiced, context, facts)
+        speaker = self._speaker(named(_speech(), request.voice, request.language).name)
+        cut = pieces(request.input, "en", most_chars=_MOST_CHARACTERS, first_chars=_FIRST_CHARACTERS)
+
+        def say(words: str, number: int) -> Samples:
+            return speaker.say(words, request.speed, context.seed, number)
+
+        yield from speak(cut, Voiced(say, RATE_HZ, self.turns, english.known, request.speed), context)
 
     def _speaker(self, name: str) -> _Speaker:
         """The voice, loaded when it is first asked for. Raises LoadFailed for the packaged one, else InvalidInput."""

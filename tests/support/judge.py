@@ -28,6 +28,7 @@ WHISPER = {  # Systran/faster-whisper-base at ebe41f70
     "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
 }
 _FOLDED = str.maketrans({"ᵊ": "ə", "ᵻ": "ɪ", "ɐ": "ə", "T": "t", "ɾ": "t"})
+_CLOCK = re.compile(r"\b(\d{1,2})\.(\d\d)(?= ?[ap]\.?m)", re.IGNORECASE)  # 7.45 pm
 _MUTE = re.compile(r"[^\w]|[ˈˌːʰʲ̃]")
 
 
@@ -46,7 +47,7 @@ def heard(samples: Samples, rate_hz: int, language: str = "en") -> str:
 
 def phonemes(text: str) -> str:
     """English words as a reader's phonemes, without stress, length, pauses and what is written differently only."""
-    return _MUTE.sub("", _reader()(text)).translate(_FOLDED)
+    return _MUTE.sub("", _reader()(_CLOCK.sub(r"\1:\2", text))).translate(_FOLDED)
 
 
 @dataclass(frozen=True)
