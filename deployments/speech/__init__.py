@@ -1,1 +1,1 @@
-"""Models of speech: a text in pieces, each read, spoken and joined to the one before it."""
+"""Models that speak: a text goes through `text/` and comes back as pieces, each model makes them sound."""
