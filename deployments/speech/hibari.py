@@ -32,7 +32,7 @@ from deployments.speech import english
 from deployments.speech.edges import trimmed
 from deployments.speech.session import open_graph
 from deployments.speech.speaking import Voiced, speak
-from deployments.speech.stretch import stretched
+from deployments.speech.stretch import own_speed, stretched
 from deployments.speech.symbols import numbers, parts
 from deployments.speech.text import pieces
 from deployments.speech.turns import Turns
@@ -42,7 +42,6 @@ from deployments.weights.hashes import sha256_of
 from deployments.weights.hub import Report, pull
 
 RATE_HZ = 24_000
-_SLOW, _BELOW = 0.5, 0.75  # its own durations are coarse between these and muddled beyond: WSOLA does the rest
 _MOST_SYMBOLS = 400  # as its authors cut
 _FIRST_CHARACTERS, _MOST_CHARACTERS = 100, 240
 _WARM_UP = ("Ready.", "Everything is loaded, and whoever speaks next does not wait for it.")
@@ -115,7 +114,7 @@ class _Speaker:
     def say(self, text: str, speed: float, seed: int, number: int) -> Samples:
         """Float32 (frames,) of one piece without the silence around it; the noise in it is drawn from both numbers."""
         draw = np.random.default_rng([seed, number])
-        phonemes, own = english.phonemes(text, british=self.british), _SLOW if speed < _BELOW else 1.0
+        phonemes, own = english.phonemes(text, british=self.british), own_speed(speed)
         said = [self._said(ids, own, draw) for part in parts(phonemes, _MOST_SYMBOLS) if (ids := numbers(part))]
         return stretched(np.concatenate(said), RATE_HZ, speed / own) if said else np.zeros(0, np.float32)
 
