@@ -18,7 +18,8 @@ from deployments.contract import LoadFailed
 PROGRAM = Path(__file__).with_name("program.py")
 ABSENT = "espeakng-loader is not installed: EXTRAS=espeak scripts/setup (GPL-3.0-or-later, in a process of its own)"
 
-_PATIENCE_S = 10.0  # between two frames; it takes a thousandth of that
+_PATIENCE_S = 10.0  # for one frame; it takes a thousandth of that
+_START_S = 60.0  # on a machine that is busy with other starts
 _HEAD = struct.calcsize("<cI")
 
 
@@ -81,7 +82,7 @@ class EspeakProcess:
             process.stdin.write(json.dumps(question).encode() + b"\n")
             process.stdin.flush()
             while True:
-                what, content = self._frame(process)
+                what, content = self._frame(process, self.patience_s)
                 if what == b"X":
                     raise Refused(content.decode())
                 if what == b"E":
@@ -103,7 +104,7 @@ class EspeakProcess:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen([sys.executable, str(self.program)], bufsize=0, **pipes)  # type: ignore[call-overload]
         try:
-            what, content = self._frame(self.process)
+            what, content = self._frame(self.process, max(_START_S, self.patience_s))
         except Hung as error:
             self._end()
             raise LoadFailed(f"espeak-ng did not start: {error}") from error
@@ -113,18 +114,18 @@ class EspeakProcess:
         (self.rate_hz,) = struct.unpack("<I", content)
         return self.process
 
-    def _frame(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    def _frame(self, process: subprocess.Popen[bytes], patience_s: float) -> tuple[bytes, bytes]:
         assert process.stdout is not None
-        what, length = struct.unpack("<cI", self._read(process.stdout, _HEAD))
-        return what, self._read(process.stdout, length)
+        what, length = struct.unpack("<cI", self._read(process.stdout, _HEAD, patience_s))
+        return what, self._read(process.stdout, length, patience_s)
 
-    def _read(self, pipe: IO[bytes], count: int) -> bytes:
-        parts, until = bytearray(), time.monotonic() + self.patience_s
+    def _read(self, pipe: IO[bytes], count: int, patience_s: float) -> bytes:
+        parts, until = bytearray(), time.monotonic() + patience_s
         waiting = select.poll()  # not select, which fails from the 1024th file on
         waiting.register(pipe, select.POLLIN)
         while len(parts) < count:
             if not waiting.poll(max(0.0, until - time.monotonic()) * 1000):
-                raise Hung(f"the process of espeak-ng said nothing for {self.patience_s:g} s")
+                raise Hung(f"the process of espeak-ng said nothing for {patience_s:g} s")
             more = os.read(pipe.fileno(), count - len(parts))
             if not more:
                 raise Hung("the process of espeak-ng ended")
