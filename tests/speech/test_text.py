@@ -163,7 +163,24 @@ def test_pieces_are_made_one_by_one() -> None:
 
 ADVERSARIAL = ["1", "(", '"', "a.b.c.d.", "I ", "I", ".", ". ", "[pause 1s", "[", " ", "\n", "\r ", "!", "“", "a. "]
 ADVERSARIAL += ["$1", "1:", "1/", "1-", "1,", "a@", "@", "#", "1.", "http://a/", "-", "+", "é", "\u0301", "1 ", "5'"]
-ADVERSARIAL += ["日", "IV ", "_", "*", "x\n", "a/", "1st ", "A1", "#a", "''", "1 1/2 ", "March 1 ", "St. ", "~1", "=", "1x"]
+ADVERSARIAL += [
+    "日",
+    "IV ",
+    "_",
+    "*",
+    "x\n",
+    "a/",
+    "1st ",
+    "A1",
+    "#a",
+    "''",
+    "1 1/2 ",
+    "March 1 ",
+    "St. ",
+    "~1",
+    "=",
+    "1x",
+]
 
 
 @pytest.mark.parametrize("unit", ADVERSARIAL)

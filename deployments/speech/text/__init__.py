@@ -1,9 +1,9 @@
 """The text side of speech: a text comes in as it is written, and leaves as pieces in words, with their pauses.
 
-    sentences, pauses   where a text may rest
-    english/, chinese   written -> in words
-    pieces              all of it, piece by piece
-    speakable           what a model's characters cannot say is told, never silently left out
+sentences, pauses   where a text may rest
+english/, chinese   written -> in words
+pieces              all of it, piece by piece
+speakable           what a model's characters cannot say is told, never silently left out
 """
 
 from deployments.speech.text.chinese import MissingExtra

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deployments.speech.text import pauses, sentences
-from deployments.speech.text.spoken import spoken
+from deployments.speech.text.spoken import reader
 
 LEAST_CHARS = 20
 WHOLE = 1.3  # a first sentence is not parted for what is shorter than this share of `first_chars`
@@ -35,7 +35,7 @@ def pieces(
 
     The first one ends after about `first_chars`, so that its sound is there soon. A pause before the first word is
     not kept, silence that is only punctuation neither; a text without a word has no pieces. Raises ValueError if
-    `most_chars` is below 20 or `first_chars` below 1, MissingExtra as `spoken`.
+    `most_chars` is below 20 or `first_chars` below 1, MissingExtra when read as `spoken` does.
     """
     if most_chars < LEAST_CHARS or first_chars < 1:
         raise ValueError(f"most_chars {most_chars}, first_chars {first_chars}; at least {LEAST_CHARS} and 1 are needed")
@@ -46,6 +46,7 @@ def _pieces(text: str, language: str, normalize: bool, most_chars: int, first_ch
     held = ""  # what is yielded as soon as the pause after it is known
     natural_s = marked_s = 0.0
     first = True
+    read = reader(text, language, normalize=normalize)
     for span in sentences.spans(text, most_chars):
         line = _line(text[span.start : span.end])
         if CONTENT.search(line):
@@ -53,7 +54,7 @@ def _pieces(text: str, language: str, normalize: bool, most_chars: int, first_ch
                 yield Piece(held, _pause_s(natural_s, marked_s))
             natural_s = marked_s = 0.0
             held = ""
-            for part in _parts(spoken(line, language, normalize=normalize), most_chars, first_chars if first else None):
+            for part in _parts(read(line), most_chars, first_chars if first else None):
                 if held:
                     yield Piece(held, 0.0)
                 held, first = part, False

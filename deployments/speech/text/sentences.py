@@ -33,9 +33,7 @@ TITLES = words(
     "mr mrs ms mx dr prof rev hon pres gov sen rep gen col maj capt cmdr lt sgt cpl adm supt msgr fr messrs mmes vs "
     "cf eg e.g i.e ie approx ca viz fig figs pp vol vols ch sec eq ref refs al"
 )
-BEFORE_NUMBERS = words(
-    "no nos p art jan feb mar apr jun jul aug sep sept oct nov dec op para ext tel nr pt"
-)
+BEFORE_NUMBERS = words("no nos p art jan feb mar apr jun jul aug sep sept oct nov dec op para ext tel nr pt")
 # May end a sentence: it does where the next word is one that sentences begin with.
 MAYBE = words(
     "jr sr st mt ft inc ltd corp co bros dept univ assn est ave blvd rd ln hwy pkwy apt bldg ste u.s u.k u.n e.u "

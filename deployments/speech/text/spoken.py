@@ -1,6 +1,7 @@
 """One sentence, written -> in words."""
 
 import re
+from collections.abc import Callable
 
 from deployments.speech.text import chinese, english
 
@@ -20,3 +21,11 @@ def spoken(text: str, language: str = "en", *, normalize: bool = False) -> str:
     if language.partition("-")[0] == "en":
         return english.written_out(text, day_first=english.puts_days_first(language))
     return BLANK.sub(" ", text).strip()
+
+
+def reader(text: str, language: str, *, normalize: bool) -> Callable[[str], str]:
+    """`spoken` for the sentences of a text: where the language is Chinese, those without Chinese characters, too."""
+    tag = language.lower().replace("_", "-")
+    if normalize and chinese.is_chinese(tag) and chinese.applies(text, tag):
+        return chinese.written_out
+    return lambda sentence: spoken(sentence, language, normalize=normalize)
