@@ -107,7 +107,9 @@ class Espeak:
             def say(words: str, _number: int) -> Samples:
                 return self._say(words, _FEMALE.get(voice.name, voice.name), request.speed)
 
-            yield from speak(cut, Voiced(say, RATE_HZ, self.turns, str.isprintable, request.speed), context)
+            yield from speak(
+                cut, Voiced(say, RATE_HZ, self.turns, str.isprintable, request.speed), context, len(request.input)
+            )
         except MissingExtra as error:
             raise InvalidInput(str(error), "/normalize") from error
 

@@ -177,7 +177,9 @@ class Hibari:
         def say(words: str, number: int) -> Samples:
             return speaker.say(words, request.speed, context.seed, number)
 
-        yield from speak(cut, Voiced(say, RATE_HZ, self.turns, english.known, request.speed), context)
+        yield from speak(
+            cut, Voiced(say, RATE_HZ, self.turns, english.known, request.speed), context, len(request.input)
+        )
 
     def _speaker(self, name: str) -> _Speaker:
         """The voice, loaded when it is first asked for. Raises LoadFailed for the packaged one, else InvalidInput."""

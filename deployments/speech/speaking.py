@@ -27,14 +27,17 @@ class Voiced:
     speed: float = 1.0
 
 
-def speak(pieces: Iterable[Piece], voiced: Voiced, context: Context) -> Iterator[Audio]:
+def speak(pieces: Iterable[Piece], voiced: Voiced, context: Context, characters: int) -> Iterator[Audio]:
     """Yield (1, frames) for each piece and for each rest between two of them; facts name what cannot be spoken.
+
+    Progress is told in the text's `characters`, of which the pieces have about as many.
 
     The rest of the voice gets shorter as it gets faster; the pauses that a text asks for do not. Raises InvalidInput
     when there is nothing to say, Cancelled.
     """
     unspoken, told = Unspoken(), 0
     made_s = rest_s = pause_s = 0.0
+    done = 0
     for number, piece in enumerate(pieces):
         context.check()
         if words := speakable(piece.text, voiced.known, unspoken):
@@ -48,6 +51,8 @@ def speak(pieces: Iterable[Piece], voiced: Voiced, context: Context) -> Iterator
                 made_s += len(samples) / voiced.rate_hz
                 rest_s, pause_s = _rest_s(piece.text), 0.0
         pause_s += piece.pause_s
+        done = min(characters, done + len(piece.text))
+        context.step(done, characters)
     if not made_s:
         raise _nothing(unspoken)
     yield from _last(pause_s, voiced.rate_hz, unspoken, told)

@@ -27,6 +27,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """The small network and its voices are the published ones."""
     hashes = {f"voices/{name}.bin": sha256(data) for name, data in VOICES.items()}
     monkeypatch.setattr(kokoro, "GRAPH_SHA256", sha256(network()))
+    monkeypatch.setattr(kokoro, "levels_lufs", lambda: dict.fromkeys(VOICES, kokoro.LEVEL_LUFS))
     monkeypatch.setattr(kokoro, "published_voices", lambda: hashes)
     monkeypatch.setattr(kokoro, "CHECKPOINT", CHECKPOINT.model_copy(update={"files": (GRAPH, *hashes)}))
 
@@ -221,9 +222,17 @@ def test_what_is_not_the_published_file_is_not_kept(place: Place, what: str) -> 
     assert all(file.name == GRAPH and what == "registry" for file in kept)
 
 
+def test_a_quiet_voice_is_as_loud_as_the_others(model: Kokoro, monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = {"af_heart": kokoro.LEVEL_LUFS, "am_michael": kokoro.LEVEL_LUFS - 12}
+    monkeypatch.setattr(kokoro, "levels_lufs", lambda: quiet)
+    assert loudest(model, "Hello.", voice="am_michael") == pytest.approx(0.1 * 10 ** (12 / 20), rel=0.01)
+    assert loudest(model, "Hello.", voice="am_michael+af_heart") == pytest.approx(0.25 * 10 ** (6 / 20), rel=0.01)
+
+
 def test_pins_are_those_of_the_release() -> None:
     assert len(kokoro_weights.published_voices()) == 54
     assert all(len(pin) == 64 for pin in kokoro_weights.published_voices().values())
+    assert all(-40 < level < -10 for level in kokoro_weights.levels_lufs().values())
 
 
 needs_weights = pytest.mark.skipif(bool(Kokoro().missing()), reason="continuo models pull kokoro")
