@@ -103,8 +103,8 @@ class KokoroOptions(Frozen):
         default=None, description="A folder with kokoro-v1.0.int8.onnx and voices/; no other is looked at."
     )
     download: bool = Field(default=False, description="Fetch what is missing when the model is loaded.")
-    threads: int = Field(default=2, ge=1, description="Of one piece of text.")
-    at_once: int = Field(default=1, ge=1, description="Pieces that are computed side by side.")
+    threads: int = Field(default=1, ge=1, description="Of one piece of text; two help only where both cores are idle.")
+    at_once: int = Field(default=2, ge=1, description="Pieces that are computed side by side.")
 
 
 class Kokoro:
