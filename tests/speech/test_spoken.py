@@ -1,6 +1,7 @@
 """What is written, and how it is said: cases written before the rules, and what holds for any text."""
 
 import builtins
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -9,18 +10,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from deployments.contract import InvalidInput
 from deployments.speech.text import MissingExtra, chinese, pieces, spoken
 from tests.speech.cases import folded, folded_chinese, read
 
-ENGLISH, CHINESE = read("cases_english.tsv"), read("cases_chinese.tsv")
+ENGLISH, CHINESE = read("cases_english.tsv"), read("cases_chinese.tsv")  # written before the rules
+ENGLISH_LATER, CHINESE_LATER = read("cases_english_later.tsv"), read("cases_chinese_later.tsv")  # and after them
 
 
-@pytest.mark.parametrize(("written", "said"), ENGLISH)
+@pytest.mark.parametrize(("written", "said"), [*ENGLISH, *ENGLISH_LATER])
 def test_english(written: str, said: str) -> None:
     assert folded(spoken(written)) == folded(said)
 
 
-@pytest.mark.parametrize(("written", "said"), CHINESE)
+@pytest.mark.parametrize(("written", "said"), [*CHINESE, *CHINESE_LATER])
 def test_chinese(written: str, said: str) -> None:
     assert folded_chinese(spoken(written, "zh-CN", normalize=True)) == folded_chinese(said)
 
@@ -37,7 +40,7 @@ def test_readings_differ_unless_they_sound_alike() -> None:
     assert folded_chinese("二，三。A") == folded_chinese("二 三 a") != folded_chinese("二三")
 
 
-@pytest.mark.parametrize(("written", "said"), ENGLISH)
+@pytest.mark.parametrize(("written", "said"), [*ENGLISH, *ENGLISH_LATER])
 def test_hibaris_own_normalizer_finds_nothing_left(written: str, said: str) -> None:
     from hibari.g2p.normalize import normalize
 
@@ -119,8 +122,40 @@ def test_what_is_said_is_not_changed_by_saying_it_again(text: str) -> None:
         assert folded(spoken(once)) == folded(once)
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("## Heading", "Heading"),
+        ("**Bold**, _thin_ and `code`", "Bold, thin and code"),
+        ("See [the manual](https://example.com/manual).", "See the manual."),
+        ("<p>One<br/>two</p>", "One two"),
+        ("five * six ** seven", "five six seven"),
+    ],
+)
+def test_marks_of_markdown_and_html_are_not_said(written: str, said: str) -> None:
+    assert spoken(written) == said
+
+
+def test_a_closing_quote_is_no_inch() -> None:
+    assert spoken('He said, "I am 12" and a 12" board.') == 'He said, "I am twelve" and a twelve inch board.'
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("It was 5 p.m.", "It was five P.M."),
+        ("At 5 p.m. Then he left.", "At five P.M. Then he left."),
+        ("Fruit, etc.", "Fruit, et cetera."),
+        ("He works at Acme Inc. They pay.", "He works at Acme Incorporated. They pay."),
+        ("Acme Inc. pays.", "Acme Incorporated pays."),
+        ("He lives on Elm St. He likes it.", "He lives on Elm Street. He likes it."),
+    ],
+)
+def test_an_abbreviation_keeps_the_period_of_its_sentence(written: str, said: str) -> None:
+    assert spoken(written) == said
+
+
 def test_the_day_comes_first_in_british_dates() -> None:
-    assert "fourth of July" not in spoken("07/04/2023")
     assert spoken("07/04/2023", "en-US") == "July fourth, twenty twenty-three"
     assert spoken("07/04/2023", "en-GB") == "April seventh, twenty twenty-three"
     assert spoken("25/12/2023", "en-US") == "December twenty-fifth, twenty twenty-three"
@@ -160,14 +195,14 @@ def without_wetext(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("without_wetext")
 def test_what_is_not_installed_is_named_with_what_to_do() -> None:
-    with pytest.raises(MissingExtra, match=r"continuo-sound\[chinese\]"):
-        spoken("第2名", "zh", normalize=True)
+    with pytest.raises(InvalidInput, match=r"continuo-sound\[chinese\]") as refused:
+        next(pieces("第2名", "zh", normalize=True))
+    assert isinstance(refused.value, MissingExtra)
+    assert refused.value.pointer == "/normalize"
     assert spoken("第2名", "zh") == "第2名"
 
 
 def test_neither_language_needs_torch() -> None:
-    import subprocess
-
     code = (
         "import sys; from deployments.speech.text import spoken; spoken('5 km'); spoken('第2名', 'zh', normalize=True);"
     )

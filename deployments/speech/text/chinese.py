@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from functools import cache
 
+from deployments.contract import InvalidInput
+
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 NOT_CHINESE = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")  # kana, Hangul
 BLANK = re.compile(r"\s+")
@@ -42,10 +44,12 @@ ADDRESS_MARK = re.compile(r"(?<=[\u4e00-\u9fff]) (?=\S)|(?<=\S) (?=[\u4e00-\u9ff
 DOTTED = re.compile(r"(?<![\d.A-Za-z])\d{1,5}(?:\.\d{1,5}){2,6}(?!\.?\d)")
 VERSION_MARK = re.compile(r"(?<![A-Za-z])[vV](?=\d)")
 AREA_PHONE = re.compile(r"(?<![\d-])0\d{2,3}-\d{7,8}(?![\d-])")
+MOBILE_PHONE = re.compile(r"(?<![\d-])(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?![\d-])")
+TRAIN = re.compile(r"(?<![A-Za-z])([GDCZTK])(\d{1,4})(?=次)")
 SERVICE_PHONE = re.compile(r"(?<![\d-])[48]00-\d{3,4}-\d{3,4}(?![\d-])")
 ORDINAL_TWO = re.compile(r"(?<=第)\s?2(?![\d.,])")
 CALENDAR_TWO = re.compile(r"(?<![\d.,:/-])0?2(?=(?:月份?|日|号|楼|层|路|班|年级|单元|栋|号线)(?![A-Za-z]))")
-NOT_CALENDAR = re.compile(r"(?<![\d.])2(?=个月)")
+DOUBLE = re.compile(r"(?<![\d.])2(?=[倍种份][^之])")
 YUAN = re.compile(rf"[¥￥]\s?({NUMBER})\s?([万亿千百])?(?:元|块)?")
 CNY = re.compile(rf"(?:(?:RMB|CNY)\s?({NUMBER})|({NUMBER})\s?(?:RMB|CNY))(?![A-Za-z])")
 BYTES = {"KB": "千字节", "MB": "兆字节", "GB": "吉字节", "TB": "太字节"}
@@ -57,8 +61,8 @@ CIRCLED = re.compile("[①-⑳]")
 SPACED = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff\uff00-\uffef])")
 
 
-class MissingExtra(RuntimeError):
-    """What is asked for is not installed; the message says what to install."""
+class MissingExtra(InvalidInput):
+    """What `normalize` asks for is not installed; the message says what to install."""
 
 
 def applies(text: str, language: str) -> bool:
@@ -79,12 +83,14 @@ def written_out(text: str) -> str:
     text = BLANK.sub(" ", text).strip()
     for pattern in (EMAIL, NAMED_EMAIL, URL):
         text = pattern.sub(lambda found: _address(found.group()), text)
-    for pattern in (AREA_PHONE, SERVICE_PHONE):
+    for pattern in (AREA_PHONE, MOBILE_PHONE, SERVICE_PHONE):
         text = pattern.sub(lambda found: _digits(found.group(), CALLED_DIGITS), text)
     text = VERSION_MARK.sub("版本", text)
     text = DOTTED.sub(_dotted, text)
     text = ORDINAL_TWO.sub("二", text)
     text = CALENDAR_TWO.sub("二", text)
+    text = DOUBLE.sub("两", text)
+    text = TRAIN.sub(lambda found: found[1] + _digits(found[2], DIGITS), text)
     text = YUAN.sub(lambda found: f"{found[1]}{found[2] or ''}元", text)
     text = CNY.sub(lambda found: f"{found[1] or found[2]}元", text)
     text = BYTE_UNIT.sub(lambda found: BYTES[found[1]], text)
@@ -101,7 +107,8 @@ def _grammars() -> Callable[[str], str]:
     except ModuleNotFoundError as missing:
         raise MissingExtra(
             "numbers and signs in Chinese text are put into words by the extra `chinese`, which is not installed; "
-            "install it (pip install 'continuo-sound[chinese]'), or ask without `normalize`"
+            "install it (pip install 'continuo-sound[chinese]'), or ask without `normalize`",
+            "/normalize",
         ) from missing
     normalizer = Normalizer(lang="zh", operator="tn")
     lock = threading.Lock()

@@ -53,6 +53,7 @@ def _without_digits(text: str) -> str:
 def _with_digits(text: str, day_first: bool) -> str:
     text = calendar.dates_written_out(text, day_first)
     text = addresses.numbers_written_out(text)
+    text = symbols.spaces_left_out(text)
     text = calendar.times_written_out(text)
     text = names.places_written_out(text)
     text = names.written_out(text)

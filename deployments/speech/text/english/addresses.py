@@ -38,13 +38,13 @@ EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{
 FILE = re.compile(
     rf"(?<![\w.@\\/-])[\w-]{{1,100}}(?:\.[\w-]{{1,100}}){{0,5}}\.(?:{any_of(FILE_ENDINGS)})(?![\w-]|\.\w)"
 )
-PATH = re.compile(r"(?<![\w/.:)\]])(?:~|\.{1,2})?(?:/[\w.@+-]{1,100}){1,30}/?(?!\w)")
+PATH = re.compile(r"(?<![\w/.:)\]+])(?:~|\.{1,2})?(?:/[\w.@+-]{1,100}){1,30}/?(?!\w)")
 WINDOWS_PATH = re.compile(rf"(?<!\w)[A-Za-z]:\\{END}{{0,300}}")
 HASHTAG = re.compile(r"(?<![\w&/])#([^\W\d]\w{0,100})")
 HANDLE = re.compile(r"(?<![\w@.])@([A-Za-z_]\w{1,60})")
 VERSION_MARK = re.compile(r"(?<![\w.])v(?=\d)")
 DOTTED = re.compile(r"(?<![\w.,])(\d{1,5}(?:\.\d{1,5}){2,6})(?!\.?\d)(?::(\d{2,5})(?!\d))?")
-SOFTWARE_VERSION = re.compile(rf"(?<!\w)({SOFTWARE}[ -]?)v?(\d{{1,4}})\.(\d{{1,3}})(?!\.?\d|%)")
+SOFTWARE_VERSION = re.compile(rf"(?<!\w)({SOFTWARE})[ -]?v?(\d{{1,4}})\.(\d{{1,3}})(?!\.?\d|%)")
 
 EXTENSION = r"(?:,?\s{0,2}(?:[Ee]xt\.?|extension|x)\s?(?P<ext>\d{1,6}))?(?![\w-]|\.\d)"
 INTERNATIONAL = re.compile(rf"(?<![\w+])(?P<number>\+\d{{1,3}}(?:[ .-]?\(?\d{{1,5}}\)?){{2,6}}){EXTENSION}")
@@ -52,7 +52,7 @@ AMERICAN = re.compile(
     rf"(?<![\w.$-])(?P<number>(?:\+?1[ .-])?(?:\(\d{{3}}\)[ -]?|\d{{3}}[ .-])\d{{3}}[ .-]\d{{4}}){EXTENSION}"
 )
 BRITISH = re.compile(rf"(?<![\w.$-])(?P<number>\(?0\d{{2,4}}\)?[ -]\d{{3,4}}(?:[ -]?\d{{3,4}})?){EXTENSION}")
-LETTERED = re.compile(r"(?<![\w-])(?:(1)-)?(8\d\d)-([A-Z]{3,9}(?:-[A-Z]{2,9})?)(?!\w)")
+LETTERED = re.compile(r"(?<![\w-])(?:(1)-)?(8\d\d)-([A-Z]{2,9}(?:-[A-Z]{2,9})?)(?!\w)")
 SHORT = re.compile(rf"(?<![\w.$-])(?P<number>\d{{3}}-\d{{4}}){EXTENSION}")
 COUNTS_BEFORE = re.compile(r"(?:pages?|pp\.|lines?|between|from|years?|about|of)\s$")
 UNIT_AFTER = re.compile(r"\s?(?:%|°|[kcm]?m\b|kg\b|people|dollars|words|years|BC|BCE)")
@@ -99,7 +99,7 @@ def numbers_written_out(text: str) -> str:
     text = ZIP.sub(_zip, text)
     text = VERSION_MARK.sub("version ", text)
     text = DOTTED.sub(_dotted, text)
-    return SOFTWARE_VERSION.sub(lambda found: f"{found[1]}{_component(found[2])} point {_component(found[3])}", text)
+    return SOFTWARE_VERSION.sub(lambda found: f"{found[1]} {_component(found[2])} point {_component(found[3])}", text)
 
 
 def _url(found: re.Match[str]) -> str:
@@ -184,9 +184,15 @@ def _dotted(found: re.Match[str]) -> str:
     parts = found[1].split(".")
     if len(parts) == 3 and len(parts[2]) == 4 and int(parts[0]) < 32 and int(parts[1]) < 32:
         return found.group()
+    if len(parts[0]) < 4 and all(len(part) == 3 for part in parts[1:]) and len(parts) == 3 and parts[0] != "0":
+        return numbers.plain(",".join(parts)) + (f":{found[2]}" if found[2] else "")  # thousands with periods
     if len(parts) == 4 and all(int(part) < 256 for part in parts):
-        return " dot ".join(map(numbers.digits, parts)) + (f" colon {numbers.digits(found[2])}" if found[2] else "")
+        return _ip(parts, found[2])
     return " point ".join(map(_component, parts)) + (f":{found[2]}" if found[2] else "")
+
+
+def _ip(parts: list[str], port: str | None) -> str:
+    return " dot ".join(map(numbers.digits, parts)) + (f" colon {numbers.digits(port)}" if port else "")
 
 
 def _component(part: str) -> str:

@@ -22,7 +22,7 @@ MAGNITUDE = rf"(?:\s?(?P<magnitude>{any_of(MAGNITUDES)})(?![\w&]))?"
 PER = r"(?:\s?/\s?(?P<per>[a-z]{1,10})(?![\w/]))?"
 MONEY = re.compile(
     rf"(?<![\w.,])(?P<minus>[-−]\s?)?(?P<country>{any_of(DOLLARS)})?(?P<sign>{SIGN})\s?(?P<less>-)?"
-    rf"(?P<number>{NUMBER})(?P<hyphen>-)?"
+    rf"(?P<number>{NUMBER})(?P<hyphen>-)?(?:s(?!\w))?"
     rf"{MAGNITUDE}{PER}"
 )
 MONEY_AFTER = re.compile(rf"(?<![\w.,])(?P<number>{NUMBER})\s?(?P<sign>[€£₽₺₪₫₩₹])(?!\w)")
@@ -32,17 +32,19 @@ CODE = re.compile(
     rf"(?P<after>{any_of(CODES)}))?(?!\w)"
 )
 CENTS = re.compile(rf"(?<![\w.,])({NUMBER})\s?¢")
-PERCENT = re.compile(rf"({NUMBER})\s?([%‰])")
-POSITION = re.compile(r"(\d+)°\s?(?:(\d+)['’′]\s?)?(?:(\d+(?:\.\d+)?)(?:\"|″|'')\s?)?([NSEW])(?!\w)")
-DEGREES = re.compile(rf"({NUMBER})\s?(?:[°º]\s?([CFK])?|(℃)|(℉))(?!\w)")
+PERCENT = re.compile(rf"(?<![\d.,])({NUMBER})\s?([%‰])")
+POSITION = re.compile(r"(?<!\d)(\d+)°\s?(?:(\d+)['’′]\s?)?(?:(\d+(?:\.\d+)?)(?:\"|″|'')\s?)?([NSEW])(?!\w)")
+DEGREES = re.compile(rf"(?<![\d.,])({NUMBER})\s?(?:[°º]\s?([CFK])?|(℃)|(℉))(?!\w)")
 FEET_INCHES = re.compile(
-    r"(?<![\w.,])(\d{1,3})\s?(?:['’′]|ft\.?)\s?(\d{1,2}(?:\.\d+)?|\d{1,2}\s\d/\d)\s?(?:\"|”|″|''|in\.?(?!\w))"
+    r"(?<![\w.,])(\d{1,3})\s?(?:['’′]|ft\.?)\s?(\d{1,2}(?:\.\d+)?|\d{1,2}\s\d/\d)\s?(?:\"|”|″|''|in\.?(?!\w))|"
+    r"(?<![\w.,'’\"])(\d)['’](\d{1,2})(?![\w'’])"
 )
-FEET = re.compile(r"(?<![\w.,])(\d{1,5}(?:\.\d+)?)\s?(?:['’](?=\s(?:tall|long|wide|deep|high|by|x|across|of)\b)|′)")
+FEET = re.compile(r"(?<![\w.,])(\d{1,5}(?:\.\d+)?)\s?(?:['’](?=\s(?:tall|long|wide|deep|high|by|across|of)\b)|′)")
+MARKED_SIZE = re.compile(r"(?<![\w.,])(\d{1,4}(?:\.\d+)?)\s?(['’]|\"|″|′)\s?[x×]\s?(\d{1,4}(?:\.\d+)?)\s?\2(?!\w)")
 INCHES = re.compile(r"(?<![\w.,/])(\d{1,4}(?:\.\d+)?)\s?(?:(\"|”)|″|in\.(?=\s[a-z]))(?!\w)")
 UNIT = any_of(UNITS)
 MEASURED = re.compile(
-    rf"(?<![\w.,/])(?P<number>{NUMBER})(?P<gap>[\s-]?)(?P<unit>{UNIT})(?P<power>[²³23]|\^[23])?(?:/(?P<per>{UNIT}|"
+    rf"(?<![\w.,/])(?<![A-Za-z]-)(?P<number>{NUMBER})(?P<gap>[\s-]?)(?P<unit>{UNIT})(?P<power>[²³23]|\^[23])?(?:/(?P<per>{UNIT}|"
     rf"day|week|month|year|hour|minute|second|person)"
     r"(?P<per_power>[²³23]|\^[23])?)?(?P<period>\.(?=\s[a-z]))?(?![\w'’/²³])"
 )
@@ -72,8 +74,8 @@ SCORED = re.compile(
 )
 ORDINAL_RANGE = re.compile(r"(?<=\d(?:st|nd|rd|th))\s?[-–]\s?(?=\d+(?:st|nd|rd|th)\b)")
 SERIES = re.compile(r"(?<![\w.,/:-])\d{1,2}(?:-\d{1,3}){2,6}(?![\w-])")
-ORDINALS = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+|\d{1,15})(?:st|nd|rd|th)(?!\w)", re.IGNORECASE)
-VULGAR = re.compile(r"(\d+)?\s?([¼-¾⅐-⅞])")
+ORDINALS = re.compile(r"(?<![\w./])(\d{1,3}(?:,\d{3})+|\d{1,15})(?:st|nd|rd|th)(?!\w)", re.IGNORECASE)
+VULGAR = re.compile(r"(?<!\d)(\d+)?\s?([¼-¾⅐-⅞])")
 MIXED = re.compile(r"(?<![\w./,])(\d+)[ -](\d{1,2})/(\d{1,3})(?![\w/]|\.\d)")
 FRACTION = re.compile(r"(?<![\w./,$])(\d{1,4})\s?[/⁄]\s?(\d{1,4})(?:th|ths|rd|rds)?(?![\w/]|\.\d)")
 IDIOMS = {
@@ -86,8 +88,8 @@ IDIOMS = {
 RATED = re.compile(
     r"(?:score[ds]?|rat(?:e[ds]?|ings?)|gave|gives?|got|grade[ds]?|solid|review|a|an)\b[^.;]{0,16}$", re.IGNORECASE
 )
-SIZE = re.compile(rf"(?<![\w.,])({NUMBER})\s?[x×]\s?({NUMBER})(?:\s?[x×]\s?({NUMBER}))?(?![.,]?\d)")
-FACTOR = re.compile(rf"(?<![\w.,])({NUMBER})\s?[x×](?!\w)")
+SIZE = re.compile(rf"(?<![\w.,])({NUMBER})\s?[x×]\s?({NUMBER})(?:\s?[x×]\s?({NUMBER}))?(?![.,]?\d|[a-zA-Z])")
+FACTOR = re.compile(rf"(?<![\w.,])({NUMBER})\s?[x×](?!\w|\s?[-+=^²³)])")
 DENOMINATORS = {2: "half", 4: "quarter"}
 
 
@@ -103,12 +105,15 @@ def money_written_out(text: str) -> str:
 
 def measures_written_out(text: str) -> str:
     """Percent, degrees, lengths, and whatever else has a unit; `text` holds digits."""
-    text = PERCENT.sub(lambda found: f"{numbers.plain(found[1])} {'percent' if found[2] == '%' else 'per mille'}", text)
+    if "%" in text or "‰" in text:
+        text = PERCENT.sub(_percent, text)
     if not text.isascii():
         text = POSITION.sub(_position, text)
         text = DEGREES.sub(_degrees, text)
-    text = PART_OF_UNIT.sub(_part_of_unit, text)
-    text = FEET_INCHES.sub(lambda found: f"{numbers.plain(found[1])} foot {_inches(found[2])}", text)
+    if "/" in text:
+        text = PART_OF_UNIT.sub(_part_of_unit, text)
+    text = MARKED_SIZE.sub(_marked_size, text)
+    text = FEET_INCHES.sub(_feet_inches, text)
     text = INCHES.sub(_inch, text)
     text = FEET.sub(lambda found: _counted(found[1], "foot/feet"), text)
     text = MEASURED.sub(_measured, text)
@@ -125,11 +130,26 @@ def ranges_written_out(text: str) -> str:
 def fractions_written_out(text: str) -> str:
     """Fractions, ordinals, sizes and factors; `text` holds digits."""
     text = ORDINALS.sub(lambda found: numbers.ordinal(int(found[1].replace(",", ""))), text)
-    text = VULGAR.sub(_vulgar, text)
-    text = MIXED.sub(_mixed, text)
-    text = FRACTION.sub(_fraction, text)
+    if not text.isascii():
+        text = VULGAR.sub(_vulgar, text)
+    if "/" in text:
+        text = MIXED.sub(_mixed, text)
+        text = FRACTION.sub(_fraction, text)
     text = SIZE.sub(_size, text)
     return FACTOR.sub(lambda found: f"{numbers.plain(found[1])} times", text)
+
+
+def _feet_inches(found: re.Match[str]) -> str:
+    return f"{numbers.plain(found[1] or found[3])} foot {_inches(found[2] or found[4])}"
+
+
+def _marked_size(found: re.Match[str]) -> str:
+    unit = "inch/inches" if found[2] in '"″' else "foot/feet"
+    return f"{numbers.plain(found[1])} by {_counted(found[3], unit)}"
+
+
+def _percent(found: re.Match[str]) -> str:
+    return f"{numbers.plain(found[1])} {'percent' if found[2] == '%' else 'per mille'}"
 
 
 def _forms(unit: str) -> tuple[str, str]:

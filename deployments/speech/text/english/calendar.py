@@ -22,6 +22,7 @@ DAY = rf"(\d{{1,2}}){ORDINAL}(?:\s?[-–]\s?(\d{{1,2}}){ORDINAL})?"
 MONTH_DAY = re.compile(rf"\b({MONTH})\s{DAY}(?![\w:%]|[.,/-]\d)(?:(,?)\s(\d{{4}})(?![\w%:]|[,.]\d))?")
 DAY_MONTH = re.compile(rf"(?<![\w.,/:$-])([Tt]he )?{DAY}(\sof)?\s({MONTH})(?![\w'])(?:,?\s(\d{{4}})(?![\w%:]|[,.]\d))?")
 MONTH_YEAR = re.compile(rf"\b({MONTH}),? (?:of )?(\d{{4}})(?![\w%:]|[,.]\d)")
+MONTHS_RANGE = re.compile(rf"\b({MONTH})( \d{{4}})?\s?[-–]\s?({MONTH})(?=\s|$|[,.;:!?)])")
 WEEKDAYS = re.compile(
     rf"\b({any_of(DAYS)})\.?(?:\s?([-–])\s?({any_of(DAYS)})\b\.?|(?=,? {MONTH}|, \d|,? the \d| \d{{1,2}}[:ap-]))"
 )
@@ -30,7 +31,15 @@ TIME_RANGE = re.compile(
     r"(?<![\w:.$-])(\d{1,2}(?::\d{2})?(?:\s?[AaPp]\.?[Mm]\.?)?)\s?[-–—]\s?(?=\d{1,2}(?::\d{2}(?!\d)|\s?[AaPp]\.?[Mm]))"
 )
 TIME = re.compile(rf"(?<![\w:.,$-])(\d{{1,2}}):(\d{{2}})(?::(\d{{2}}))?(?!\d|:\d|\.\d)(?:\s?{AM_PM})?")
+RACE_TIME = re.compile(r"(?<![\w:.,$-])(\d{1,2}):([0-5]\d)\.(\d{1,3})(?![\w:])")
 HOUR = re.compile(rf"(?<![\w:.,$-])(\d{{1,2}})\s?{AM_PM}(?!\w)")
+DURATION = re.compile(r"(?<![\w.,:])(\d{1,4})\s?(?:h|hrs?)\.?\s?(\d{1,2})\s?m(?:ins?)?(?![\w/])")
+MINUTES = re.compile(r"(?<![\w.,:])(\d{1,4})\s?m(?:ins?)?\.?\s(\d{1,2})\s?s(?:ecs?)?(?![\w/])")
+CLOCK_H = re.compile(r"(?<![\w.,:])([01]?\d|2[0-3])h([0-5]\d)(?![\w:])")
+MILITARY = re.compile(r"(?<![\w.,:])([01]\d|2[0-3])([0-5]\d)(?= hours\b)")
+NUMBERED_BOOK = re.compile(
+    r"\b(I{1,3}|[1-3]) (?=(?:Samuel|Kings|Chronicles|Corinthians|Thessalonians|Timothy|Peter|John|Maccabees) \d)"
+)
 VERSE = re.compile(rf"\b({any_of(BOOKS)}) (\d{{1,3}}):(\d{{1,3}})(?:\s?[-–]\s?(\d{{1,3}}))?(?![\w:])")
 RATIO = re.compile(r"(?<![\w:.,])(\d+(?:\.\d+)?)(\s?):\2(\d+(?:\.\d+)?)((?::\d+)?)(?![\w:])")
 RATIO_BEFORE = re.compile(
@@ -48,7 +57,9 @@ DECADE = re.compile(
 )
 SHORT_YEAR = re.compile(r"(?<!\w)['‘’](\d{2})(?!\w|['’])")
 YEAR = re.compile(r"(?<![\w.,/:$£€-])(\d{4})(?!\w|[,.:/]\d|\s?[%°])")
-YEARS = re.compile(r"(?<![\w.,/:$£€-])(1[1-9]\d\d|20\d\d)\s?[-–—]\s?(1[1-9]\d\d|20\d\d|\d\d)(?!\w|[,.:/-]\d)")
+YEARS = re.compile(
+    r"(?<![\w.,/:$£€-])(1[1-9]\d\d|20\d\d)\s?([-–—]|/(?=\d{4}))\s?(1[1-9]\d\d|20\d\d|\d\d)(?!\w|[,.:/-]\d)"
+)
 NAMED_YEAR = re.compile(r"(?<=[Yy]ear )(\d{3,4})(?!\w|[,.:/]\d)")
 ERA = re.compile(r"(?<![\w.,])(\d{1,4})(?=\s(?:BC|BCE|AD|CE|B\.C\.|A\.D\.))")
 COUNTERS = words(
@@ -66,8 +77,10 @@ def dates_written_out(text: str, day_first: bool) -> str:
     """Dates with a day; `day_first`: 7/4/2023 is in April. `text` holds digits."""
     text = ISO.sub(_iso, text)
     text = SLASHED.sub(lambda found: _slashed(found, day_first), text)
-    text = ON_DAY.sub(lambda found: _on_day(found, day_first), text)
+    if "/" in text:
+        text = ON_DAY.sub(lambda found: _on_day(found, day_first), text)
     text = WEEKDAYS.sub(_weekdays, text)
+    text = MONTHS_RANGE.sub(lambda found: f"{_month(found[1])}{found[2] or ''} to {_month(found[3])}", text)
     text = DAY_MONTH.sub(_day_month, text)
     text = MONTH_DAY.sub(_month_day, text)
     return MONTH_YEAR.sub(lambda found: f"{_month(found[1])} {numbers.year(int(found[2]))}", text)
@@ -76,10 +89,17 @@ def dates_written_out(text: str, day_first: bool) -> str:
 def times_written_out(text: str) -> str:
     """Times of day, verses and ratios; `text` holds digits."""
     text = TIME_RANGE.sub(r"\1 to ", text)
-    text = VERSE.sub(_verse, text)
-    text = TIME.sub(_time, text)
-    text = HOUR.sub(lambda found: f"{numbers.cardinal(int(found[1]))} {_half(found, 2)}", text)
-    return RATIO.sub(_ratio, text)
+    text = DURATION.sub(lambda found: f"{_counted(found[1], 'hour')} {_counted(found[2], 'minute')}", text)
+    text = MINUTES.sub(lambda found: f"{_counted(found[1], 'minute')} {_counted(found[2], 'second')}", text)
+    text = CLOCK_H.sub(lambda found: clock(int(found[1]), int(found[2])), text)
+    text = MILITARY.sub(_military, text)
+    text = NUMBERED_BOOK.sub(_numbered_book, text)
+    if ":" in text:
+        text = VERSE.sub(_verse, text)
+        text = TIME.sub(_time, text)
+        text = RACE_TIME.sub(_race_time, text)
+        text = RATIO.sub(_ratio, text)
+    return HOUR.sub(lambda found: f"{numbers.cardinal(int(found[1]))} {_half(found, 2)}", text)
 
 
 def decades_written_out(text: str) -> str:
@@ -197,6 +217,24 @@ def _time(found: re.Match[str]) -> str:
     return said.removesuffix(" o'clock") if after.lstrip().lower().startswith("o'clock") else said
 
 
+def _counted(number: str, unit: str) -> str:
+    return f"{numbers.plain(number)} {unit}{'s' * (int(number) != 1)}"
+
+
+def _race_time(found: re.Match[str]) -> str:
+    minutes, seconds = int(found[1]), int(found[2])
+    return f"{clock(minutes, seconds, bare=False)} point {numbers.digits(found[3])}"
+
+
+def _military(found: re.Match[str]) -> str:
+    hour = ("zero " if found[1][0] == "0" else "") + numbers.cardinal(int(found[1]))
+    return f"{hour} {numbers.two_digits(int(found[2])) if int(found[2]) else 'hundred'}"
+
+
+def _numbered_book(found: re.Match[str]) -> str:
+    return {"1": "First ", "I": "First ", "2": "Second ", "II": "Second "}.get(found[1], "Third ")
+
+
 def _verse(found: re.Match[str]) -> str:
     book, chapter, first, last = found.groups()
     said = f"{book} {numbers.cardinal(int(chapter))} {numbers.cardinal(int(first))}"
@@ -207,29 +245,21 @@ def _ratio(found: re.Match[str]) -> str:
     return f"{found[1]} to {found[3]}" + (f" to {found[4][1:]}" if found[4] else "")
 
 
-def plural(word: str) -> str:
-    """The plural of a number's word: `nineties`, `sixes`, `hundreds`."""
-    if word.endswith("y"):
-        return word[:-1] + "ies"
-    return word + ("es" if word.endswith("x") else "s")
-
-
 def _decade(tens: str) -> str:
     """`nineteen nineties` for "199", `eighteen hundreds` for "180", `sixties` for "6"."""
     if tens == "200":
         return "two thousands"
     head = f"{numbers.below_hundred(int(tens[:-1]))} " if tens[:-1] else ""
     word = numbers.TENS[int(tens[-1])] if tens[-1] not in "01" else ("ten" if tens[-1] == "1" else "hundred")
-    return head + plural(word)
+    return head + numbers.plural(word)
 
 
 def _years(found: re.Match[str]) -> str:
-    first, last = found.groups()
+    first, sign, last = found.groups()
     if len(last) == 2 and int(last) <= int(first[2:]):
         return found.group()
-    return (
-        f"{numbers.year(int(first))} to {numbers.year(int(last)) if len(last) == 4 else numbers.two_digits(int(last))}"
-    )
+    said = numbers.year(int(last)) if len(last) == 4 else numbers.two_digits(int(last))
+    return f"{numbers.year(int(first))} {'' if sign == '/' else 'to '}{said}"
 
 
 def _is_year(found: re.Match[str]) -> bool:

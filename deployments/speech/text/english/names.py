@@ -20,6 +20,7 @@ from deployments.speech.text.english.terms import (
     words,
 )
 
+CREDENTIALS = words("MD MA ID PA MS CT AL CO DE MT")  # of states, only before a ZIP code
 ROMAN = r"(?P<numeral>[IVXLCM]{1,9})"
 NUMERAL = re.compile(rf"\b(?P<before>[^\W\d_][\w'’]{{0,24}})(?P<gap>[\s-]){ROMAN}(?![\w&]|['’][a-rt-z]|\.[A-Z])")
 NUMERAL_CENTURY = re.compile(r"\b([IVX]{1,6})(?:th|st|nd|rd)?(?= [Cc]entur)")
@@ -43,15 +44,18 @@ NUMBERED_PLACE = re.compile(
     r"Airbus|"
     r"RTX|GTX|[Mm]odel|[Ll]ocker) (?:number )?([A-Z]{0,2})(\d{3,4})(?!\w|[.,]\d)"
 )
-STREET = re.compile(rf"(?P<before>[\w'’]+) (?P<short>{any_of(STREETS)})(?:\.|(?=[\s,;:!?)]|$))(?P<after>\s[\w'’]+)?")
+STREET = re.compile(
+    rf"(?<![\w'’])(?P<before>[\w'’]+) (?P<short>{any_of(STREETS)})(?:\.|(?=[\s,;:!?)]|$))(?P<after>\s[\w'’]+)?"
+)
 SAINT = re.compile(r"\bSt\.? (?=[A-Z])")
 SAINT_ENDS = re.compile(r"\bSt\.(?!\w)")
 TITLE = re.compile(rf"\b({any_of(TITLES)})\. ?(?=[A-Z]|(?:and|&|or) [A-Z])")
 BARE_TITLE = re.compile(rf"\b({any_of(UNDOTTED_TITLES)}) (?=[A-Z][a-z'’])")
 ABBREVIATED = re.compile(rf"(?<![\w.])({any_of(ABBREVIATIONS)})\.(?!\w)")
-BARE = re.compile(r"(?<![\w./])(vs|etc|approx|aka|AKA|w/o|w/)(?![\w.])")
+BARE = re.compile(r"(?<![\w./])(?<!slash )(vs|etc|approx|aka|AKA|w/o|w/)(?![\w.])")
 STATE = re.compile(
-    rf"(?<=[a-z]), ({any_of(STATES)})(?=\s(?:\d{{5}}|zero|one|two|three|four|five|six|seven|eight|nine)|[.,;:!?)]|$)"
+    rf"(?<=[a-z]), (?:({any_of(STATES)})(?=\s(?:\d{{5}}|zero|one|two|three|four|five|six|seven|eight|nine))|"
+    rf"({any_of(STATES.keys() - CREDENTIALS)})(?=[\s.,;:!?)]|$))"
 )
 ADMIRED = re.compile(r"\b(?:Ph\.D\.?|PhD)")
 US = re.compile(r"(?<![\w.-])US(?=[\s,.;:!?)'’-]|$)")
@@ -85,7 +89,7 @@ def written_out(text: str) -> str:
         text = ABBREVIATED.sub(_abbreviation, text)
     text = BARE.sub(lambda found: "without" if found[1] == "w/o" else UNDOTTED[found[1]], text)
     text = WORLD_WAR.sub(lambda found: f"World War {found[1]}", text)
-    text = STATE.sub(lambda found: f", {STATES[found[1]]}", text)
+    text = STATE.sub(lambda found: f", {STATES[found[1] or found[2]]}", text)
     text = ADMIRED.sub("P.H.D.", text) if "Ph" in text else text
     return US.sub("U.S.", text) if "US" in text and not text.isupper() else text
 
@@ -108,7 +112,7 @@ def numerals_written_out(text: str) -> str:
 
 def _abbreviation(found: re.Match[str]) -> str:
     before = found.string[max(0, found.start() - 16) : found.start()].split()
-    if before and before[-1][-1].isdecimal() and found[1] in UNITS:
+    if before and (before[-1][-1].isdecimal() or before[-1] in {"sq", "cu", "fl"}) and found[1] in UNITS:
         return found.group()
     if before and before[-1].lower() in COUNTING and found[1] in UNITS:
         return _plural_unit(found[1]) + _period(found)

@@ -104,6 +104,13 @@ def plain(text: str) -> str:
     return f"{words} point {digits(rest)}".strip() if rest else words
 
 
+def plural(words: str) -> str:
+    """The plural of a number in words: `nineties`, `forty-sixes`, `hundreds`."""
+    if words.endswith("y"):
+        return words[:-1] + "ies"
+    return words + ("es" if words.endswith("x") else "s")
+
+
 def is_one(text: str) -> bool:
     """Whether the number takes the singular: `1 kilometer`, `-1 degree`."""
     return text in {"1", "-1", "1.0"}

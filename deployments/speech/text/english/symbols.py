@@ -12,6 +12,11 @@ CLEANED = str.maketrans(
     | {"’": "'", "ʼ": "'", "⁄": "/"}
 )
 LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\((?:https?://|/|#|mailto:)[^\s()]{0,500}\)")
+HEADING = re.compile(r"^\s*#{1,6}\s+")
+TAG = re.compile(
+    r"</?(?:b|i|u|em|strong|p|br|span|div|a|h[1-6]|ul|ol|li|code|pre|sub|sup|small)(?:\s[^<>]{0,300})?/?>", re.I
+)
+BRACKETED = re.compile(r"<(?=[A-Za-z/])([^<>]{1,200})>")
 EMPHASIS = re.compile(
     r"(?<![\w*])\*{1,3}(?=[^\s*])|(?<=[^\s*])\*{1,3}(?![\w*])|(?<!\w)_{1,2}(?=[^\W_])|(?<=[^\W_])_{1,2}(?!\w)|`+|~~"
 )
@@ -23,7 +28,7 @@ TIMES = re.compile(r"(?<=[\d)]) ?[*×·] ?(?=[\d(])|(?<=[\w)]) [*×] (?=[\w(])|(
 DIVIDED = re.compile(r"(?<=[\w)]) ?÷ ?(?=[\w(])|(?<=[\d)]) / (?=[\d(])")
 POWER = re.compile(r"(?<=[\w)])\^\(?(-?\d{1,4}|[a-z])\)?")
 BY = re.compile(r"(?<=[a-z]) x (?=\d)")
-CLOCK_LETTERS = re.compile(
+EITHER = re.compile(
     r"(?<![\w/])(?:and/or|either/or|he/she|she/he|him/her|his/hers?|her/him|s/he|yes/no|true/false)(?![\w/])", re.I
 )
 SLASH = re.compile(r"(?<=[^\W\d_])/(?=[^\W\d_])")
@@ -88,6 +93,7 @@ SIGNS = {
     },
     **{"|": ",", "•": ",", "·": ",", "_": "", "*": "", "^": "", "~": "", "`": ""},
 }
+PLUS_MINUS = re.compile(r"\+/-\s?")
 SIGN = re.compile(f"[{re.escape(''.join(SIGNS))}]")
 ARROW = re.compile(r"\s?(?:-{1,2}|=)>\s?")
 DASHES = re.compile(r"(?<=\w)\s?--+\s?(?=\w)")
@@ -95,7 +101,9 @@ DASHES = re.compile(r"(?<=\w)\s?--+\s?(?=\w)")
 SHORTHAND = re.compile(rf"(?<![\w.,-])({NUMBER})\s?(?:([kKMB])(?=\s[a-z])|(bn|mn|[kKMB](?<=\.\d[kKMB])))(?!\w)")
 RUN = re.compile(r"\b(?:[Rr]an|[Rr]un|[Rr]uns|[Rr]unning|[Rr]ace|a|an|the|in|or)\s$")
 TWO = re.compile(r"(?<![\w-])([BPCDGMVES])2([BPCDGMVESX])(?![\w-])")
-PLURAL = re.compile(r"(?<![\w.,])(\d{2,6})['’]?s(?!\w)")
+PLURAL = re.compile(r"(?<![\w.,])(\d{2,6})(['’]?)s(?!\w)")
+SCIENTIFIC = re.compile(r"(?<![\w.,])(\d{1,9}(?:\.\d{1,9})?)[eE]([+-]?\d{1,3})(?!\w)")
+SPACED = re.compile(r"(?<![\w.,] )(?<![\w.,-])([1-9]\d{0,2}(?: \d{3}){2,5})(?![\w-]|[.,]\d| \d)")
 RETIREMENT = re.compile(r"(?<!\w)(40[13])\(?([kb])\)?(?!\w)", re.I)
 MIXED = re.compile(r"(?<![^\W_])(?<!\d\.)(?:[A-Za-z]+\d|\d+[A-Za-z])[A-Za-z0-9]*(?:-(?=[A-Za-z]*\d)[A-Za-z0-9]+)*")
 MIXED_PARTS = re.compile(r"[A-Za-z]+|\d+|-")
@@ -113,6 +121,10 @@ def cleaned(text: str) -> str:
         text = text.translate(CLEANED).translate(DIGITS)
     if "](" in text:
         text = LINK.sub(r"\1", text)
+    if "#" in text:
+        text = HEADING.sub("", text)
+    if "<" in text:
+        text = BRACKETED.sub(r"\1", TAG.sub(" ", text))
     if "*" in text or "_" in text or "`" in text or "~~" in text:
         text = EMPHASIS.sub("", text)
     return SPACES.sub(" ", text).strip()
@@ -120,30 +132,40 @@ def cleaned(text: str) -> str:
 
 def sums_written_out(text: str) -> str:
     """What reads differently where something equals something; signs that stand for letters."""
-    if SUM.search(text):
+    if "=" in text and SUM.search(text):
         text = MINUS_BETWEEN.sub(" minus ", text)
         text = TIMES.sub(" times ", text)
-    text = ABOUT.sub("about ", text)
-    text = DIVIDED.sub(" divided by ", text)
-    text = POWER.sub(_power, text)
-    text = SHARP.sub(r"\1 sharp", text)
-    text = FLAT.sub(r"\1 flat", text)
-    text = CLOCK_LETTERS.sub(_either, text)
-    text = CAPITALS_SLASH.sub(" ", text)
+    if "~" in text or not text.isascii():
+        text = ABOUT.sub("about ", text)
+        text = FLAT.sub(r"\1 flat", SHARP.sub(r"\1 sharp", text))
+        text = DIVIDED.sub(" divided by ", text)
+    if "^" in text:
+        text = POWER.sub(_power, text)
+    if "#" in text:
+        text = SHARP.sub(r"\1 sharp", text)
+    if "/" in text:
+        text = PLUS_MINUS.sub("plus or minus ", text)
+        text = DIVIDED.sub(" divided by ", text)
+        text = EITHER.sub(_either, text)
+        text = CAPITALS_SLASH.sub(" ", text)
     return ARROW.sub(" to ", text) if ">" in text else text
 
 
 def signs_written_out(text: str) -> str:
     """Whatever sign is left, by its name."""
     text = PLUSES.sub(lambda found: found[1] + " plus" * len(found[2]), text)
-    text = BY.sub(" by ", text)
-    text = SLASH.sub(" slash ", text)
+    text = SLASH.sub(" slash ", text) if "/" in text else text
     text = DASHES.sub(" — ", text)
     if not text.isascii():
         text = SQUARED.sub(lambda found: " squared" if found[1] == "²" else " cubed", text)
         text = GREEK_LETTER.sub(lambda found: f" {GREEK[found.group()]} ", text)
     text = SIGN.sub(lambda found: f" {SIGNS[found.group()]} ", text)
     return BEFORE_MARKS.sub("", SPACES.sub(" ", text)).strip()
+
+
+def spaces_left_out(text: str) -> str:
+    """`1 000 000` as `1,000,000`; `text` holds digits."""
+    return SPACED.sub(lambda found: found[1].replace(" ", ","), text)
 
 
 def minus_written_out(text: str) -> str:
@@ -154,6 +176,8 @@ def minus_written_out(text: str) -> str:
 def numbers_written_out(text: str) -> str:
     """Whatever number is left; `text` holds digits."""
     text = RETIREMENT.sub(lambda found: f"{numbers.pairs(found[1])} {found[2]}", text)
+    text = SCIENTIFIC.sub(_scientific, text)
+    text = BY.sub(" by ", text)
     text = SHORTHAND.sub(_shorthand, text)
     text = PLURAL.sub(_plural, text)
     text = TWO.sub(r"\1 to \2", text)
@@ -183,6 +207,11 @@ def _either(found: re.Match[str]) -> str:
     return f"{'she' if first.lower() == 's' else first} {'' if 'or' in (first, second) else 'or '}{second}"
 
 
+def _scientific(found: re.Match[str]) -> str:
+    exponent = numbers.plain(found[2].removeprefix("+"))
+    return f"{numbers.plain(found[1])} times ten to the {exponent}"
+
+
 def _shorthand(found: re.Match[str]) -> str:
     """`10k steps`; but someone ran a `5k`."""
     if found[3]:
@@ -196,11 +225,17 @@ def _shorthand(found: re.Match[str]) -> str:
 
 def _plural(found: re.Match[str]) -> str:
     words = {"100": "hundred", "1000": "thousand"}.get(found[1]) or numbers.pairs(found[1])
-    head, space, last = words.rpartition(" ")
-    return head + space + (last[:-1] + "ies" if last.endswith("y") else last + ("es" if last.endswith("x") else "s"))
+    return f"{words}'s" if found[2] else numbers.plural(words)
 
 
 def _mixed(found: re.Match[str]) -> str:
     """`MP three`, `A four`, `ten eighty p`, `R two D two`."""
-    parts = [part for part in MIXED_PARTS.findall(found.group()) if part != "-"]
-    return " ".join(numbers.pairs(part) if part.isdecimal() else part for part in parts)
+    said: list[str] = []
+    for part in MIXED_PARTS.findall(found.group()):
+        if part == "s" and said:
+            said[-1] = numbers.plural(said[-1])
+        elif part == "ers" and said:
+            said[-1] += part
+        elif part != "-":
+            said.append(numbers.pairs(part) if part.isdecimal() else part)
+    return " ".join(said)

@@ -60,7 +60,8 @@ UNITS = table(
     "bpm=beat per minute/beats per minute;dpi=dot per inch/dots per inch;px=pixel;MP=megapixel;Mpx=megapixel;"
     "hp=horsepower/horsepower;cc=C C/C C;sq ft=square foot/square feet;sq. ft=square foot/square feet;"
     "sqft=square foot/square feet;sq mi=square mile;sq m=square meter;sq km=square kilometer;"
-    "cu ft=cubic foot/cubic feet;mol=mole;K=kelvin/kelvin;LUFS=LUFS/LUFS;eV=electron volt;pct=percent/percent"
+    "cu ft=cubic foot/cubic feet;mol=mole;K=kelvin/kelvin;LUFS=LUFS/LUFS;eV=electron volt;pct=percent/percent;"
+    "ppm=part per million/parts per million;ppb=part per billion/parts per billion"
 )
 LOOSE_UNITS = words("B K us")  # a unit right after its number only where a decimal says so, or not at all
 POWERS = {"²": "square", "2": "square", "^2": "square", "³": "cubic", "3": "cubic", "^3": "cubic"}
