@@ -65,7 +65,7 @@ class Espeak:
         task="speech",
         capabilities=frozenset({Capability.STREAMING}),
         sound=SoundInfo(
-            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=4 * 3600, loudness_lufs=-16, typical_lufs=-20.6
+            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=8 * 3600, loudness_lufs=-16, typical_lufs=-20.6
         ),
         speech=SpeechInfo(voices=tuple(_voices())),
         licence=Licence(

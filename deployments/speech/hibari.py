@@ -133,7 +133,7 @@ class Hibari:
         task="speech",
         capabilities=frozenset({Capability.SEED, Capability.STREAMING}),
         sound=SoundInfo(
-            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=4 * 3600, loudness_lufs=-16, typical_lufs=-26
+            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=8 * 3600, loudness_lufs=-16, typical_lufs=-26
         ),
         speech=SpeechInfo(voices=voices()),
         licence=Licence(weights="Apache-2.0", commercial=True, url="https://www.apache.org/licenses/LICENSE-2.0"),

@@ -114,7 +114,7 @@ class Kokoro:
         task="speech",
         capabilities=frozenset({Capability.STREAMING}),
         sound=SoundInfo(
-            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=4 * 3600, loudness_lufs=-16, typical_lufs=LEVEL_LUFS
+            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=8 * 3600, loudness_lufs=-16, typical_lufs=LEVEL_LUFS
         ),
         speech=SpeechInfo(voices=_voices(), mixes=True),
         licence=Licence(weights="Apache-2.0", commercial=True, url="https://www.apache.org/licenses/LICENSE-2.0"),

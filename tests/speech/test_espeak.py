@@ -13,7 +13,7 @@ from deployments.contract import Audio, Context, InvalidInput, LoadFailed, Speec
 from deployments.speech.espeak import RATE_HZ, Espeak
 from deployments.speech.espeaking import process
 from deployments.speech.espeaking.process import PROGRAM, EspeakProcess, Hung, Refused
-from tests.support.judge import Samples, heard, verdict
+from tests.support.judge import Samples, heard, misheard, verdict
 
 SENTENCES = (
     "Please leave your keys on the kitchen table when you go out.",
@@ -54,6 +54,19 @@ def program(folder: Path, then: str) -> Path:
 def test_a_listener_hears_most_of_the_words(model: Espeak) -> None:
     found = verdict(SENTENCES, [heard(said(model, text), RATE_HZ) for text in SENTENCES])
     assert found.rate < 0.3, found.misheard
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("de", "Der Zug fährt um sieben Uhr ab und kommt am Abend an."),
+        ("es", "El tren sale a las siete de la mañana y llega por la tarde."),
+        ("it", "Domani andiamo al mare con tutta la famiglia."),
+    ],
+)
+def test_a_listener_hears_other_languages(model: Espeak, language: str, text: str) -> None:
+    words = heard(said(model, text, language=language), RATE_HZ, language)
+    assert misheard(text, words, lambda part: model.process.phonemes(part, language)) < 0.25, words
 
 
 @pytest.mark.parametrize(

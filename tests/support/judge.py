@@ -6,7 +6,7 @@ packages of the `dev` extra and are read as data; their hashes are those of the 
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -29,7 +29,8 @@ WHISPER = {  # Systran/faster-whisper-base at ebe41f70
 }
 _FOLDED = str.maketrans({"ᵊ": "ə", "ᵻ": "ɪ", "ɐ": "ə", "T": "t", "ɾ": "t"})
 _CLOCK = re.compile(r"\b(\d{1,2})\.(\d\d)(?= ?[ap]\.?m)", re.IGNORECASE)  # 7.45 pm
-_MUTE = re.compile(r"[^\w]|[ˈˌːʰʲ̃]")
+_MUTE = re.compile(r"[^\w]|[ˈˌːʰʲ̃\d]")
+_SWITCHED = re.compile(r"\([a-z-]+\)")  # espeak's mark of another language
 
 
 def heard(samples: Samples, rate_hz: int, language: str = "en") -> str:
@@ -75,6 +76,12 @@ def verdict(said: Iterable[str], understood: Iterable[str]) -> Verdict:
         if wrong:
             misheard.append((text, words))
     return Verdict(errors, total, tuple(misheard))
+
+
+def misheard(said: str, understood: str, ipa: Callable[[str], str]) -> float:
+    """The share of phonemes that were misheard in another language, whose IPA `ipa` gives (espeak's, for instance)."""
+    right, wrong = (_MUTE.sub("", _SWITCHED.sub("", ipa(text))) for text in (said, understood))
+    return edits(right, wrong) / max(1, len(right))
 
 
 def edits(one: Sequence[object], other: Sequence[object]) -> int:
