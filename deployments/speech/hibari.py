@@ -31,7 +31,7 @@ from deployments.contract import (
 from deployments.speech import english
 from deployments.speech.edges import trimmed
 from deployments.speech.session import open_graph
-from deployments.speech.speaking import Voiced, speak
+from deployments.speech.speaking import LONGEST_S, Voiced, speak
 from deployments.speech.stretch import own_speed, stretched
 from deployments.speech.symbols import numbers, parts
 from deployments.speech.text import pieces
@@ -133,7 +133,7 @@ class Hibari:
         task="speech",
         capabilities=frozenset({Capability.SEED, Capability.STREAMING}),
         sound=SoundInfo(
-            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=8 * 3600, loudness_lufs=-16, typical_lufs=-26
+            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=LONGEST_S, loudness_lufs=-16, typical_lufs=-26
         ),
         speech=SpeechInfo(voices=voices()),
         licence=Licence(weights="Apache-2.0", commercial=True, url="https://www.apache.org/licenses/LICENSE-2.0"),
@@ -177,9 +177,7 @@ class Hibari:
         def say(words: str, number: int) -> Samples:
             return speaker.say(words, request.speed, context.seed, number)
 
-        yield from speak(
-            cut, Voiced(say, RATE_HZ, self.turns, english.known, request.speed), context, len(request.input)
-        )
+        yield from speak(cut, Voiced(say, RATE_HZ, self.turns, english.known, request.speed), context, request.input)
 
     def _speaker(self, name: str) -> _Speaker:
         """The voice, loaded when it is first asked for. Raises LoadFailed for the packaged one, else InvalidInput."""

@@ -86,6 +86,15 @@ class Whistle:
             raise
 
 
+class Heedless(Whistle):
+    """One that takes no instructions."""
+
+    info: ClassVar[ModelInfo] = Whistle.info.model_copy(
+        update={"capabilities": frozenset({Capability.STREAMING}), "revision": "heedless-1"}
+    )
+    Request: ClassVar[type[SpeechRequest]] = SpeechRequest  # type: ignore[assignment]
+
+
 class WholeWhistle(Whistle):
     """One that does not stream."""
 

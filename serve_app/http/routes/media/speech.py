@@ -77,7 +77,7 @@ async def _plan(runtime: Runtime, owner: str, body: SpeechCreation) -> Plan:
     """The request for the model that it names. Raises Invalid, which points at fields by the names that were given."""
     given = {name: value for name, value in body.model_dump(exclude_none=True).items() if name not in _NOT_INPUT}
     if body.voice is not None:
-        given["voice"] = body.voice if isinstance(body.voice, str) else body.voice.id
+        given["voice"] = body.voice
     given |= {"format": body.response_format, "stream": True, "seed": body.seed or 0}  # a text sounds alike each time
     if body.response_format == "pcm":
         given["sample_rate_hz"] = PCM_HZ
@@ -85,11 +85,18 @@ async def _plan(runtime: Runtime, owner: str, body: SpeechCreation) -> Plan:
     names = runtime.catalogue.names
     if meant not in names and meant.startswith(_OPENAI_MODELS):
         meant = "auto"
+        if not _obeyed(runtime):
+            given.pop("instructions", None)  # else what OpenAI's own examples send would be refused
     try:
         return await runtime.plan(owner, meant, given, prefix="", tasks=TASKS)
     except Invalid as error:
         found = [{**item, "pointer": _THEIRS.get(item["pointer"], item["pointer"])} for item in error.errors]
         raise type(error)(error.detail, found) from None
+
+
+def _obeyed(runtime: Runtime) -> bool:
+    """Whether a configured model of speech does what `instructions` say."""
+    return any("instructions" in item.fields for item in runtime.catalogue if item.info.task in TASKS)
 
 
 async def _events(sound: Sound, characters: int) -> Sound:
