@@ -90,10 +90,10 @@ def voices() -> tuple[Voice, ...]:
     left = tuple(name for name in (*man, *gentleman) if name not in (*men[0], *men[1]))
     return (
         Voice(name="heart", languages=("en-US",), gender="female", aliases=(*_WOMEN, *left)),
-        Voice(name="emma", languages=("en-GB",), gender="female"),
-        Voice(name="fenrir", languages=("en-US",), gender="male", aliases=men[0]),
-        Voice(name="fable-gb", languages=("en-GB",), gender="male", aliases=men[1]),
-        Voice(name="kore", languages=("en-US",), gender="female"),
+        Voice(name="emma", languages=("en-GB",), gender="female", here="emma" in here),
+        Voice(name="fenrir", languages=("en-US",), gender="male", aliases=men[0], here="fenrir" in here),
+        Voice(name="fable-gb", languages=("en-GB",), gender="male", aliases=men[1], here="fable-gb" in here),
+        Voice(name="kore", languages=("en-US",), gender="female", here="kore" in here),
     )
 
 
@@ -198,7 +198,7 @@ class Hibari:
         weights = PULLED[name]
         path = PUBLISHED.folder / weights.file
         if not path.is_file():
-            raise InvalidInput(f"voice '{name}' is not on this machine ({path}): continuo models pull hibari", "/voice")
+            raise InvalidInput(f"voice '{name}' is not on this machine: continuo models pull hibari", "/voice")
         try:
             return _Speaker(path, weights, self.options.threads)
         except LoadFailed as error:

@@ -93,10 +93,19 @@ class Whistle:
 
 
 class Heedless(Whistle):
-    """One that takes no instructions."""
+    """One that takes no instructions, and has a voice that would have to be fetched."""
 
     info: ClassVar[ModelInfo] = Whistle.info.model_copy(
-        update={"capabilities": frozenset({Capability.STREAMING}), "revision": "heedless-1"}
+        update={
+            "capabilities": frozenset({Capability.STREAMING}),
+            "revision": "heedless-1",
+            "speech": SpeechInfo(
+                voices=(
+                    Voice(name="wren", languages=("en",), aliases=("alloy",)),
+                    Voice(name="heron", languages=("en",), here=False),
+                )
+            ),
+        }
     )
     Request: ClassVar[type[SpeechRequest]] = SpeechRequest  # type: ignore[assignment]
 

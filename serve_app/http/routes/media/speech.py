@@ -67,9 +67,13 @@ async def list_speech_models(principal: Caller, runtime: RuntimeDep) -> dict[str
 
 @router.get("/v1/audio/voices", response_model=SpeechVoices)
 async def list_speech_voices(principal: Caller, runtime: RuntimeDep) -> dict[str, Any]:
-    """The voices that may be named, as other servers list them: the caller's own, then those of the models."""
+    """The voices that may be named, as other servers list them: the caller's own, then those of the models.
+
+    Voices whose weights have still to be fetched are left out; `/v1/voices` has them.
+    """
     own = [{"id": row.id, "name": row.name} for row in await runtime.voices.list(principal.owner)]
-    voices = [*own, *({"id": name, "name": name} for name in runtime.voices.builtin.listed)]
+    builtin = [item.name for item in runtime.voices.builtin.listed.values() if item.here]
+    voices = [*own, *({"id": name, "name": name} for name in builtin)]
     return {"voices": voices, "data": voices}
 
 

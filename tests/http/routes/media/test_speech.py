@@ -265,6 +265,13 @@ async def test_instructions_that_no_model_obeys_are_left_out_where_openais_model
             assert (reply.status_code, reply.json()["error"]["param"]) == (400, "instructions")
 
 
+async def test_a_voice_that_has_to_be_fetched_is_listed_where_this_can_be_said(tmp_path: Path) -> None:
+    async with running(args_in(tmp_path, entry("heedless", "tests.support.speech:Heedless"))) as service:
+        assert [voice["id"] for voice in (await service.http.get("/v1/audio/voices")).json()["voices"]] == ["wren"]
+        listed = (await service.http.get("/v1/voices")).json()["results"]
+        assert {voice["id"]: voice["sample_url"] is None for voice in listed} == {"wren": False, "heron": True}
+
+
 async def test_the_job_shows_what_the_model_told(speech: Speech) -> None:
     assert (await speech.job(await speech.spoken("three words said")))["facts"] == {"words": 3}
 
