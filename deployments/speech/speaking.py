@@ -47,8 +47,9 @@ def speak(pieces: Iterable[Piece], voiced: Voiced, context: Context, text: str) 
     for number, piece in enumerate(pieces):
         context.check()
         if words := speakable(piece.text, voiced.known, unspoken):
-            with voiced.turns.turn(made_s):
+            with voiced.turns.turn(made_s) as made:
                 samples = voiced.say(words, number)
+                made(len(samples) / voiced.rate_hz)
             if len(samples):
                 if made_s:
                     yield from _silence(rest_s / voiced.speed + pause_s, voiced.rate_hz)

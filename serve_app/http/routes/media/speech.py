@@ -69,9 +69,10 @@ async def list_speech_models(principal: Caller, runtime: RuntimeDep) -> dict[str
 async def list_speech_voices(principal: Caller, runtime: RuntimeDep) -> dict[str, Any]:
     """The voices that may be named, as other servers list them: the caller's own, then those of the models.
 
-    Voices whose weights have still to be fetched are left out; `/v1/voices` has them.
+    Voices that nothing can speak with now are left out: their weights have to be fetched, or no model clones.
     """
-    own = [{"id": row.id, "name": row.name} for row in await runtime.voices.list(principal.owner)]
+    rows = await runtime.voices.list(principal.owner) if runtime.voices.cloning else ()
+    own = [{"id": row.id, "name": row.name} for row in rows]
     builtin = [item.name for item in runtime.voices.builtin.listed.values() if item.here]
     voices = [*own, *({"id": name, "name": name} for name in builtin)]
     return {"voices": voices, "data": voices}
