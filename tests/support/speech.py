@@ -93,12 +93,13 @@ class Whistle:
 
 
 class Heedless(Whistle):
-    """One that takes no instructions, and has a voice that would have to be fetched."""
+    """One that takes no instructions, makes at most 3 s, and has a voice that would have to be fetched."""
 
     info: ClassVar[ModelInfo] = Whistle.info.model_copy(
         update={
             "capabilities": frozenset({Capability.STREAMING}),
             "revision": "heedless-1",
+            "sound": SoundInfo(sample_rate_hz=RATE_HZ, channels=1, max_duration_s=3, typical_lufs=-20),
             "speech": SpeechInfo(
                 voices=(
                     Voice(name="wren", languages=("en",), aliases=("alloy",)),

@@ -272,6 +272,23 @@ async def test_a_voice_that_has_to_be_fetched_is_listed_where_this_can_be_said(t
         assert {voice["id"]: voice["sample_url"] is None for voice in listed} == {"wren": False, "heron": True}
 
 
+async def test_a_text_that_gets_too_long_ends_there_streamed_or_whole(tmp_path: Path) -> None:
+    async with (
+        running(args_in(tmp_path, entry("heedless", "tests.support.speech:Heedless"))) as service,
+        service.listening() as url,
+        httpx.AsyncClient(base_url=url, timeout=HANGS_S) as http,
+    ):
+        text = "word " * round(4 / WORD_S)
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+            await http.post(URL, json={"input": text, "response_format": "pcm"})
+        body = {"model": "heedless", "input": {"input": text}}
+        reply = await http.post("/v1/jobs", json=body, headers={"Prefer": "wait"})
+        assert (reply.status_code, reply.json()["errors"][0]["pointer"]) == (422, "/input/input"), reply.text
+        jobs = (await http.get("/v1/jobs")).json()["results"]
+        assert [job["error"]["code"] for job in jobs] == ["invalid", "invalid"]
+        assert all("more than 3 s" in job["error"]["detail"] for job in jobs)
+
+
 async def test_the_job_shows_what_the_model_told(speech: Speech) -> None:
     assert (await speech.job(await speech.spoken("three words said")))["facts"] == {"words": 3}
 
