@@ -1,6 +1,8 @@
 """Which of a model's own voices speaks: by its name, by one that other services use, by its language, or a mix."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from deployments.contract import Capability, ModelInfo, SpeechInfo, SpeechRequest, Voice
 from serve_app.deliver.delivery import Finding, finding
@@ -60,6 +62,17 @@ def with_voice(request: SpeechRequest, info: ModelInfo) -> SpeechRequest:
         speaking = (voice for voice in speech.voices if language is None or _speaks(voice, language))
         name = next(speaking).name
     return request.model_copy(update={"voice": name})
+
+
+def for_another(given: Mapping[str, Any], asked: ModelInfo, info: ModelInfo) -> dict[str, Any]:
+    """A request to one model as another can serve it, which has other voices: one of its own, of the same language."""
+    voice = given.get("voice")
+    if voice is None or info.speech is None or own_name(info.speech, voice) is not None:
+        return dict(given)
+    found = _mixed(asked.speech, voice) if asked.speech is not None else []
+    languages = [language for one, _ in found for language in one.languages]
+    rest = {name: value for name, value in given.items() if name != "voice"}
+    return {"language": languages[0], **rest} if languages else rest
 
 
 def _speaks(voice: Voice, language: str) -> bool:

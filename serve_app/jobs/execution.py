@@ -248,8 +248,10 @@ class Execution:
         """The job for this model; a fallback serves what it understands of the request."""
         if name == row.planned_model:
             return self.catalogue.plan_for(name, row.input, prefix="/input")
-        given = {field: value for field, value in row.input.items() if field in self.catalogue[name].fields}
-        return self.catalogue.plan_for(name, given, prefix="/input", fallback=True)
+        asked, other = self.catalogue[row.planned_model], self.catalogue[name]
+        given = {field: value for field, value in row.input.items() if field in other.fields}
+        understood = other.delivery.for_another(given, asked.info, other.info)
+        return self.catalogue.plan_for(name, understood, prefix="/input", fallback=True)
 
     async def abandon_all(self) -> None:
         """Stop everything that runs here without a word about it: others have it, or will."""
