@@ -13,6 +13,15 @@ _REFERENCE = re.compile(r"(?:voice|ast)_[0-9a-z]{20,40}")
 _SHARE = re.compile(r"\s*([^()+]+?)\s*(?:\(\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*\))?\s*")
 
 
+def _first(speech: SpeechInfo, language: str | None) -> Voice:
+    """The first voice that speaks the language as it is asked for, else one that speaks another kind of it."""
+    if language is None:
+        return speech.voices[0]
+    wanted = language.replace("_", "-").casefold()
+    exact = (voice for voice in speech.voices if wanted in map(str.casefold, voice.languages))
+    return next(exact, None) or next(voice for voice in speech.voices if _speaks(voice, language))
+
+
 def own_name(speech: SpeechInfo, asked: str) -> str | None:
     """What a model itself calls a voice, or a mix of them; None for one that it has not."""
     found = _mixed(speech, asked)
@@ -58,9 +67,7 @@ def with_voice(request: SpeechRequest, info: ModelInfo) -> SpeechRequest:
         return request
     name = None if request.voice is None else own_name(speech, request.voice)
     if name is None:
-        language = request.language
-        speaking = (voice for voice in speech.voices if language is None or _speaks(voice, language))
-        name = next(speaking).name
+        name = _first(speech, request.language).name
     return request.model_copy(update={"voice": name})
 
 

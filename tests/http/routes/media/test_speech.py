@@ -171,6 +171,7 @@ async def test_voices_have_names_aliases_languages_and_can_be_mixed(speech: Spee
     assert await sung(voice="ONYX") == ("robin", pytest.approx(330, abs=5))
     assert await sung(voice={"id": "robin"}) == ("robin", pytest.approx(330, abs=5))
     assert await sung(language="de-AT") == ("robin", pytest.approx(330, abs=5))
+    assert await sung(language="en_GB") == ("robin", pytest.approx(330, abs=5))
     assert await sung(language="en") == ("wren", pytest.approx(880, abs=5))
     assert (await sung(voice="wren + robin"))[0] == "wren+robin"
     assert (await sung(voice="alloy(2)+robin(0.5)"))[0] == "wren(2)+robin(0.5)"
