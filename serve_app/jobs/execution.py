@@ -242,7 +242,8 @@ class Execution:
         raise last
 
     def _candidate(self, job: Running, plan: Plan, candidate: Candidate) -> Coroutine[Any, Any, Made]:
-        return self.flights.result(job, candidate, partial(self.attempts.make, job, plan, candidate))
+        make, leave = partial(self.attempts.make, job, plan, candidate), partial(self.release_reserved, job)
+        return self.flights.result(job, candidate, make, leave)
 
     def _plan(self, name: str, row: JobRow) -> Plan:
         """The job for this model; a fallback serves what it understands of the request."""
