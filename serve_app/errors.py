@@ -344,7 +344,7 @@ def openai_status(error: ContinuoError) -> int:
 def openai_error(error: ContinuoError) -> dict[str, Any]:
     """The OpenAI form of an error; all four members are always there."""
     kind = "invalid_request_error" if error.status < 500 else "server_error"
-    param = error.errors[0]["pointer"].removeprefix("/input/").lstrip("/") if error.errors else None
+    param = (error.errors[0]["pointer"].removeprefix("/input/").lstrip("/") or None) if error.errors else None
     code = "model_not_found" if isinstance(error, UnknownModel) else error.code
     return {"error": {"message": error.detail, "type": kind, "param": param, "code": code}}
 

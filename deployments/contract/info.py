@@ -69,6 +69,7 @@ class Voice(Frozen):
     gender: Literal["female", "male"] | None = None
     licence: str | None = Field(default=None, description="Where it is not that of the weights.")
     aliases: tuple[str, ...] = Field(default=(), description="Names under which other services have one like it.")
+    here: bool = Field(default=True, description="Whether what it needs is on this machine.")
 
 
 class SpeechInfo(Frozen):

@@ -30,7 +30,7 @@ from deployments.contract import (
 from deployments.speech.edges import trimmed
 from deployments.speech.espeaking.languages import LANGUAGES
 from deployments.speech.espeaking.process import ABSENT, EspeakProcess, Refused, installed
-from deployments.speech.speaking import Voiced, speak
+from deployments.speech.speaking import LONGEST_S, Voiced, speak
 from deployments.speech.stretch import stretched
 from deployments.speech.text import MissingExtra, pieces
 from deployments.speech.turns import Turns
@@ -65,7 +65,7 @@ class Espeak:
         task="speech",
         capabilities=frozenset({Capability.STREAMING}),
         sound=SoundInfo(
-            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=8 * 3600, loudness_lufs=-16, typical_lufs=-20.6
+            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=LONGEST_S, loudness_lufs=-16, typical_lufs=-20.6
         ),
         speech=SpeechInfo(voices=tuple(_voices())),
         licence=Licence(
@@ -108,7 +108,7 @@ class Espeak:
                 return self._say(words, _FEMALE.get(voice.name, voice.name), request.speed)
 
             yield from speak(
-                cut, Voiced(say, RATE_HZ, self.turns, str.isprintable, request.speed), context, len(request.input)
+                cut, Voiced(say, RATE_HZ, self.turns, str.isprintable, request.speed), context, request.input
             )
         except MissingExtra as error:
             raise InvalidInput(str(error), "/normalize") from error

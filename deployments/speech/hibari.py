@@ -31,7 +31,7 @@ from deployments.contract import (
 from deployments.speech import english
 from deployments.speech.edges import trimmed
 from deployments.speech.session import open_graph
-from deployments.speech.speaking import Voiced, speak
+from deployments.speech.speaking import LONGEST_S, Voiced, speak
 from deployments.speech.stretch import own_speed, stretched
 from deployments.speech.symbols import numbers, parts
 from deployments.speech.text import pieces
@@ -90,10 +90,10 @@ def voices() -> tuple[Voice, ...]:
     left = tuple(name for name in (*man, *gentleman) if name not in (*men[0], *men[1]))
     return (
         Voice(name="heart", languages=("en-US",), gender="female", aliases=(*_WOMEN, *left)),
-        Voice(name="emma", languages=("en-GB",), gender="female"),
-        Voice(name="fenrir", languages=("en-US",), gender="male", aliases=men[0]),
-        Voice(name="fable-gb", languages=("en-GB",), gender="male", aliases=men[1]),
-        Voice(name="kore", languages=("en-US",), gender="female"),
+        Voice(name="emma", languages=("en-GB",), gender="female", here="emma" in here),
+        Voice(name="fenrir", languages=("en-US",), gender="male", aliases=men[0], here="fenrir" in here),
+        Voice(name="fable-gb", languages=("en-GB",), gender="male", aliases=men[1], here="fable-gb" in here),
+        Voice(name="kore", languages=("en-US",), gender="female", here="kore" in here),
     )
 
 
@@ -133,7 +133,7 @@ class Hibari:
         task="speech",
         capabilities=frozenset({Capability.SEED, Capability.STREAMING}),
         sound=SoundInfo(
-            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=8 * 3600, loudness_lufs=-16, typical_lufs=-26
+            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=LONGEST_S, loudness_lufs=-16, typical_lufs=-26
         ),
         speech=SpeechInfo(voices=voices()),
         licence=Licence(weights="Apache-2.0", commercial=True, url="https://www.apache.org/licenses/LICENSE-2.0"),
@@ -177,9 +177,7 @@ class Hibari:
         def say(words: str, number: int) -> Samples:
             return speaker.say(words, request.speed, context.seed, number)
 
-        yield from speak(
-            cut, Voiced(say, RATE_HZ, self.turns, english.known, request.speed), context, len(request.input)
-        )
+        yield from speak(cut, Voiced(say, RATE_HZ, self.turns, english.known, request.speed), context, request.input)
 
     def _speaker(self, name: str) -> _Speaker:
         """The voice, loaded when it is first asked for. Raises LoadFailed for the packaged one, else InvalidInput."""
@@ -200,7 +198,7 @@ class Hibari:
         weights = PULLED[name]
         path = PUBLISHED.folder / weights.file
         if not path.is_file():
-            raise InvalidInput(f"voice '{name}' is not on this machine ({path}): continuo models pull hibari", "/voice")
+            raise InvalidInput(f"voice '{name}' is not on this machine: continuo models pull hibari", "/voice")
         try:
             return _Speaker(path, weights, self.options.threads)
         except LoadFailed as error:

@@ -37,7 +37,7 @@ from deployments.speech.espeaking.process import ABSENT, EspeakProcess, Refused,
 from deployments.speech.ipa import from_espeak
 from deployments.speech.kokoro_weights import CHECKPOINT, GRAPH, GRAPH_SHA256, levels_lufs, published_voices
 from deployments.speech.session import open_graph
-from deployments.speech.speaking import Voiced, speak
+from deployments.speech.speaking import LONGEST_S, Voiced, speak
 from deployments.speech.stretch import own_speed, stretched
 from deployments.speech.symbols import numbers, parts
 from deployments.speech.text import MissingExtra, pieces
@@ -114,7 +114,7 @@ class Kokoro:
         task="speech",
         capabilities=frozenset({Capability.STREAMING}),
         sound=SoundInfo(
-            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=8 * 3600, loudness_lufs=-16, typical_lufs=LEVEL_LUFS
+            sample_rate_hz=RATE_HZ, channels=1, max_duration_s=LONGEST_S, loudness_lufs=-16, typical_lufs=LEVEL_LUFS
         ),
         speech=SpeechInfo(voices=_voices(), mixes=True),
         licence=Licence(weights="Apache-2.0", commercial=True, url="https://www.apache.org/licenses/LICENSE-2.0"),
@@ -180,7 +180,7 @@ class Kokoro:
             def say(words: str, _number: int) -> Samples:
                 return self._say(to_phonemes(words), pack, request.speed) * gain
 
-            yield from speak(cut, Voiced(say, RATE_HZ, self.turns, known, request.speed), context, len(request.input))
+            yield from speak(cut, Voiced(say, RATE_HZ, self.turns, known, request.speed), context, request.input)
         except MissingExtra as error:
             raise InvalidInput(str(error), "/normalize") from error
 

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 from deployments.contract import Audio, Context, InvalidInput, Samples
 from deployments.speech.edges import silence
-from deployments.speech.text import Piece, Unspoken, speakable
+from deployments.speech.text import Piece, Unspoken, asked_pauses_s, speakable
 from deployments.speech.turns import Turns
 
 Say = Callable[[str, int], Samples]  # a piece's words and its number -> mono float32 (frames,), empty if it is silent
 
+LONGEST_S = 8 * 3600.0  # of a sound
+
 _SENTENCE_S, _CLAUSE_S, _WITHIN_S = 0.35, 0.12, 0.02  # rests that are the voice's own, at usual speed
 _SENTENCE, _CLAUSE = frozenset(".!?…。！？"), frozenset(",;:—–、，；：")  # noqa: RUF001
 _CLOSING = "\"'”’)]»」』）"  # noqa: RUF001
-_LONGEST_S = 10.0  # of a chunk of silence
+_SILENCE_S = 10.0  # of a chunk
 
 
 @dataclass(frozen=True)
@@ -27,22 +29,27 @@ class Voiced:
     speed: float = 1.0
 
 
-def speak(pieces: Iterable[Piece], voiced: Voiced, context: Context, characters: int) -> Iterator[Audio]:
+def speak(pieces: Iterable[Piece], voiced: Voiced, context: Context, text: str) -> Iterator[Audio]:
     """Yield (1, frames) for each piece and for each rest between two of them; facts name what cannot be spoken.
 
-    Progress is told in the text's `characters`, of which the pieces have about as many.
+    Progress is told in characters of the `text`, of which the pieces have about as many.
 
     The rest of the voice gets shorter as it gets faster; the pauses that a text asks for do not. Raises InvalidInput
-    when there is nothing to say, Cancelled.
+    when there is nothing to say or more silence than sound may last, Cancelled.
     """
+    if (pauses_s := asked_pauses_s(text)) > LONGEST_S:
+        refused = f"this text asks for {pauses_s:.0f} s of pauses; the longest sound has {LONGEST_S:g} s"
+        raise InvalidInput(refused, "/input")
+    characters = len(text)
     unspoken, told = Unspoken(), 0
     made_s = rest_s = pause_s = 0.0
     done = 0
     for number, piece in enumerate(pieces):
         context.check()
         if words := speakable(piece.text, voiced.known, unspoken):
-            with voiced.turns.turn(made_s):
+            with voiced.turns.turn(made_s) as made:
                 samples = voiced.say(words, number)
+                made(len(samples) / voiced.rate_hz)
             if len(samples):
                 if made_s:
                     yield from _silence(rest_s / voiced.speed + pause_s, voiced.rate_hz)
@@ -73,7 +80,7 @@ def _last(pause_s: float, rate_hz: int, unspoken: Unspoken, told: int) -> Iterat
 
 def _silence(seconds: float, rate_hz: int) -> Iterator[Audio]:
     while round(seconds * rate_hz) > 0:
-        part_s = min(seconds, _LONGEST_S)
+        part_s = min(seconds, _SILENCE_S)
         yield Audio(silence(part_s, rate_hz), rate_hz)
         seconds -= part_s
 

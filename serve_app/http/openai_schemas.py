@@ -1,8 +1,8 @@
 """The types of the routes that speak OpenAI's API."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from serve_app.deliver.formats import StreamFormat
 from serve_app.deliver.image import ImageFormat
@@ -48,6 +48,11 @@ class VoiceId(BaseModel):
     id: str = Field(min_length=1, max_length=200)
 
 
+def _named(voice: Any) -> Any:
+    """`{"id": name}` is the name."""
+    return voice["id"] if isinstance(voice, dict) and voice.keys() == {"id"} else voice
+
+
 class SpeechCreation(BaseModel):
     """OpenAI's request for speech. Further fields are those of the model that serves it."""
 
@@ -60,12 +65,14 @@ class SpeechCreation(BaseModel):
         default=None, min_length=1, max_length=64, description="`auto` if absent, as names of OpenAI's models mean it."
     )
     input: str = Field(description="What shall be said, at most 100,000 characters.")
-    voice: str | VoiceId | None = Field(
+    voice: Annotated[str | None, BeforeValidator(_named, json_schema_input_type=str | VoiceId | None)] = Field(
         default=None, description="One of /v1/voices by name or id, OpenAI's names too; the model's own if absent."
     )
     response_format: StreamFormat = Field(default="mp3", description="pcm is 24 kHz, signed 16 bit little-endian.")
     speed: float = Field(default=1.0, ge=0.25, le=4)
-    instructions: str | None = Field(default=None, description="How to say it; only some models obey.")
+    instructions: str | None = Field(
+        default=None, description="How to say it, for models that obey; where none does, OpenAI's models leave it out."
+    )
     stream_format: Literal["audio", "sse"] = "audio"
     seed: int | None = Field(default=None, description="Same seed, same sound; not in OpenAI's API.")
     language: str | None = Field(default=None, description="BCP 47; that of the voice if absent.")

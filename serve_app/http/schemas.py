@@ -171,6 +171,9 @@ class Job(BaseModel):
     waiting_for: Literal["replica", "place", "provider"] | None = None
     interpretation: dict[str, Any] | None = None
     scoring: dict[str, Any] | None = Field(default=None, description="`off` says why a sound has no score.")
+    facts: dict[str, Any] | None = Field(
+        default=None, description="What the model told; `unspoken` has the characters that a voice could not say."
+    )
     created_at: str
     started_at: str | None
     completed_at: str | None

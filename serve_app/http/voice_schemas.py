@@ -74,7 +74,9 @@ class VoiceView(BaseModel):
     gender: str | None
     models: list[str] = Field(description="Those that speak with it.")
     builtin: bool
-    sample_url: str = Field(description="Leads to a sound; it needs the caller's key.")
+    sample_url: str | None = Field(
+        description="Leads to a sound; it needs the caller's key. null: `continuo models pull` fetches the voice."
+    )
     licence: str | None
     created_at: str | None = None
     consent: Consent | None = None

@@ -16,6 +16,7 @@ def rfc3339(seconds: float | None) -> str | None:
 
 
 Urls = Mapping[str, SignedUrl]
+_OURS = frozenset({"cost_micro"})  # facts of the making that are no business of callers
 
 
 def signed_urls(rows: Iterable[JobRow], storage: Storage, url_ttl_s: int) -> dict[str, SignedUrl]:
@@ -52,6 +53,7 @@ def job_view(row: JobRow, urls: Urls, base_url: str) -> dict[str, Any]:
         "interpretation": facts.pop("interpretation", None),
         "fallback": facts.pop("fallback", None),
         "scoring": facts.pop("scoring", None),
+        "facts": {name: value for name, value in facts.items() if name not in _OURS} or None,
         "created_at": rfc3339(row.created_at),
         "started_at": rfc3339(row.started_at),
         "completed_at": rfc3339(row.completed_at),

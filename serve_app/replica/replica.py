@@ -18,9 +18,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, TypeVar, cast
 
-import numpy as np
-
-from deployments.contract import Audio, Context, EngineModel, LoadFailed, Product, Request, RetryLater, Unhealthy
+from deployments.contract import (
+    Audio,
+    Context,
+    EngineModel,
+    LoadFailed,
+    Product,
+    Request,
+    RetryLater,
+    Unhealthy,
+)
 from deployments.faults import device_lost
 from serve_app.config import ModelEntry, StorageConfig
 from serve_app.deliver.delivery import Begun, Delivered, File, StreamDelivery
@@ -29,6 +36,7 @@ from serve_app.errors import ContinuoError, GenerationFailed, JobCanceled, Model
 from serve_app.importing import load_class
 from serve_app.logs import log, set_up_logging
 from serve_app.replica.batching import Batcher
+from serve_app.replica.chunks import bounded, whole
 from serve_app.replica.malloc import give_back_later
 from serve_app.replica.notes import Keeper, Ledger
 from serve_app.replica.outlet import Outlet
@@ -297,7 +305,7 @@ class Replica:
     def _make(self, work: Work, request: Any, context: Context) -> dict[str, Any]:
         context.check()  # it may have waited for the thread
         started = time.perf_counter()
-        product = [whole(self.model.generate(request, context))]
+        product = [whole(bounded(self.model.generate(request, context), request, self.info, kept=True))]
         run_s = time.perf_counter() - started
         context.check()
         return self._deliver(work, request, product, run_s)
@@ -323,7 +331,8 @@ class Replica:
             made = generate()
             if isinstance(made, Generator):  # else the model hears of an end on our side when its garbage is collected
                 closing.callback(made.close)
-            delivered, facts = self.delivery.stream(made, request, work.settings, outlet.send, keep)
+            chunks = bounded(made, request, self.info, kept=False)
+            delivered, facts = self.delivery.stream(chunks, request, work.settings, outlet.send, keep)
             outlet.check()
             timings = {"run_s": time.perf_counter() - started - outlet.waited_s}
             if outlet.first_at is not None:
@@ -366,18 +375,6 @@ class Replica:
 
     async def _in_thread(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.workers, work, *args)
-
-
-def whole(made: Product | Iterator[Audio]) -> Product:
-    """One product from a model's answer, whether it came at once or as chunks of a sound."""
-    if isinstance(made, Product):
-        return made
-    chunks = list(made)
-    if not chunks:
-        raise GenerationFailed("the model made no audio")
-    facts = {name: value for chunk in chunks for name, value in chunk.facts.items()}
-    samples = np.concatenate([chunk.samples for chunk in chunks], axis=-1)
-    return Audio(samples, chunks[0].sample_rate_hz, facts, chunks[0].loudness_lufs)
 
 
 def outcome(task: "asyncio.Task[dict[str, Any]]") -> Event:

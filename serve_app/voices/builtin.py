@@ -23,6 +23,7 @@ class BuiltInVoice:
     models: tuple[str, ...]
     licence: str
     aliases: tuple[str, ...]
+    here: bool
 
 
 class BuiltInVoices:
@@ -58,4 +59,5 @@ def _merged(name: str, having: list[tuple[CatalogueEntry, Voice]]) -> BuiltInVoi
         tuple(item.name for item, _ in having),
         ", ".join(dict.fromkeys(voice.licence or item.info.licence.weights for item, voice in having)),
         tuple(dict.fromkeys(alias for voice in voices for alias in voice.aliases)),
+        any(voice.here for voice in voices),
     )

@@ -217,7 +217,7 @@ class Voices:
                 detail = f"model '{model}' has no voice '{asked}'; models that have it: {', '.join(names)}"
                 raise Invalid(f"{pointer}: {detail}", [_at(pointer, detail)])
             return BuiltIn(names if model == "auto" else {model: names[model]})
-        row = await self.database.read(voice_rows.named, owner, name_key(asked))
+        row = await self.database.read(voice_rows.named, owner, name_key(asked)) if _storable(asked) else None
         if row is None and VOICE_ID.fullmatch(voice):
             row = await self.database.read(voice_rows.find, owner, voice)
         if row is not None:
@@ -267,6 +267,11 @@ class Voices:
 def name_key(name: str) -> str:
     """By what a name is known: without case, and whatever way its characters are composed."""
     return unicodedata.normalize("NFC", " ".join(name.split()).casefold())[:LONGEST_NAME]
+
+
+def _storable(name: str) -> bool:
+    """Whether a database could hold it: no NUL (PostgreSQL), no half of a surrogate pair (UTF-8)."""
+    return "\0" not in name and not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _missing(voice_id: str) -> NotFound:

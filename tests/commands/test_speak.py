@@ -2,16 +2,20 @@
 
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 import soundfile as sf
 from typer.testing import CliRunner
 
 from serve_app.commands.main import app
+from serve_app.commands.making import generate
 from serve_app.commands.making.speak import PLAYERS
 from tests.commands.support import refused, run
-from tests.support.speech import RATE_HZ, WORD_S
+from tests.support.speech import RATE_HZ, WORD_S, Whistle
 
 SAVE = '#!/bin/sh\n/bin/cat > "$HEARD"\necho "$0 $*" > "$HEARD.words"\n'
 
@@ -36,6 +40,26 @@ def test_a_text_is_spoken_into_a_file_or_to_a_url(url: str, tmp_path: Path) -> N
     assert sf.info(file).duration == pytest.approx(3 * WORD_S * 2, abs=0.001)
     assert "wren (whistle)" in shown.stderr
     assert run(*words).stdout.startswith(f"{url}/v1/files/")
+
+
+def test_ctrl_c_ends_the_work(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(generate, "events", interrupted)
+    text = "never said to the end"
+    Whistle.opened[text] = 1
+    shown = run("speak", text, "--model", "whistle", "--url", url, "-o", str(tmp_path / "out.mp3"))
+    assert shown.exit_code == 130, shown.output
+    [job] = [job for job in httpx.get(f"{url}/v1/jobs").json()["results"] if job["input"].get("input") == text]
+    assert job["status"] == "canceled"
+    assert not (tmp_path / "out.mp3").exists()
+
+
+def test_what_could_not_be_spoken_is_told(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "out.wav"
+    shown = run("speak", "two \N{SNOWMAN}\N{COMET} words", "--model", "whistle", "--url", url, "-o", str(file))
+    assert "could not be spoken: \N{SNOWMAN} \N{COMET}" in shown.stderr
 
 
 def test_a_dash_reads_standard_input_and_writes_standard_output(url: str) -> None:

@@ -134,6 +134,12 @@ def test_rests_are_what_the_text_asks_for(model: Hibari) -> None:
     assert max(silences("A paragraph.\n\nAnother one.")) > 0.6
 
 
+def test_more_silence_than_a_sound_may_last_is_refused_before_anything_is_said(model: Hibari) -> None:
+    with pytest.raises(InvalidInput, match="66000 s of pauses") as raised:
+        next(model.generate(SpeechRequest(input="Hi. " + "[pause 10s] a " * 6600), Context(seed=1)))
+    assert raised.value.pointer == "/input"
+
+
 def test_levels_are_even_from_piece_to_piece(model: Hibari) -> None:
     made = [chunk.samples for chunk in chunks(model, " ".join(PLAIN)) if chunk.samples.any()]
     levels_db = [10 * np.log10(np.mean(np.square(samples))) for samples in made if samples.shape[1] > RATE_HZ]

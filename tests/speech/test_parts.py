@@ -36,6 +36,31 @@ def test_whoever_has_had_least_is_next_and_then_whoever_came_first() -> None:
     assert turns.free == 1
 
 
+def test_nobody_waits_for_ever_where_new_ones_never_end() -> None:
+    turns, order, threads = Turns(1), list[str](), list[threading.Thread]()
+
+    def wait_in_line(name: str, had: float, others: int = 0) -> None:
+        thread, before = threading.Thread(target=compute, args=(name, had, others)), len(turns.waiting)
+        thread.start()
+        threads.append(thread)
+        while len(turns.waiting) == before:
+            thread.join(0.001)
+
+    def compute(name: str, had: float, others: int) -> None:
+        with turns.turn(had) as made:
+            order.append(name)
+            made(1.0)
+            if others:  # there is always a new one when a place gets free
+                wait_in_line("new", 0.0, others - 1)
+
+    with turns.turn(0):
+        wait_in_line("long", 5.0)
+        wait_in_line("new", 0.0, others=20)
+    for thread in threads:  # the list grows until the last of them was started, by the one before it
+        thread.join()
+    assert (len(order), order.index("long")) == (22, 5)
+
+
 def test_no_more_compute_than_may_and_a_failure_gives_its_place_back() -> None:
     turns, running, most, door = Turns(2), 0, 0, threading.Lock()
 

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -32,6 +32,12 @@ class WhistleRequest(SpeechRequest):
     """A text, and how to whistle it."""
 
     instructions: str | None = Field(default=None, max_length=4096)
+
+
+def _unspoken(words: list[str]) -> dict[str, Any]:
+    """What voices tell of characters that they have no sound for: here all that are no ASCII."""
+    characters = [character for word in words for character in word if not character.isascii()]
+    return {"unspoken": {"characters": "".join(characters), "count": len(characters)}} if characters else {}
 
 
 class Whistle:
@@ -81,10 +87,29 @@ class Whistle:
                     context.cancelled.wait(0.01)
                     context.check()
                 context.step(number + 1, len(words))
-                yield Audio(tone[None], RATE_HZ, {"words": number + 1})
+                yield Audio(tone[None], RATE_HZ, {"words": number + 1, **_unspoken(words[: number + 1])})
         except (Cancelled, GeneratorExit):
             self.cancelled.append(request.input)
             raise
+
+
+class Heedless(Whistle):
+    """One that takes no instructions, makes at most 3 s, and has a voice that would have to be fetched."""
+
+    info: ClassVar[ModelInfo] = Whistle.info.model_copy(
+        update={
+            "capabilities": frozenset({Capability.STREAMING}),
+            "revision": "heedless-1",
+            "sound": SoundInfo(sample_rate_hz=RATE_HZ, channels=1, max_duration_s=3, typical_lufs=-20),
+            "speech": SpeechInfo(
+                voices=(
+                    Voice(name="wren", languages=("en",), aliases=("alloy",)),
+                    Voice(name="heron", languages=("en",), here=False),
+                )
+            ),
+        }
+    )
+    Request: ClassVar[type[SpeechRequest]] = SpeechRequest  # type: ignore[assignment]
 
 
 class WholeWhistle(Whistle):

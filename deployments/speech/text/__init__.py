@@ -7,8 +7,8 @@ speakable           what a model's characters cannot say is told, never silently
 """
 
 from deployments.speech.text.chinese import MissingExtra
-from deployments.speech.text.pieces import Piece, pieces
+from deployments.speech.text.pieces import Piece, asked_pauses_s, pieces
 from deployments.speech.text.speakable import Unspoken, speakable, unspeakable
 from deployments.speech.text.spoken import spoken
 
-__all__ = ["MissingExtra", "Piece", "Unspoken", "pieces", "speakable", "spoken", "unspeakable"]
+__all__ = ["MissingExtra", "Piece", "Unspoken", "asked_pauses_s", "pieces", "speakable", "spoken", "unspeakable"]

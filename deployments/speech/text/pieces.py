@@ -1,13 +1,14 @@
 """A text as the pieces that a model speaks one after the other."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from deployments.speech.text import pauses, sentences
 from deployments.speech.text.spoken import reader
 
 LEAST_CHARS = 20
+MOST_UNASKED_S = 3600.0  # of silence, with which nobody looks how much a text asks for
 WHOLE = 1.3  # a first sentence is not parted for what is shorter than this share of `first_chars`
 BLANK = re.compile(r"\s+")
 LINE_MARKS = re.compile(r"\s*(?:#{1,6}\s+|[*+•‣◦–—-]\s+|>\s+)")  # what a list or a heading begins with
@@ -39,14 +40,22 @@ def pieces(
     """
     if most_chars < LEAST_CHARS or first_chars < 1:
         raise ValueError(f"most_chars {most_chars}, first_chars {first_chars}; at least {LEAST_CHARS} and 1 are needed")
-    return _pieces(text, language, normalize, most_chars, first_chars)
+    return _pieces(text, reader(text, language, normalize=normalize), most_chars, first_chars)
 
 
-def _pieces(text: str, language: str, normalize: bool, most_chars: int, first_chars: int) -> Iterator[Piece]:
+def asked_pauses_s(text: str, most_chars: int = 400) -> float:
+    """The seconds of silence that a text asks for between and after its words, found without reading it; 0.0 where it
+    is too short to ask for MOST_UNASKED_S.
+    """
+    if len(text) + text.count("[") * pauses.MOST_PAUSE_S < MOST_UNASKED_S:  # no other pause has 1 s for a character
+        return 0.0
+    return sum(piece.pause_s for piece in _pieces(text, str, most_chars, 1))
+
+
+def _pieces(text: str, read: Callable[[str], str], most_chars: int, first_chars: int) -> Iterator[Piece]:
     held = ""  # what is yielded as soon as the pause after it is known
     natural_s = marked_s = 0.0
     first = True
-    read = reader(text, language, normalize=normalize)
     for span in sentences.spans(text, most_chars):
         line = _line(text[span.start : span.end])
         if CONTENT.search(line):

@@ -106,7 +106,16 @@ def save(url: str, output: Path) -> None:
 
 
 def follow(http: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
-    """Show a job's progress until it has ended; returns its last state."""
+    """Show a job's progress until it has ended; returns its last state. Ctrl-C cancels it."""
+    try:
+        return _followed(http, job)
+    except KeyboardInterrupt:
+        with suppress(httpx.TransportError):
+            http.post(path("jobs", job["id"], "cancel"))
+        raise
+
+
+def _followed(http: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -84,7 +84,7 @@ def _make(http: httpx.Client, model: str, given: dict[str, Any], output: Path | 
     print_line(str(output) if output else made["url"])
     note(f"{measured(made)}, {job['input'].get('voice', '')} ({job['model_used']})")
     if unspoken := (job.get("facts") or {}).get("unspoken"):
-        note(f"could not be spoken: {' '.join(unspoken)}")
+        note(f"could not be spoken: {' '.join(unspoken['characters'])}")
 
 
 def _stream(http: httpx.Client, body: dict[str, Any], to: IO[bytes]) -> None:

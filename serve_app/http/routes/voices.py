@@ -215,7 +215,7 @@ def builtin_view(voice: BuiltInVoice, base: str) -> dict[str, Any]:
         "gender": voice.gender,
         "models": list(voice.models),
         "builtin": True,
-        "sample_url": _sample_url(voice.name, base),
+        "sample_url": _sample_url(voice.name, base) if voice.here else None,
         "licence": voice.licence,
     }
 

@@ -67,9 +67,14 @@ async def list_speech_models(principal: Caller, runtime: RuntimeDep) -> dict[str
 
 @router.get("/v1/audio/voices", response_model=SpeechVoices)
 async def list_speech_voices(principal: Caller, runtime: RuntimeDep) -> dict[str, Any]:
-    """The voices that may be named, as other servers list them: the caller's own, then those of the models."""
-    own = [{"id": row.id, "name": row.name} for row in await runtime.voices.list(principal.owner)]
-    voices = [*own, *({"id": name, "name": name} for name in runtime.voices.builtin.listed)]
+    """The voices that may be named, as other servers list them: the caller's own, then those of the models.
+
+    Voices that nothing can speak with now are left out: their weights have to be fetched, or no model clones.
+    """
+    rows = await runtime.voices.list(principal.owner) if runtime.voices.cloning else ()
+    own = [{"id": row.id, "name": row.name} for row in rows]
+    builtin = [item.name for item in runtime.voices.builtin.listed.values() if item.here]
+    voices = [*own, *({"id": name, "name": name} for name in builtin)]
     return {"voices": voices, "data": voices}
 
 
@@ -77,7 +82,7 @@ async def _plan(runtime: Runtime, owner: str, body: SpeechCreation) -> Plan:
     """The request for the model that it names. Raises Invalid, which points at fields by the names that were given."""
     given = {name: value for name, value in body.model_dump(exclude_none=True).items() if name not in _NOT_INPUT}
     if body.voice is not None:
-        given["voice"] = body.voice if isinstance(body.voice, str) else body.voice.id
+        given["voice"] = body.voice
     given |= {"format": body.response_format, "stream": True, "seed": body.seed or 0}  # a text sounds alike each time
     if body.response_format == "pcm":
         given["sample_rate_hz"] = PCM_HZ
@@ -85,11 +90,18 @@ async def _plan(runtime: Runtime, owner: str, body: SpeechCreation) -> Plan:
     names = runtime.catalogue.names
     if meant not in names and meant.startswith(_OPENAI_MODELS):
         meant = "auto"
+        if not _obeyed(runtime):
+            given.pop("instructions", None)  # else what OpenAI's own examples send would be refused
     try:
         return await runtime.plan(owner, meant, given, prefix="", tasks=TASKS)
     except Invalid as error:
         found = [{**item, "pointer": _THEIRS.get(item["pointer"], item["pointer"])} for item in error.errors]
         raise type(error)(error.detail, found) from None
+
+
+def _obeyed(runtime: Runtime) -> bool:
+    """Whether a configured model of speech does what `instructions` say."""
+    return any("instructions" in item.fields for item in runtime.catalogue if item.info.task in TASKS)
 
 
 async def _events(sound: Sound, characters: int) -> Sound:

@@ -146,6 +146,11 @@ async def test_events_hold_the_same_sound_and_end_with_what_was_used(speech: Spe
         ({"extra_body": {"language": "fr"}}, openai.BadRequestError, "language", "wren"),
         ({"extra_body": {"instruction": "softly"}}, openai.BadRequestError, "instruction", "instructions"),
         ({"extra_body": {"n": 2}}, openai.BadRequestError, "n", "one"),
+        ({"voice": 5}, openai.BadRequestError, "voice", "string"),
+        ({"voice": ["wren"]}, openai.BadRequestError, "voice", "string"),
+        ({"voice": {"id": 5}}, openai.BadRequestError, "voice", "string"),
+        ({"voice": "\0"}, openai.BadRequestError, "voice", "unknown"),
+        ({"voice": "v" * 10_000}, openai.BadRequestError, "voice", "unknown"),
         ({"model": "whole"}, openai.BadRequestError, "model", "does not stream"),
     ],
 )
@@ -159,6 +164,22 @@ async def test_errors_are_those_of_openais_client(
     assert raised.value.param == param
     assert says in raised.value.message
     assert raised.value.code == ("model_not_found" if kind is openai.NotFoundError else raised.value.code)
+
+
+@pytest.mark.parametrize("field", ["input", "voice", "model", "language", "instructions", "response_format"])
+async def test_half_a_character_is_refused_where_it_stands(speech: Speech, field: str) -> None:
+    body = json.dumps({"input": "a word", field: "\ud800"})
+    reply = await speech.http.post(URL, content=body, headers={"Content-Type": "application/json"})
+    assert reply.status_code in (400, 404), reply.text
+    assert reply.json()["error"]["param"] == field
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"null", b'"a word"', b"", b"{", b'{"input": "a word", "\\ud800": 1}'])
+async def test_what_is_no_request_is_about_no_field(speech: Speech, body: bytes) -> None:
+    reply = await speech.http.post(URL, content=body, headers={"Content-Type": "application/json"})
+    assert reply.status_code == 400
+    assert reply.json()["error"].keys() == {"message", "type", "param", "code"}
+    assert reply.json()["error"]["param"] is None
 
 
 async def test_voices_have_names_aliases_languages_and_can_be_mixed(speech: Speech) -> None:
@@ -245,6 +266,46 @@ async def test_instructions_reach_a_model_that_obeys_them_and_whole_speech_is_an
         output = made.json()["outputs"][0]
         assert output["duration_s"] == pytest.approx(5 * WORD_S, abs=0.001)
         assert output["quality"]["loudness_lufs"] == pytest.approx(-16, abs=0.5)
+
+
+async def test_instructions_that_no_model_obeys_are_left_out_where_openais_models_are_asked(tmp_path: Path) -> None:
+    model = entry("heedless", "tests.support.speech:Heedless")
+    async with running(args_in(tmp_path, model)) as service:
+        body = {"input": "as OpenAI has it", "voice": "alloy", "instructions": "Speak in a cheerful tone."}
+        for name in ("gpt-4o-mini-tts", "tts-1"):
+            reply = await service.http.post(URL, json={"model": name, **body})
+            assert reply.status_code == 200, reply.text
+        for name in ("heedless", "auto"):
+            reply = await service.http.post(URL, json={"model": name, **body})
+            assert (reply.status_code, reply.json()["error"]["param"]) == (400, "instructions")
+
+
+async def test_a_voice_that_has_to_be_fetched_is_listed_where_this_can_be_said(tmp_path: Path) -> None:
+    async with running(args_in(tmp_path, entry("heedless", "tests.support.speech:Heedless"))) as service:
+        assert [voice["id"] for voice in (await service.http.get("/v1/audio/voices")).json()["voices"]] == ["wren"]
+        listed = (await service.http.get("/v1/voices")).json()["results"]
+        assert {voice["id"]: voice["sample_url"] is None for voice in listed} == {"wren": False, "heron": True}
+
+
+async def test_a_text_that_gets_too_long_ends_there_streamed_or_whole(tmp_path: Path) -> None:
+    async with (
+        running(args_in(tmp_path, entry("heedless", "tests.support.speech:Heedless"))) as service,
+        service.listening() as url,
+        httpx.AsyncClient(base_url=url, timeout=HANGS_S) as http,
+    ):
+        text = "word " * round(4 / WORD_S)
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+            await http.post(URL, json={"input": text, "response_format": "pcm"})
+        body = {"model": "heedless", "input": {"input": text}}
+        reply = await http.post("/v1/jobs", json=body, headers={"Prefer": "wait"})
+        assert (reply.status_code, reply.json()["errors"][0]["pointer"]) == (422, "/input/input"), reply.text
+        jobs = (await http.get("/v1/jobs")).json()["results"]
+        assert [job["error"]["code"] for job in jobs] == ["invalid", "invalid"]
+        assert all("more than 3 s" in job["error"]["detail"] for job in jobs)
+
+
+async def test_the_job_shows_what_the_model_told(speech: Speech) -> None:
+    assert (await speech.job(await speech.spoken("three words said")))["facts"] == {"words": 3}
 
 
 async def test_a_long_text_is_streamed_and_its_levels_stay(speech: Speech) -> None:
