@@ -11,12 +11,13 @@ from deployments.contract import LoadFailed
 _door = threading.Lock()
 _NUMBER = re.compile(r"\d[\d,]{14,}")
 _MOST_DIGITS = 15  # longer numbers have no name in the reader
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 def phonemes(text: str, *, british: bool) -> str:
     """Misaki's English phonemes of a text, with its punctuation; safe from several threads. Raises LoadFailed."""
     with _door:  # reading takes a millisecond, of one thread at a time in any case
-        return str(_reader(british)(_NUMBER.sub(_sayable, text)))
+        return str(_reader(british)(_NUMBER.sub(_sayable, _BEYOND_ASCII.sub(_plain, text))))
 
 
 @cache
@@ -38,6 +39,17 @@ def known(character: str) -> bool:
 def prepare(*, british: bool) -> None:
     """Load what reading needs, the network for unknown words included. Raises LoadFailed."""
     phonemes("Zzyzx.", british=british)
+
+
+def _plain(character: re.Match[str]) -> str:
+    """A digit of any kind (raised, circled, Arabic) as one of 0 to 9, which alone the reader takes for numbers.
+
+    A letter that is two in lower case (the Turkish capital of i), at which it breaks off, without its mark.
+    """
+    letter = character.group()
+    if (digit := unicodedata.digit(letter, None)) is not None:
+        return str(digit)
+    return letter if len(letter.lower()) == 1 else unicodedata.normalize("NFKD", letter)[0]
 
 
 def _sayable(number: re.Match[str]) -> str:

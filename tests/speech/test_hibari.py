@@ -2,13 +2,14 @@
 
 import os
 import threading
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from deployments.contract import Audio, Cancelled, Context, InvalidInput, LoadFailed, SpeechRequest
-from deployments.speech import hibari, session
+from deployments.speech import english, hibari, session
 from deployments.speech.hibari import RATE_HZ, Hibari
 from tests.support.hub import serving
 from tests.support.judge import Samples, heard, likeness, verdict
@@ -132,6 +133,24 @@ def test_rests_are_what_the_text_asks_for(model: Hibari) -> None:
     assert silences("One sentence. Another one.") == [0.35]
     assert silences("One sentence. [pause 2s] Another one.") == [2.35]
     assert max(silences("A paragraph.\n\nAnother one.")) > 0.6
+
+
+def test_every_digit_and_every_latin_letter_is_read() -> None:
+    marks = [chr(code) for code in range(0x20000)]
+    digits = [mark for mark in marks if mark.isdigit()]
+    letters = [mark for mark in marks if mark.isalpha() and unicodedata.name(mark, "").startswith("LATIN")]
+    assert len(digits) > 500
+    assert len(letters) > 1000
+    for mark in (*digits, *letters):
+        assert english.known(mark), mark
+        assert english.phonemes(f"a{mark}b {mark}", british=False), mark
+
+
+@pytest.mark.parametrize(
+    "text", ["\N{CIRCLED DIGIT SEVEN}", "x\N{SUPERSCRIPT SEVEN}", "\u0130stanbul", "\N{DIGIT ONE FULL STOP}"]
+)
+def test_unusual_digits_and_letters_are_spoken(model: Hibari, text: str) -> None:
+    assert len(said(model, text)) > 0.2 * RATE_HZ
 
 
 def test_more_silence_than_a_sound_may_last_is_refused_before_anything_is_said(model: Hibari) -> None:
