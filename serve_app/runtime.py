@@ -73,7 +73,7 @@ class Runtime:
         self.public_url = (args.public_url or "").rstrip("/")
         self.resumption = Resumption(persistence, self.public_url, alone=lambda: places.processes == 1)
         attempts = Attempts(persistence, places, self.catalogue, handles, self._count_running, self.resumption)
-        flights = Flights(self.database, self.storage, args.cache)
+        flights = Flights(persistence, self.storage, args.cache, several=lambda: places.processes > 1)
         self.execution = Execution(persistence, flights, attempts, self.catalogue, self.metrics)
         self.jobs = Jobs(self.storage, self.execution, args.limits, args.retention)
         self.apply(args.limits, args.retention)

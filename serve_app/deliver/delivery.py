@@ -79,6 +79,9 @@ class Delivery(Protocol):
     def settled(self, request: Any, info: ModelInfo) -> Any:
         """A request within the limits, with what the model decides filled in: part of the content address."""
 
+    def for_another(self, given: Mapping[str, Any], asked: ModelInfo, info: ModelInfo) -> dict[str, Any]:
+        """The input of a request to one model, as another one of this medium can serve it."""
+
     def too_large(self, request: Any, settings: Any, info: ModelInfo, most_bytes: int) -> list[Finding]:
         """Why the product would take more memory than that, before it is made."""
 

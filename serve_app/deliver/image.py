@@ -62,6 +62,10 @@ class ImageDelivery:
         """As it is."""
         return request
 
+    def for_another(self, given: Mapping[str, Any], asked: ModelInfo, info: ModelInfo) -> dict[str, Any]:
+        """As it is."""
+        return dict(given)
+
     def too_large(self, request: Any, settings: ImageSettings, info: ModelInfo, most_bytes: int) -> list[Finding]:
         """A picture that would not fit, with its opacity."""
         width, height = request.size_px or (0, 0)

@@ -11,7 +11,7 @@ from deployments.contract import Audio, Capability, Encoded, ModelInfo, Product,
 from serve_app.deliver.delivery import Delivered, Finding, Keep, Kind, Send, Settings, finding
 from serve_app.deliver.formats import ENCODERS, MEDIA_TYPES, MOST_CHANNELS, MOST_HZ, BitDepth, StreamFormat
 from serve_app.deliver.scoring import SCORER, score
-from serve_app.deliver.voices import unspeakable, with_voice
+from serve_app.deliver.voices import for_another, unspeakable, with_voice
 from serve_app.errors import UnusableAudio
 
 
@@ -62,6 +62,10 @@ class SoundDelivery:
     def settled(self, request: Any, info: ModelInfo) -> Any:
         """With the voice that speaks."""
         return with_voice(request, info) if isinstance(request, SpeechRequest) else request
+
+    def for_another(self, given: Mapping[str, Any], asked: ModelInfo, info: ModelInfo) -> dict[str, Any]:
+        """With a voice that the other model has."""
+        return for_another(given, asked, info)
 
     def too_large(self, request: Any, settings: SoundSettings, info: ModelInfo, most_bytes: int) -> list[Finding]:
         """A sound that would not fit: as float32, at the higher of the two rates that it has."""

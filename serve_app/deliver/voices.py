@@ -1,6 +1,8 @@
 """Which of a model's own voices speaks: by its name, by one that other services use, by its language, or a mix."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from deployments.contract import Capability, ModelInfo, SpeechInfo, SpeechRequest, Voice
 from serve_app.deliver.delivery import Finding, finding
@@ -9,6 +11,15 @@ from serve_app.errors import unknown_name
 MOST_MIXED = 8
 _REFERENCE = re.compile(r"(?:voice|ast)_[0-9a-z]{20,40}")
 _SHARE = re.compile(r"\s*([^()+]+?)\s*(?:\(\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*\))?\s*")
+
+
+def _first(speech: SpeechInfo, language: str | None) -> Voice:
+    """The first voice that speaks the language as it is asked for, else one that speaks another kind of it."""
+    if language is None:
+        return speech.voices[0]
+    wanted = language.replace("_", "-").casefold()
+    exact = (voice for voice in speech.voices if wanted in map(str.casefold, voice.languages))
+    return next(exact, None) or next(voice for voice in speech.voices if _speaks(voice, language))
 
 
 def own_name(speech: SpeechInfo, asked: str) -> str | None:
@@ -56,10 +67,19 @@ def with_voice(request: SpeechRequest, info: ModelInfo) -> SpeechRequest:
         return request
     name = None if request.voice is None else own_name(speech, request.voice)
     if name is None:
-        language = request.language
-        speaking = (voice for voice in speech.voices if language is None or _speaks(voice, language))
-        name = next(speaking).name
+        name = _first(speech, request.language).name
     return request.model_copy(update={"voice": name})
+
+
+def for_another(given: Mapping[str, Any], asked: ModelInfo, info: ModelInfo) -> dict[str, Any]:
+    """A request to one model as another can serve it, which has other voices: one of its own, of the same language."""
+    voice = given.get("voice")
+    if voice is None or info.speech is None or own_name(info.speech, voice) is not None:
+        return dict(given)
+    found = _mixed(asked.speech, voice) if asked.speech is not None else []
+    languages = [language for one, _ in found for language in one.languages]
+    rest = {name: value for name, value in given.items() if name != "voice"}
+    return {"language": languages[0], **rest} if languages else rest
 
 
 def _speaks(voice: Voice, language: str) -> bool:

@@ -242,14 +242,17 @@ class Execution:
         raise last
 
     def _candidate(self, job: Running, plan: Plan, candidate: Candidate) -> Coroutine[Any, Any, Made]:
-        return self.flights.result(job, candidate, partial(self.attempts.make, job, plan, candidate))
+        make, leave = partial(self.attempts.make, job, plan, candidate), partial(self.release_reserved, job)
+        return self.flights.result(job, candidate, make, leave)
 
     def _plan(self, name: str, row: JobRow) -> Plan:
         """The job for this model; a fallback serves what it understands of the request."""
         if name == row.planned_model:
             return self.catalogue.plan_for(name, row.input, prefix="/input")
-        given = {field: value for field, value in row.input.items() if field in self.catalogue[name].fields}
-        return self.catalogue.plan_for(name, given, prefix="/input", fallback=True)
+        asked, other = self.catalogue[row.planned_model], self.catalogue[name]
+        given = {field: value for field, value in row.input.items() if field in other.fields}
+        understood = other.delivery.for_another(given, asked.info, other.info)
+        return self.catalogue.plan_for(name, understood, prefix="/input", fallback=True)
 
     async def abandon_all(self) -> None:
         """Stop everything that runs here without a word about it: others have it, or will."""

@@ -8,12 +8,16 @@ from functools import partial
 from serve_app.config import Cache
 from serve_app.errors import ReplicaLost, StorageUnavailable
 from serve_app.jobs.live import Live
+from serve_app.jobs.persistence import Persistence
 from serve_app.jobs.plan import Candidate, Plan
 from serve_app.jobs.results import Made
 from serve_app.jobs.running import Running
+from serve_app.jobs.watching import wait_for
 from serve_app.records import object_rows
-from serve_app.records.database import Database, until_available
+from serve_app.records.database import until_available
 from serve_app.storage import Storage
+
+LOOK_EVERY_S = 1.0  # for the end of what another process makes; its last event is seen sooner
 
 
 @dataclass(frozen=True)
@@ -25,18 +29,27 @@ class Flight:
 
 
 class Flights:
-    """Equal candidates are computed once: over all processes when one has been stored, in this one while it is made."""
+    """Equal candidates are computed once, but for streamed ones that run in different processes: each has its bytes.
 
-    def __init__(self, database: Database, storage: Storage, cache: Cache) -> None:
-        self.database, self.storage, self.cache = database, storage, cache
+    `several` tells whether other processes may be making something.
+    """
+
+    def __init__(self, persistence: Persistence, storage: Storage, cache: Cache, several: Callable[[], bool]) -> None:
+        self.database, self.lease, self.watchers = persistence.database, persistence.lease, persistence.watchers
+        self.storage, self.cache, self.several = storage, cache, several
         self.in_progress: dict[str, Flight] = {}
 
     def joins(self, plan: Plan, owner: str) -> bool:
         """Whether a candidate of this plan is being made."""
         return any(self._name(item.key, owner) in self.in_progress for item in plan.candidates)
 
-    async def result(self, job: Running, candidate: Candidate, make: Callable[[], Awaitable[Made]]) -> Made:
-        """Find the candidate in storage, join whoever is making it, or `make` it."""
+    async def result(
+        self, job: Running, candidate: Candidate, make: Callable[[], Awaitable[Made]], leave: Callable[[], object]
+    ) -> Made:
+        """Find the candidate in storage, join whoever is making it, or `make` it.
+
+        `leave` gives back the place that was kept for making it.
+        """
         name = self._name(candidate.key, job.row.owner)
         while True:
             found = await until_available(partial(self._found, job, candidate))
@@ -44,7 +57,11 @@ class Flights:
                 return found
             flight = self.in_progress.get(name)
             if flight is None:
-                break
+                if (other := await self._elsewhere(job, candidate)) is None:
+                    break
+                leave()
+                await self._over(other, job, candidate)
+                continue
             made = await self._joined(job, flight)
             if made is not None:
                 return made.shared()
@@ -57,6 +74,21 @@ class Flights:
             del self.in_progress[name]
             if not flight.made.done():
                 flight.made.set_result(None)
+
+    async def _elsewhere(self, job: Running, candidate: Candidate) -> str | None:
+        """An older job that makes the same in another process now; it waits for none that is younger."""
+        if job.live is not None or job.seed_was_drawn or not self.several():
+            return None
+        whose = None if self.cache.shared else job.row.owner
+        asked = (candidate.key, job.row.id, self.lease.holder, whose)
+        return await until_available(partial(self.database.read, object_rows.made_elsewhere, *asked))
+
+    async def _over(self, other: str, job: Running, candidate: Candidate) -> None:
+        """Return when that job makes it no longer, whether it has made it or not."""
+        with self.watchers.watching(other) as changed:
+            while await self._elsewhere(job, candidate) == other:
+                await wait_for(changed, LOOK_EVERY_S)
+                changed.clear()
 
     async def _joined(self, job: Running, flight: Flight) -> Made | None:
         """What the other job makes, and its bytes meanwhile; None when it has made nothing."""

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from serve_app.records.database import Prepared
 from serve_app.records.leases import now
 from serve_app.records.rows import JobRow, Json
-from serve_app.records.tables import UNWANTED, objects, outputs
+from serve_app.records.tables import UNWANTED, jobs, objects, outputs
 
 _OF_KEY = objects.c.key == sa.bindparam("of_key")
 _STATE = Prepared(lambda _insert: sa.select(objects.c.state).where(_OF_KEY).with_for_update())
@@ -108,6 +108,16 @@ def find_stored(c: sa.Connection, address: str, owner: str | None = None) -> tup
     query, named = (_NEWEST, {}) if owner is None else (_NEWEST_OF, {"of_owner": owner})
     found = c.execute(query, {"at": address, **named}).first()
     return (found.key, found.made) if found else None
+
+
+def made_elsewhere(c: sa.Connection, address: str, job_id: str, me: str, owner: str | None = None) -> str | None:
+    """The oldest job, older than this one, that another process than me runs and that stores the same (of an owner)."""
+    mine = (objects.c.address == address, objects.c.state == "pending", objects.c.job_id < job_id)
+    whose = () if owner is None else (objects.c.owner == owner,)
+    running = (jobs.c.id == objects.c.job_id, jobs.c.status == "running", jobs.c.holder != me)
+    query = sa.select(jobs.c.id).where(*mine, *whose, *running, sa.not_(jobs.c.cancel_requested))
+    found: str | None = c.execute(query.order_by(jobs.c.id).limit(1)).scalar()
+    return found
 
 
 def stored_by(c: sa.Connection, job_id: str) -> dict[str, Json]:

@@ -230,6 +230,30 @@ def test_free_places_of_one_take_what_waits_at_the_other(both: Both) -> None:
     one.http.post(f"/v1/jobs/{plug['id']}/cancel")
 
 
+def test_equal_requests_to_both_are_made_once(both: Both, hold: Path) -> None:
+    one, two = both
+    first = one.job(str(hold), model="held", seed=5)
+    started(one, first)
+    second = two.job(str(hold), model="held", seed=5)
+    other = two.job(str(hold), model="held", seed=6)
+    started(two, other)  # that one goes on at once
+    assert not two.get(second)["progress"]
+    hold.unlink()
+    made = [ended(two, job)["outputs"][0]["key"] for job in (first, second, other)]
+    assert made[0] == made[1] != made[2]
+
+
+def test_one_who_waits_for_another_ones_job_makes_it_when_that_is_stopped(both: Both, hold: Path) -> None:
+    one, two = both
+    first = one.job(str(hold), model="held", seed=7)
+    started(one, first)
+    second = two.job(str(hold), model="held", seed=7)
+    one.http.post(f"/v1/jobs/{first['id']}/cancel")
+    started(two, second)
+    hold.unlink()
+    assert ended(two, second)["status"] == "succeeded"
+
+
 @pytest.mark.parametrize("fault", ["cut", "silent"])
 @pytest.mark.postgres
 def test_one_that_is_cut_off_from_the_database_loses_its_jobs_and_comes_back(

@@ -143,6 +143,7 @@ OFTEN: dict[str, Statement] = {
     "request_deletes": lambda c: job_rows.request_deletes(c, "ada", ["job_a00000001", "job_a00000002"]),
     "having_status": lambda c: job_rows.having_status(c, ["job_a00000001", "job_a00000002"], UNFINISHED),
     "find_stored": lambda c: object_rows.find_stored(c, "audio/00000001"),
+    "made_elsewhere": lambda c: object_rows.made_elsewhere(c, "audio/00000001", "job_00000002", ME),
     "stored_by": lambda c: object_rows.stored_by(c, "job_a00000001"),
     "delete_job": lambda c: job_rows.delete_job(c, "job_a00000001"),
     "deletable": lambda c: object_rows.deletable(c, 3600.0),

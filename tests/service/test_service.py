@@ -123,7 +123,7 @@ def test_docs_health_and_models(service: Service) -> None:
             assert path in described["paths"]
         wait_for(lambda: service.model("synth")["status"], lambda status: status == "ready")
         cards = {card["id"]: card for card in http.get("/v1/models").json()["data"]}
-        assert set(cards) == {"synth", "tone", "canvas"}
+        assert set(cards) == {"synth", "hibari", "tone", "canvas"}
         assert (cards["synth"]["status"], cards["synth"]["replicas"]) == ("ready", 1)
         assert cards["tone"]["status"] in ("cold", "loading", "ready")  # it comes when it is asked for
         page = http.get("/v1/models/synth").json()

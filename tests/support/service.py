@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from serve_app.config import Args, parse_args
 from serve_app.http.application import create_app
 from serve_app.http.listener import Listener
+from serve_app.jobs import acceptance
 from serve_app.jobs.running import Handle
 from serve_app.logs import JsonLines
 from serve_app.replica.parts import PartFailed
@@ -25,6 +26,8 @@ Json = dict[str, Any]
 CountReplicas = Callable[[], Awaitable[list[tuple[int, int]]]]
 
 HANGS_S = 60  # what has not happened by then will not happen; no test expects to wait so long
+# A cancel is answered when it is done, or after 5 s; tests see the first however slow the disk is.
+acceptance.CANCEL_WITHIN_S = HANGS_S
 LONG = {"steps": 1000, "step_s": 0.05}  # work that outlasts its test, which ends it; a step is short
 
 

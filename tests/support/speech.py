@@ -15,6 +15,7 @@ from deployments.contract import (
     Context,
     InvalidInput,
     Licence,
+    LoadFailed,
     ModelInfo,
     NoOptions,
     SoundInfo,
@@ -117,3 +118,25 @@ class WholeWhistle(Whistle):
     info: ClassVar[ModelInfo] = Whistle.info.model_copy(
         update={"capabilities": frozenset(), "revision": "whole-whistle-1"}
     )
+
+
+class Mute(Whistle):
+    """One that cannot be loaded, with voices of other names."""
+
+    info: ClassVar[ModelInfo] = Whistle.info.model_copy(
+        update={
+            "revision": "mute-1",
+            "speech": SpeechInfo(
+                voices=(
+                    Voice(name="ann", languages=("en-US",)),
+                    Voice(name="anton", languages=("de-AT",)),
+                    Voice(name="anne", languages=("fr",)),
+                    Voice(name="wren", languages=("en",)),
+                )
+            ),
+        }
+    )
+
+    def load(self) -> None:
+        """Fail."""
+        raise LoadFailed("nobody hears it")

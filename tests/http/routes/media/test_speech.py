@@ -192,12 +192,27 @@ async def test_voices_have_names_aliases_languages_and_can_be_mixed(speech: Spee
     assert await sung(voice="ONYX") == ("robin", pytest.approx(330, abs=5))
     assert await sung(voice={"id": "robin"}) == ("robin", pytest.approx(330, abs=5))
     assert await sung(language="de-AT") == ("robin", pytest.approx(330, abs=5))
+    assert await sung(language="en_GB") == ("robin", pytest.approx(330, abs=5))
     assert await sung(language="en") == ("wren", pytest.approx(880, abs=5))
     assert (await sung(voice="wren + robin"))[0] == "wren+robin"
     assert (await sung(voice="alloy(2)+robin(0.5)"))[0] == "wren(2)+robin(0.5)"
     for wrong in ("wren+", "wren(0)+robin", "wren+nobody", "+".join(["wren"] * 9)):
         reply = await speech.spoken("x", voice=wrong)
         assert (reply.status_code, reply.json()["error"]["param"]) == (400, "voice"), wrong
+
+
+async def test_a_fallback_speaks_with_a_voice_of_its_own_in_the_same_language(tmp_path: Path) -> None:
+    mute = entry("mute", "tests.support.speech:Mute", fallback=["whistle"])
+    async with running(args_in(tmp_path, mute, WHISTLE)) as service:
+        for voice, own in (("anton", "robin"), ("ann", "wren"), ("wren", "wren"), (None, "wren")):
+            body = {"model": "mute", "input": {"input": "a few words", "voice": voice}}
+            job = (await service.http.post("/v1/jobs", json=body, headers={"Prefer": "wait"})).json()
+            made = (await service.http.get(job["outputs"][0]["url"])).content
+            assert (job["status"], job["model_used"]) == ("succeeded", "whistle"), job
+            assert pitch_hz(made) == pytest.approx(Whistle.pitches_hz[own], abs=5)
+        body = {"model": "mute", "input": {"input": "quelques mots", "voice": "anne"}}
+        job = (await service.http.post("/v1/jobs", json=body, headers={"Prefer": "wait"})).json()
+        assert "'fr' was asked" in job["detail"]
 
 
 async def test_who_goes_away_stops_the_work(speech: Speech) -> None:
