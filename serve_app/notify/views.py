@@ -53,7 +53,7 @@ def job_view(row: JobRow, urls: Urls, base_url: str) -> dict[str, Any]:
         "interpretation": facts.pop("interpretation", None),
         "fallback": facts.pop("fallback", None),
         "scoring": facts.pop("scoring", None),
-        "facts": {name: value for name, value in facts.items() if name not in _OURS} or None,
+        **({"facts": told} if (told := {name: facts[name] for name in facts if name not in _OURS}) else {}),
         "created_at": rfc3339(row.created_at),
         "started_at": rfc3339(row.started_at),
         "completed_at": rfc3339(row.completed_at),
