@@ -34,8 +34,25 @@ class Fade(NamedTuple):
 
 
 def toward(before: Callable[[], Level], after: Level, share: Level) -> Level:
-    """From one level to another; what is not heard is not computed."""
+    """From one level to another, exactly at both ends; what is not heard is not computed."""
     if isinstance(share, float) and share in (0.0, 1.0):
         return before() if share == 0.0 else after
-    old = before()
-    return old + (after - old) * share
+    return before() * (1.0 - share) + after * share
+
+
+def crossfade(share: Level, correlation: float) -> tuple[Level, Level]:
+    """Levels of what goes and what comes, such that the power of both together stays.
+
+    `correlation` of the two sounds is 0 (unlike: the squares add up to 1) to 1 (alike: the levels do), and anything
+    between. Neither level exceeds 1, nor their sum the root of 2.
+    """
+    if isinstance(share, float):
+        return 1.0 - share, share
+    rest = 1.0 - share
+    power = np.sqrt(rest * rest + share * share + 2.0 * correlation * (rest * share))
+    return rest / power, share / power
+
+
+def floats(level: Level) -> np.float32 | NDArray[np.float32]:
+    """A level as samples are multiplied by it."""
+    return np.float32(level) if isinstance(level, float) else level.astype(np.float32)

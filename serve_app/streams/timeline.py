@@ -174,11 +174,22 @@ class Timeline:
     # --- Speech
 
     def speech(self, a: int, b: int) -> list[SpokenText]:
-        """The texts that begin in [a, b), were they short enough; none where `mix` is off."""
+        """The texts that begin in [a, b), were they short enough; `is_spoken` tells when their length is known."""
+        return self._texts(b, lambda era: a)
+
+    def speech_over(self, a: int, b: int) -> list[SpokenText]:
+        """The texts that may be heard, or have the bed down for them, in [a, b)."""
+        return [
+            text
+            for text in self._texts(b + ATTACK, lambda era: a - era.interval)
+            if text.start + text.longest + RELEASE > a
+        ]
+
+    def _texts(self, before: int, since: Callable[[_Era], int]) -> list[SpokenText]:
         found = []
-        b = b if self.end is None else min(b, self.end)
+        b = before if self.end is None else min(before, self.end)
         for era, until in zip(self._eras, [*self._eras[1:], None], strict=True):
-            low = max(a, era.start + ATTACK if era.start else 0)
+            low = max(since(era), era.start + ATTACK if era.start else 0)
             high = b if until is None else min(b, until.start + ATTACK)
             if low < high and era.spec.speech is not None:
                 slots = range(era.slots_before(low), era.slots_before(high))
