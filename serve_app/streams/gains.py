@@ -33,11 +33,11 @@ class Fade(NamedTuple):
         return smooth
 
 
-def toward(before: Callable[[], Level], after: Level, share: Level) -> Level:
-    """From one level to another, exactly at both ends; what is not heard is not computed."""
+def toward(before: Level, after: Callable[[], Level], share: Level) -> Level:
+    """From one level to another, exactly at both ends; where that is not heard, it is not computed."""
     if isinstance(share, float) and share in (0.0, 1.0):
-        return before() if share == 0.0 else after
-    return before() * (1.0 - share) + after * share
+        return before if share == 0.0 else after()
+    return before * (1.0 - share) + after() * share
 
 
 def crossfade(share: Level, correlation: float) -> tuple[Level, Level]:

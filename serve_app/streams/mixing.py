@@ -35,7 +35,9 @@ def render(timeline: Timeline, items: Items, a: int, b: int, *, voice: bool = Tr
     low, high = max(a, 0), b if timeline.end is None else min(b, timeline.end)
     if low >= high:
         return out
-    mix = _Mix(timeline, _bed(timeline, items, low, high), _texts(timeline, items, low, high) if voice else [])
+    texts = spoken(timeline, items, low, high) if voice else []
+    voices = [_voice(text, sound, low, high) for text, sound in texts]
+    mix = _Mix(timeline, _bed(timeline, items, low, high), voices)
     for start in range(low, high, _BLOCK):
         end = min(start + _BLOCK, high)
         mix.into(out[:, start - a : end - a], start, end)
@@ -118,14 +120,17 @@ def _music(item: MusicItem, sound: Sound, a: int, b: int) -> _Bed:
     )  # fmt: skip
 
 
-def _texts(timeline: Timeline, items: Items, a: int, b: int) -> list[_Spoken]:
+def spoken(timeline: Timeline, items: Items, a: int, b: int) -> list[tuple[SpokenText, Sound]]:
+    """The texts that are heard, or have the bed down for them, in [a, b), and their sounds."""
     found = [(text, items.speech(text)) for text in timeline.speech_over(a, b)]
-    spoken = [
-        _voice(text, sound, a, b)
+    return [
+        (text, sound)
         for text, sound in found
-        if sound is not None and timeline.is_spoken(text, sound.facts.frames)
+        if sound is not None
+        and timeline.is_spoken(text, sound.facts.frames)
+        and text.start - ATTACK < b
+        and text.start + sound.facts.frames + RELEASE > a
     ]
-    return [text for text in spoken if text.down.start < b and text.up.end > a]
 
 
 def _voice(text: SpokenText, sound: Sound, a: int, b: int) -> _Spoken:

@@ -8,7 +8,7 @@ costs the same, however late.
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from serve_app.streams.gains import Fade, Level, linear, toward
 from serve_app.streams.grid import RATE_HZ, Span, samples, segment_at, segment_span
@@ -223,16 +223,19 @@ class Timeline:
 
     def _level(self, a: int, b: int, of: Callable[[_Era], Level]) -> Level:
         """The level of the era, and within the ramp at its start of those before it on the way to it."""
-        newest = bisect_right(self._starts, b - 1) - 1
-
-        def at(number: int) -> Level:
+        newest = max(bisect_right(self._starts, b - 1) - 1, 0)
+        shares: dict[int, Level] = {}
+        number = newest
+        while number > 0:
             era = self._eras[number]
-            if number == 0:
-                return of(era)
-            share = Fade(era.start, era.start + era.ramp).over(a, b)
-            return toward(lambda: at(number - 1), of(era), share)
-
-        return at(max(newest, 0))
+            shares[number] = Fade(era.start, era.start + era.ramp).over(a, b)
+            if isinstance(shares[number], float) and shares[number] == 1.0:
+                break
+            number -= 1
+        level = of(self._eras[number])
+        for later in range(number + 1, newest + 1):
+            level = toward(level, partial(of, self._eras[later]), shares[later])
+        return level
 
     # --- Eras
 
@@ -290,8 +293,9 @@ def _end(era: _Era) -> int | None:
 def _master(era: _Era, a: int, b: int) -> Level:
     level: Level = linear(era.spec.gain_db) * Fade(0, FADE_IN).over(a, b)
     if era.spec.taper is not None:
+        lower = linear(era.spec.taper.db)
         down = Fade(era.taper_start, era.taper_start + samples(era.spec.taper.over_s)).over(a, b)
-        level = level * toward(lambda: 1.0, linear(era.spec.taper.db), down)
+        level = level * toward(1.0, lambda: lower, down)
     if era.end is not None and era.fade_start is not None:
         level = level * (1.0 - Fade(era.fade_start, era.end).over(a, b))
     return level

@@ -19,8 +19,8 @@ _MAJORS = ("Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#")
 _MINORS = ("Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#")
 _WANDER = (0, 1, 2, 1, 0, -1, -2, -1)  # never more than a fifth at once
 _NAMED = re.compile(
-    r"\b(?:in|key of)\s+(?:the\s+key\s+of\s+)?([A-G])"
-    r"(?:\s*([#♯b♭])|[\s-]+(sharp|flat))?(?:[\s-]+(major|minor))?(?![\w'#])"
+    r"\b(?:in|key of)\s+([A-G])(?:\s?([#♯b♭])|[\s-](sharp|flat))?"
+    r"(?:[\s-]+((?i:major|minor|dorian|phrygian|lydian|mixolydian))\b|(?=\s*(?:$|[,.;:!)])))"
 )
 
 _SCENES: Mapping[str, str] = {
@@ -126,10 +126,8 @@ def _key(seed: int, music: MusicSpec, j: int) -> tuple[str, str]:
     major, minor = _SCALES[music.track_type]
     named = _NAMED.search(music.prompt or "")
     if named is not None:  # the prompt wins over the tables
-        sign = {"♯": "#", "♭": "b", "sharp": "#", "flat": "b", None: ""}
-        accidental = named[2] or named[3]
-        tonic = named[1] + sign.get(accidental, accidental or "")
-        return tonic, minor[-1] if named[4] == "minor" else major[-1]
+        sign = {"#": "#", "♯": "#", "sharp": "#", "b": "b", "♭": "b", "flat": "b", None: ""}
+        return named[1] + sign[named[2] or named[3]], (named[4] or "major").lower()
     # Three to eight: what wanders two fifths around it stays on the table.
     at = 3 + draw(seed, "key") % 6 + _WANDER[j // 2 % len(_WANDER)]
     choice = draw(seed, "scale", j)

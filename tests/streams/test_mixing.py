@@ -15,7 +15,7 @@ from serve_app.streams.grid import LONG, RATE_HZ, SHORT
 from serve_app.streams.mixing import VOICE_LU, render
 from serve_app.streams.segments import encoded
 from serve_app.streams.sounds import ArraySound, Facts, FileSound, Looped, seam_correlation
-from serve_app.streams.spec import Change, Edit, SpeechSpec, StreamSpec, Taper
+from serve_app.streams.spec import Change, Edit, MusicSpec, SpeechSpec, StreamSpec, Taper, stopping
 from serve_app.streams.timeline import ATTACK, DUCK_DB, RELEASE, Timeline
 from tests.streams.material import Pieces, buzz, noise, pad
 
@@ -176,6 +176,34 @@ def test_a_switch_is_as_smooth_as_a_seam() -> None:
     assert not (sound[:, LONG + 5000 :] == before[:, LONG + 5000 :]).all()
     short = [db(rms(sound[:, at : at + RATE_HZ])) for at in range(RATE_HZ, 29 * RATE_HZ, RATE_HZ // 2)]
     assert max(short) - min(short) < 0.3
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        Edit(from_k=11, switch=True, change=Change(music=MusicSpec(prompt="bells"))),
+        Edit(from_k=11, change=Change(gain_db=-20, loudness_lufs=-30, taper=Taper()), ramp_s=0.05),
+        Edit(from_k=11, change=Change(speech=SpeechSpec(texts=("z",), interval_s=5))),
+        Edit(from_k=11, change=Change(speech=None)),
+        Edit(from_k=11, change=Change(mix=False)),
+        stopping(11, 5),
+    ],
+    ids=["switch", "levels", "texts", "silent", "unmixed", "stop"],
+)
+def test_an_edit_changes_nothing_before_it_and_makes_no_step(edit: Edit) -> None:
+    start = 3 * LONG  # 30.72 s: in the midst of a text
+    items = Pieces({j: tone(j) for j in range(3)}, tone(9, 4.0))
+    before = render(Timeline(SPEC), items, start - RATE_HZ, start + 20 * RATE_HZ)
+    after = render(Timeline(SPEC, [edit]), items, start - RATE_HZ, start + 20 * RATE_HZ)
+    assert (after[:, :RATE_HZ] == before[:, :RATE_HZ]).all()
+    assert not (after == before).all()
+    assert np.abs(np.diff(after, n=2)).max() < 1e-2 < np.abs(after).max()  # a click would be as high as the sound
+
+
+def tone(number: int, seconds: float = 36.0) -> ArraySound:
+    hz = 50.0 + 10 * number
+    sound = 0.2 * np.sin(2 * np.pi * hz / RATE_HZ * np.arange(round(seconds * RATE_HZ)))
+    return ArraySound(np.stack([sound, sound]).astype(np.float32), Facts(len(sound), -20.0, -14.0))
 
 
 def test_files_are_read_in_slices(tmp_path: "os.PathLike[str]") -> None:

@@ -5,8 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from deployments.synth.terms.theory import SCALES, pitch_class
 from serve_app.streams.grid import LONG, RATE_HZ, SHORT, SHORTS, segment_at, segment_span, ticks
-from serve_app.streams.spec import Change, Edit, MusicSpec, SpeechSpec, StreamSpec, Taper, stopping
+from serve_app.streams.spec import Change, Edit, MusicSpec, SpeechSpec, StreamSpec, Taper, TrackType, stopping
 from serve_app.streams.timeline import ATTACK, RELEASE, Timeline
 
 HOUR = 3600 * RATE_HZ
@@ -51,11 +52,24 @@ def test_no_item_comes_twice_in_an_hour_and_neighbours_go_together(music: MusicS
     assert line.takes(3)[0].seed != Timeline(StreamSpec(seed=8, music=music)).takes(3)[0].seed
 
 
+def keys(prompt: str | None, kind: TrackType = "sleep") -> set[tuple[str, str]]:
+    line = Timeline(StreamSpec(seed=1, music=MusicSpec(prompt=prompt, track_type=kind)))
+    return {(line.takes(j)[0].key, line.takes(j)[0].scale) for j in range(60)}
+
+
 def test_a_key_that_the_prompt_names_stays() -> None:
-    line = Timeline(StreamSpec(seed=1, music=MusicSpec(prompt="harp in F sharp minor")))
-    assert {(line.takes(j)[0].key, line.takes(j)[0].scale) for j in range(40)} == {("F#", "minor")}
-    free = Timeline(StreamSpec(seed=1, music=MusicSpec(prompt="A harp in a Garden")))
-    assert len({free.takes(j)[0].key for j in range(40)}) > 1
+    assert keys("harp in F sharp minor") == {("F#", "minor")}
+    assert keys("slow, in Bb Lydian, with rain") == {("Bb", "lydian")}
+    assert keys("bells, key of D") == {("D", "major")}
+    for free in ("A harp in a Garden", "harp in A dream", "strings in Bergen", None):
+        assert len(keys(free)) > 5
+
+
+@pytest.mark.parametrize("kind", ["sleep", "meditation", "focus"])
+def test_the_synth_knows_all_keys_and_scales(kind: TrackType) -> None:
+    for key, scale in keys(None, kind):
+        assert pitch_class(key) in range(12)
+        assert scale in SCALES
 
 
 def test_an_edit_changes_the_next_items_and_a_switch_this_one() -> None:
@@ -194,3 +208,11 @@ def test_bounds() -> None:
     change = Change(gain_db=-3)
     assert Change.model_validate(change.model_dump(exclude_unset=True)).model_fields_set == {"gain_db"}
     assert StreamSpec(mix=False).changed(change) == StreamSpec(mix=False, gain_db=-3)
+
+
+def test_many_edits_cost_no_stack() -> None:
+    edits = [Edit(from_k=20, change=Change(gain_db=-float(n % 40)), ramp_s=3600) for n in range(1000)]
+    level = Timeline(StreamSpec(seed=1), edits).master(segment_span(21).start, segment_span(21).start + 10)
+    assert np.all((level > 0) & (level < 1))
+    with pytest.raises(ValueError, match="1000 edits"):
+        Timeline(StreamSpec(seed=1), [*edits, Edit(from_k=20)])
