@@ -7,8 +7,9 @@ sample n of the stream at place n, whichever the codec.
 
 import ctypes
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -74,7 +75,12 @@ def _mp3(codec: Codec, render: Render, first: int, last: int) -> list[bytes]:
     begins = codec.begins(first)
     early = codec.frame - _MP3_DELAY
     sound = render(begins * codec.frame - early, (last + codec.after) * codec.frame - early)
-    packets = list(mp3_frames(_lame(sound, codec.bits_per_s // 1000, int(codec.options["quality"]))))
+    effort, lame = codec.options["quality"], _library()
+    if lame is not None:
+        packets = list(mp3_frames(_lame(lame, sound, codec.bits_per_s // 1000, int(effort))))
+    else:
+        ffmpegs = replace(codec, options={"compression_level": effort, "reservoir": "0"})
+        packets = _packets("libmp3lame", "fltp", ffmpegs, sound)
     return packets[first - begins + 1 : last - begins + 1]
 
 
@@ -153,13 +159,8 @@ def mp3_frames(data: bytes) -> Iterator[bytes]:
         at += length
 
 
-def _lame(sound: Samples, kbps: int, effort: int) -> bytes:
-    """All that LAME makes of a sound at a constant rate and without a bit reservoir.
-
-    lameenc has no switch for the reservoir, but its module gives LAME's own functions (lame.h). FFmpeg's build of LAME
-    takes three times as long.
-    """
-    lame = _library()
+def _lame(lame: ctypes.CDLL, sound: Samples, kbps: int, effort: int) -> bytes:
+    """All that LAME makes of a sound at a constant rate and without a bit reservoir (functions of lame.h)."""
     encoder = ctypes.c_void_p(lame.lame_init())
     try:
         settings = {
@@ -184,9 +185,16 @@ def _lame(sound: Samples, kbps: int, effort: int) -> bytes:
         lame.lame_close(encoder)
 
 
-def _library() -> ctypes.CDLL:
+@cache
+def _library() -> ctypes.CDLL | None:
+    """LAME's own functions. lameenc, whose class has no switch for the reservoir, gives them away on Linux.
+
+    None where it does not: FFmpeg's build of LAME does the same and takes three times as long.
+    """
     import lameenc
 
     lame = ctypes.CDLL(lameenc.__file__)
+    if not hasattr(lame, "lame_set_disable_reservoir"):
+        return None
     lame.lame_init.restype = ctypes.c_void_p
     return lame

@@ -12,6 +12,7 @@ import pytest
 import soxr
 
 from deployments.contract import Samples
+from serve_app.streams import coding
 from serve_app.streams.coding import CODECS, CodecName, encode, mp3_frames
 from serve_app.streams.grid import LONG, RATE_HZ, SHORT, SHORTS, segment_at, segment_span
 from serve_app.streams.mixing import render
@@ -89,6 +90,17 @@ def lag(sound: Samples, wanted: Samples, part: slice) -> int:
     assert len(stretch) == part.stop - part.start + 2 * room
     product = np.correlate(np.diff(stretch), np.diff(sound[part]), "valid")
     return room - int(np.argmax(product))
+
+
+def test_mp3_without_the_library_of_lameenc_meets_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert coding._library() is not None
+    ours = encoded(LINE, items(), 3, "mp3").packets
+    monkeypatch.setattr(coding, "_library", lambda: None)
+    assert encoded(LINE, items(), 3, "mp3").packets != ours  # the slower build rounds otherwise
+    stitched = [packet for k in range(5) for packet in encoded(LINE, items(), k, "mp3").packets]
+    assert encode(CODECS["mp3"], partial(render, LINE, items()), 0, len(stitched)) == stitched
+    near = decoded_packets("mp3", stitched) - source()[:, : len(stitched) * 1152]
+    assert rms_db(near[:, 4096:]) < rms_db(source()[:, : len(stitched) * 1152]) - 10
 
 
 @pytest.mark.parametrize("name", ["aac", "mp3", "opus", "flac"])
