@@ -68,12 +68,14 @@ class SpeechCreation(BaseModel):
     voice: Annotated[str | None, BeforeValidator(_named, json_schema_input_type=str | VoiceId | None)] = Field(
         default=None, description="One of /v1/voices by name or id, OpenAI's names too; the model's own if absent."
     )
-    response_format: StreamFormat = Field(default="mp3", description="pcm is 24 kHz, signed 16 bit little-endian.")
-    speed: float = Field(default=1.0, ge=0.25, le=4)
+    response_format: StreamFormat | None = Field(
+        default=None, description="mp3 if absent; pcm is 24 kHz, signed 16 bit little-endian."
+    )
+    speed: float | None = Field(default=None, ge=0.25, le=4, description="1 if absent.")
     instructions: str | None = Field(
         default=None, description="How to say it, for models that obey; where none does, OpenAI's models leave it out."
     )
-    stream_format: Literal["audio", "sse"] = "audio"
+    stream_format: Literal["audio", "sse"] | None = Field(default=None, description="audio if absent.")
     seed: int | None = Field(default=None, description="Same seed, same sound; not in OpenAI's API.")
     language: str | None = Field(default=None, description="BCP 47; that of the voice if absent.")
     normalize: bool | None = Field(default=None, description="Write out what is not words in Chinese text, too.")

@@ -83,7 +83,11 @@ async def _plan(runtime: Runtime, owner: str, body: SpeechCreation) -> Plan:
     given = {name: value for name, value in body.model_dump(exclude_none=True).items() if name not in _NOT_INPUT}
     if body.voice is not None:
         given["voice"] = body.voice
-    given |= {"format": body.response_format, "stream": True, "seed": body.seed or 0}  # a text sounds alike each time
+    given |= {
+        "format": body.response_format or "mp3",
+        "stream": True,
+        "seed": body.seed or 0,
+    }  # a text sounds alike each time
     if body.response_format == "pcm":
         given["sample_rate_hz"] = PCM_HZ
     meant = body.model or "auto"

@@ -333,6 +333,7 @@ async def test_sillytavern_and_home_assistant_ask_with_all_their_fields(speech: 
     tavern = {"input": "Hello.", "voice": "nova", "speed": 1, "model": "tts-1-hd", "response_format": "mp3"}
     home = {"model": "gpt-4o-mini-tts", "input": "Hello.", "voice": "onyx", "response_format": "wav", "speed": 1.0,
             "instructions": "calm", "stream_format": "audio"}  # fmt: skip
-    for body in (tavern, home):
+    nothing_said = {"input": "Hello.", **dict.fromkeys(("voice", "speed", "response_format", "stream_format", "model"))}
+    for body in (tavern, home, nothing_said):
         reply = await speech.http.post(URL, json=body, headers={"Authorization": "Bearer none"})
         assert reply.status_code == 200, reply.text
