@@ -110,7 +110,7 @@ class Edit(Frozen):
 
 
 def stopping(from_k: int, fade_out_s: float) -> Edit:
-    """The edit that ends a stream `fade_out_s` after the start of segment `from_k`."""
+    """The edit that ends a stream `fade_out_s` after the start of segment `from_k`; a text meanwhile fades with it."""
     end_s = seconds(segment_span(from_k).start) + fade_out_s
     return Edit(from_k=from_k, change=Change(duration_s=end_s, fade_out_s=fade_out_s), ramp_s=min(2.0, fade_out_s))
 

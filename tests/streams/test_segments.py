@@ -75,21 +75,26 @@ def test_segments_are_one_stream(name: CodecName) -> None:
     wanted = wanted[:, : sound.shape[1]]
     assert rms_db(sound - wanted) - rms_db(continuous - wanted) < GATE_DB
     for k in range(1, segments):
-        seam, around = frames_of(LINE, k, codec)[0] * codec.packet, 4 * codec.packet
+        seam, around = frames_of(LINE, k, codec)[0] * codec.packet, codec.rate_hz // 5
         near = slice(seam - around, seam + around)
-        excess_db = rms_db(sound[:, near] - wanted[:, near]) - rms_db(continuous[:, near] - wanted[:, near])
-        assert excess_db <= GATE_DB, f"seam {k}: {excess_db:.2f} dB"
+        ours, theirs = (noise_db(made[:, near], wanted[:, near]) for made in (sound, continuous))
+        assert ours - theirs <= GATE_DB, f"seam {k}: {ours - theirs:.2f} dB"
         for side in (slice(seam - 4096, seam), slice(seam, seam + 4096)):
-            assert lag(sound[0], wanted[0], side) == 0
+            # Opus takes away what is below 3 Hz, for which low tones come a little early.
+            assert abs(lag(sound[0], wanted[0], side)) <= (name == "opus")
+
+
+def noise_db(made: Samples, wanted: Samples) -> float:
+    """The level of what differs, over noise 40 dB under the sound, in which what is less goes unheard."""
+    unheard = np.mean(np.square(wanted, dtype=np.float64)) * 1e-4
+    return 10 * float(np.log10(np.mean(np.square(made - wanted, dtype=np.float64)) + unheard + 1e-20))
 
 
 def lag(sound: Samples, wanted: Samples, part: slice) -> int:
-    """By how many samples a part of a sound is late, as correlation tells, at most 24."""
-    room = 24
-    stretch = wanted[part.start - room : part.stop + room]
-    assert len(stretch) == part.stop - part.start + 2 * room
-    product = np.correlate(np.diff(stretch), np.diff(sound[part]), "valid")
-    return room - int(np.argmax(product))
+    """By how many samples a part of a sound is late, at most 24: where it differs least."""
+    stretch = wanted[part.start - 24 : part.stop + 24].astype(np.float64)
+    differences = np.lib.stride_tricks.sliding_window_view(stretch, part.stop - part.start) - sound[part]
+    return 24 - int(np.argmin(np.einsum("ij,ij->i", differences, differences)))
 
 
 def test_mp3_without_the_library_of_lameenc_meets_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
