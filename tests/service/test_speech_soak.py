@@ -16,7 +16,7 @@ import pytest
 from tests.support.live import Service, config_file, running
 from tests.support.soak import at_length
 
-pytestmark = [pytest.mark.ray, pytest.mark.soak, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(900)]
 
 CLIENTS, SECONDS = 16, at_length(300, 24)
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
