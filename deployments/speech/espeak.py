@@ -32,7 +32,7 @@ from deployments.speech.espeaking.languages import LANGUAGES
 from deployments.speech.espeaking.process import ABSENT, EspeakProcess, Refused, installed
 from deployments.speech.speaking import LONGEST_S, Voiced, speak
 from deployments.speech.stretch import stretched
-from deployments.speech.text import MissingExtra, pieces
+from deployments.speech.text import pieces
 from deployments.speech.turns import Turns
 from deployments.speech.voices import named
 
@@ -95,23 +95,18 @@ class Espeak:
         """Yield float32 (1, frames) at 22,050 Hz, piece by piece with their pauses. Raises InvalidInput, Cancelled."""
         assert self.info.speech is not None
         voice = named(self.info.speech, request.voice, request.language)
-        try:
-            cut = pieces(
-                request.input,
-                voice.languages[0],
-                normalize=request.normalize,
-                most_chars=_MOST_CHARACTERS,
-                first_chars=_FIRST_CHARACTERS,
-            )
+        cut = pieces(
+            request.input,
+            voice.languages[0],
+            normalize=request.normalize,
+            most_chars=_MOST_CHARACTERS,
+            first_chars=_FIRST_CHARACTERS,
+        )
 
-            def say(words: str, _number: int) -> Samples:
-                return self._say(words, _FEMALE.get(voice.name, voice.name), request.speed)
+        def say(words: str, _number: int) -> Samples:
+            return self._say(words, _FEMALE.get(voice.name, voice.name), request.speed)
 
-            yield from speak(
-                cut, Voiced(say, RATE_HZ, self.turns, str.isprintable, request.speed), context, request.input
-            )
-        except MissingExtra as error:
-            raise InvalidInput(str(error), "/normalize") from error
+        yield from speak(cut, Voiced(say, RATE_HZ, self.turns, str.isprintable, request.speed), context, request.input)
 
     def _say(self, words: str, voice: str, speed: float) -> Samples:
         pace = round(min(_FASTEST, max(_SLOWEST, _USUAL * speed)))

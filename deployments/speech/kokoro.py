@@ -40,7 +40,7 @@ from deployments.speech.session import open_graph
 from deployments.speech.speaking import LONGEST_S, Voiced, speak
 from deployments.speech.stretch import own_speed, stretched
 from deployments.speech.symbols import numbers, parts
-from deployments.speech.text import MissingExtra, pieces
+from deployments.speech.text import pieces
 from deployments.speech.turns import Turns
 from deployments.speech.voices import named
 from deployments.weights.checkpoint import missing, told
@@ -168,21 +168,18 @@ class Kokoro:
         accent = next(iter(mixed))[0]
         language = LANGUAGES[accent][0]
         to_phonemes, known = self._reader(accent)
-        try:
-            cut = pieces(
-                request.input,
-                language,
-                normalize=request.normalize,
-                most_chars=_MOST_CHARACTERS,
-                first_chars=_FIRST_CHARACTERS,
-            )
+        cut = pieces(
+            request.input,
+            language,
+            normalize=request.normalize,
+            most_chars=_MOST_CHARACTERS,
+            first_chars=_FIRST_CHARACTERS,
+        )
 
-            def say(words: str, _number: int) -> Samples:
-                return self._say(to_phonemes(words), pack, request.speed) * gain
+        def say(words: str, _number: int) -> Samples:
+            return self._say(to_phonemes(words), pack, request.speed) * gain
 
-            yield from speak(cut, Voiced(say, RATE_HZ, self.turns, known, request.speed), context, request.input)
-        except MissingExtra as error:
-            raise InvalidInput(str(error), "/normalize") from error
+        yield from speak(cut, Voiced(say, RATE_HZ, self.turns, known, request.speed), context, request.input)
 
     def _reader(self, accent: str) -> tuple[Callable[[str], str], Callable[[str], bool]]:
         """What makes phonemes of words, and which characters it knows. Raises InvalidInput without espeak-ng."""
