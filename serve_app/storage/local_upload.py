@@ -4,18 +4,17 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from serve_app.errors import StorageUnavailable
 from serve_app.storage import PIECE_BYTES, Stat
+from serve_app.storage.growing import Growing
 from serve_app.storage.local_files import make_folder, new_file, opened, remove_folder, translated
 
 _PART = "part"
 _TURNS = 3  # a taken key can be free again a moment later: retention deletes
 
 
-class LocalUpload:
+class LocalUpload(Growing):
     """See `serve_app.storage.Upload`.
 
     `tmp` is an open folder, closed with the upload; `found` gives the facts of the object that has the key, `move`
@@ -25,10 +24,9 @@ class LocalUpload:
     def __init__(
         self, tmp: int, media_type: str, found: Callable[[], Stat | None], move: Callable[[str, int], bool]
     ) -> None:
+        super().__init__()
         self._tmp, self._media_type, self._found, self._move = tmp, media_type, found, move
         self._name = f"{os.getpid()}-{secrets.token_hex(8)}"
-        self._size, self._digest = 0, hashlib.sha256()
-        self._error: OSError | None = None
         self._fd: int | None = None
         try:
             with translated("put"):
@@ -38,18 +36,6 @@ class LocalUpload:
         except BaseException:
             self.abort()
             raise
-
-    def write(self, data: bytes) -> None:
-        """Add bytes."""
-        if self._error is not None:
-            return
-        try:
-            self._write(data, self._size)
-        except OSError as error:
-            self._error = error
-            return
-        self._size += len(data)
-        self._digest.update(data)
 
     def _write(self, data: bytes, at: int) -> None:
         assert self._fd is not None  # it is not over
@@ -105,14 +91,6 @@ class LocalUpload:
             os.close(tmp)
             if self._fd is not None:
                 os.close(self._fd)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.abort()
 
 
 def facts_name(facts: Stat) -> str:

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 from contextlib import suppress
 from tempfile import TemporaryFile
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from serve_app.errors import ContinuoError, StorageFull, StorageUnavailable
 from serve_app.storage import PIECE_BYTES, Stat
+from serve_app.storage.growing import Growing
 from serve_app.storage.s3_errors import ObjectMissing, Taken
 from serve_app.storage.s3_objects import S3Objects, described
 
@@ -160,39 +160,24 @@ def put_parts(objects: S3Objects, sending: Executor, name: str, file: IO[bytes],
         raise
 
 
-class S3Upload:
+class S3Upload(Growing):
     """See `serve_app.storage.Upload`. `whole_bytes`: up to here an object is put in one request."""
 
     def __init__(self, objects: S3Objects, sending: Executor, name: str, media_type: str, whole_bytes: int) -> None:
+        super().__init__()
         self._objects, self._name, self._media_type, self._whole_bytes = objects, name, media_type, whole_bytes
         self._file = TemporaryFile()  # noqa: SIM115  (`_close`)
         # How an object is known as this one whose sha256 nobody knows before.
         carried = {"ContentType": media_type, "Metadata": {"upload": secrets.token_hex(16)}}
         self._parts = Parts(objects, sending, name, self._file, carried)
-        self._size, self._digest = 0, hashlib.sha256()
         self._replaced = False
-        self._error: OSError | None = None
         self._over = False
-
-    def write(self, data: bytes) -> None:
-        """Add bytes."""
-        if self._error is not None:
-            return
-        try:
-            self._keep(data, self._size)
-        except OSError as error:
-            self._error = error
-            return
-        self._size += len(data)
-        self._digest.update(data)
-        if self._size > self._whole_bytes:
-            self._parts.ready(self._size)
 
     def finish(self, head: bytes | None = None) -> Stat:
         """Store the object; see `Upload`."""
         try:
             if self._error is None and head is not None:
-                self._keep(head, 0)
+                self._write(head, 0)
                 self._replaced = True
             if self._error is not None:
                 raise self._error
@@ -206,7 +191,11 @@ class S3Upload:
         self._close()
         return stat
 
-    def _keep(self, data: bytes, at: int) -> None:
+    def _has_grown(self) -> None:
+        if self._size > self._whole_bytes:
+            self._parts.ready(self._size)
+
+    def _write(self, data: bytes, at: int) -> None:
         with self._parts.reading:
             self._file.seek(at)
             self._file.write(data)
@@ -232,11 +221,3 @@ class S3Upload:
         self._over = True
         with self._parts.reading:
             self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.abort()
